@@ -1,0 +1,50 @@
+"""The exception tree: everything a user can cause and mend is a :class:`LayoutgenError`.
+
+    LayoutgenError
+    ├── InvalidLayout      a box, instance or layout that cannot exist
+    ├── InvalidFile        a file that cannot be read, with its path and the place inside it
+    ├── InvalidOption      an option, or a pair of options, that cannot work
+    ├── DoesNotFit         more instances than the canvas has room for
+    ├── UnknownLabel       a label that the model has not learnt
+    └── OutputExists       a result that would be overwritten
+
+The command line turns these, and only these, into one line and exit code 2. Every message says what is
+wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LayoutgenError(Exception):
+    """Something the user can mend; the message is one line for the user."""
+
+
+class InvalidLayout(LayoutgenError, ValueError):
+    """A box, an instance or a layout with values that cannot exist."""
+
+
+class InvalidFile(LayoutgenError):
+    """A file that cannot be read: names the file, the place inside it and the remedy."""
+
+    def __init__(self, path: Path | str, problem: str, *, where: str = "", remedy: str = "") -> None:
+        self.path, self.problem, self.where, self.remedy = Path(path), problem, where, remedy
+        place = f"{path}, {where}" if where else str(path)
+        super().__init__(f"{place}: {problem}" + (f" ({remedy})" if remedy else ""))
+
+
+class InvalidOption(LayoutgenError):
+    """An option, or a combination of options, that cannot work."""
+
+
+class DoesNotFit(LayoutgenError):
+    """More instances were asked for than the canvas has room for."""
+
+
+class UnknownLabel(LayoutgenError):
+    """A label that the model has not learnt."""
+
+
+class OutputExists(LayoutgenError):
+    """A result is already there and would be overwritten."""
