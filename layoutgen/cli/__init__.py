@@ -1,0 +1,54 @@
+"""The command line: one file per command; a command parses, calls and prints, and nothing else prints.
+
+Modules that import torch are imported inside the command functions, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from layoutgen import __version__
+from layoutgen.cli import console
+from layoutgen.errors import LayoutgenError
+
+
+class _OneLineErrors(TyperGroup):
+    """Turns what the user can mend into one line and exit code 2; everything else keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LayoutgenError as error:
+            console.error(str(error))
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as stop:
+            console.error("interrupted")
+            raise typer.Exit(130) from stop
+
+
+app = typer.Typer(
+    name="layoutgen",
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.out.print(f"layoutgen {__version__}", highlight=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Objects exactly where you say: a layout goes in, an image comes out."""

@@ -1,0 +1,107 @@
+"""Output folders: built aside and moved into place whole, so that an error or a kill leaves nothing half-written.
+
+Every folder that layoutgen fills carries a list of the files written (``.layoutgen``), so that overwriting
+replaces exactly those and never touches a file that somebody else put there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from layoutgen.errors import InvalidOption, OutputExists
+
+_LIST = ".layoutgen"
+
+
+def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
+    """Refuse `folder` if results named `names` (its direct entries) are there already.
+
+    Raises:
+        OutputExists: earlier results without `overwrite`, or entries of these names that are not ours.
+        InvalidOption: `folder` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InvalidOption(f"--output {folder} is a file; name a folder")
+    taken = [name for name in names if (folder / name).exists() or (folder / name).is_symlink()]
+    if not taken:
+        return
+    ours = {Path(name).parts[0] for name in _written(folder)}
+    foreign = [name for name in taken if name not in ours]
+    if foreign:
+        raise OutputExists(f"{folder / foreign[0]} was not written by layoutgen; choose another --output")
+    if not overwrite:
+        raise OutputExists(f"{folder} already holds {taken[0]}; choose another --output or pass --overwrite")
+
+
+@contextmanager
+def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to write the entries `names` into; they move to `folder` when the block succeeds.
+
+    A `folder` that does not exist yet appears whole, by one rename. In one that exists, the entries that are
+    files (the indices, such as ``metadata.jsonl``) leave first and arrive last: what they list is there.
+
+    Raises:
+        OutputExists: see :func:`check_output`.
+        InvalidOption: `folder` cannot be written.
+    """
+    check_output(folder, names, overwrite=overwrite)
+    folder = folder.resolve()
+    # Inside a folder that exists (its parent may be read-only), else beside it: the same file system either way.
+    home = folder if folder.exists() else folder.parent
+    aside = home / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise InvalidOption(f"cannot write to --output {folder}: {error.strerror}") from error
+    try:
+        yield aside
+        files = sorted(p.relative_to(aside).as_posix() for p in aside.rglob("*") if p.is_file())
+        if folder.exists():
+            _replace(folder, aside, files)
+        else:
+            _write_list(aside, files)
+            aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _replace(folder: Path, aside: Path, files: list[str]) -> None:
+    """Exchange the files that `folder` lists as written for `files` of `aside`."""
+    old = _written(folder)
+    for name in set(files).difference(old):
+        if (folder / name).exists():
+            raise OutputExists(f"{folder / name} was not written by layoutgen; choose another --output")
+    # Both lists until the exchange is complete: after a kill here, overwriting still knows what is ours.
+    _write_list(folder, sorted({*old, *files}))
+    for name in sorted(old, key=_indices_first):
+        (folder / name).unlink(missing_ok=True)
+    for name in sorted(files, key=_indices_first, reverse=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).replace(folder / name)
+    _write_list(folder, files)
+
+
+def _indices_first(name: str) -> tuple[bool, str]:
+    return "/" in name, name
+
+
+def _written(folder: Path) -> list[str]:
+    """The files that layoutgen wrote into `folder`, relative to it; a list that is broken counts as none."""
+    try:
+        names = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    inside = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
+    return [n for n in inside if not Path(n).is_absolute() and ".." not in Path(n).parts]
+
+
+def _write_list(folder: Path, files: list[str]) -> None:
+    partial = folder / f"{_LIST}.{os.getpid()}"
+    partial.write_text(json.dumps(files, indent=0), encoding="utf-8")
+    partial.replace(folder / _LIST)
