@@ -1,4 +1,4 @@
-"""Output folders: built aside and moved into place whole, so that an error or a kill leaves nothing half-written.
+"""Output folders: built aside and moved into place whole; an error or a kill leaves nothing half-written.
 
 Every folder that layoutgen fills carries a list of the files written (``.layoutgen``), so that overwriting
 replaces exactly those and never touches a file that somebody else put there.
@@ -52,7 +52,7 @@ def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
     """
     check_output(folder, names, overwrite=overwrite)
     folder = folder.resolve()
-    # Inside a folder that exists (its parent may be read-only), else beside it: the same file system either way.
+    # The same file system either way; the parent of a folder that exists may be read-only.
     home = folder if folder.exists() else folder.parent
     aside = home / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
     try:

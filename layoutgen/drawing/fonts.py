@@ -1,0 +1,29 @@
+"""The one font of all drawings: the scalable one that Pillow carries in itself."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@cache
+def font(size: int) -> Font:
+    """The font at `size` pixels."""
+    return ImageFont.load_default(size)
+
+
+def line_height(size: int) -> int:
+    """Pixels from one line of text to the next."""
+    return round(size * 1.25)
+
+
+def shorten(text: str, size: int, width: float) -> str:
+    """`text`, cut with an ellipsis where it is wider than `width` pixels."""
+    if font(size).getlength(text) <= width:
+        return text
+    while text and font(size).getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"

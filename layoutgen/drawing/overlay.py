@@ -1,0 +1,104 @@
+"""A picture with its layout drawn over it, to be read by a person: with one box, and with 300."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+
+from PIL import Image, ImageDraw
+
+from layoutgen.drawing.colors import category_color, text_color
+from layoutgen.drawing.fonts import font, line_height
+from layoutgen.layout import Box, Layout
+
+_GOOD_SIDE = 768  # a picture whose longer side is shorter than this is shown enlarged
+_GOOD_BOX = 40  # and so is one whose typical box is smaller than this
+_LARGEST_SIDE = 2048
+_SMALLEST_TEXT = 10
+_LEGEND_BACK, _LEGEND_TEXT = (24, 24, 24), (240, 240, 240)
+
+
+def overlay(image: Image.Image, layout: Layout) -> Image.Image:
+    """A new RGB picture of `image` with the boxes of `layout` on it; the input is left as it was.
+
+    The layout is stretched to the image. Small pictures are enlarged by a whole number. Colour says the
+    category; the name stands in a box that has room for it, and in a strip below the picture if there are
+    several categories or a name that stands nowhere.
+    """
+    factor = _enlargement(image, layout.resize(*image.size))
+    size = (image.width * factor, image.height * factor)
+    canvas = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    shown = layout.resize(*size).clip()
+    draw = ImageDraw.Draw(canvas)
+    widest_line, largest_text = round(max(size) / 350), max(14, round(max(size) / 55))
+    # Large boxes first, so that the small ones inside them stay on top.
+    instances = sorted(shown.instances, key=lambda instance: -instance.box.area)
+    for instance in instances:
+        _outline(draw, instance.box, instance.label, widest_line)
+    named = {i.label for i in instances if _name(draw, i.box, i.label, largest_text)}
+    counts = Counter(instance.label for instance in instances)
+    return _with_legend(canvas, counts) if len(counts) > 1 or counts.keys() - named else canvas
+
+
+def _enlargement(image: Image.Image, layout: Layout) -> int:
+    """The whole number to enlarge by, so that picture and typical box are large enough to be seen."""
+    longer = max(image.size)
+    wanted = _GOOD_SIDE / longer
+    if layout.instances:
+        typical = median(min(i.box.width, i.box.height) for i in layout.instances)
+        wanted = max(wanted, _GOOD_BOX / typical)
+    return max(1, min(-int(-wanted // 1), _LARGEST_SIDE // longer))
+
+
+def _outline(draw: ImageDraw.ImageDraw, box: Box, label: str, widest: int) -> None:
+    """A line in the category's colour just inside the box, its width following the box, on a dark edge."""
+    x0, y0, x1, y1 = _pixels(box)
+    short = min(box.width, box.height)
+    width = max(1, min(widest, round(short / 20)))
+    if short >= 12:
+        draw.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=(0, 0, 0), width=1)
+        draw.rectangle((x0, y0, x1, y1), outline=(0, 0, 0), width=width + 1)
+    draw.rectangle((x0, y0, x1, y1), outline=category_color(label), width=width)
+
+
+def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, largest: int) -> bool:
+    """Write the label into the top-left corner of its box; False, and nothing, if it has no room."""
+    size = min(largest, int(min(box.height / 4, box.width / 3) / 1.25))
+    while size >= _SMALLEST_TEXT and font(size).getlength(label) + 6 > box.width:
+        size -= 1
+    if size < _SMALLEST_TEXT:
+        return False
+    x0, y0, _, _ = _pixels(box)
+    color = category_color(label)
+    right, bottom = x0 + round(font(size).getlength(label)) + 5, y0 + line_height(size)
+    draw.rectangle((x0, y0, right, bottom), fill=color)
+    draw.text((x0 + 3, (y0 + bottom) / 2), label, fill=text_color(color), font=font(size), anchor="lm")
+    return True
+
+
+def _pixels(box: Box) -> tuple[int, int, int, int]:
+    """The first and last pixels of a box."""
+    x0, y0 = round(box.x0), round(box.y0)
+    return x0, y0, max(x0, round(box.x1) - 1), max(y0, round(box.y1) - 1)
+
+
+def _with_legend(picture: Image.Image, counts: Counter[str]) -> Image.Image:
+    """The picture with a strip below it: each category's colour, name and number of boxes."""
+    size = max(_SMALLEST_TEXT, min(18, round(picture.width / 45)))
+    row, gap = round(size * 1.6), size
+    entries = [(label, f"{label} × {count}") for label, count in counts.most_common()]
+    placed, x, y = [], gap, gap // 2
+    for label, text in entries:
+        width = row + font(size).getlength(text)
+        if x > gap and x + width > picture.width - gap // 2:
+            x, y = gap, y + row
+        placed.append((x, y, label, text))
+        x += round(width) + gap
+    whole = Image.new("RGB", (picture.width, picture.height + y + row + gap // 2), _LEGEND_BACK)
+    whole.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(whole)
+    for x, y, label, text in placed:
+        middle = picture.height + y + row / 2
+        draw.rectangle((x, middle - size / 2, x + size, middle + size / 2), fill=category_color(label))
+        draw.text((x + size * 1.4, middle), text, fill=_LEGEND_TEXT, font=font(size), anchor="lm")
+    return whole

@@ -1,0 +1,67 @@
+"""Small drawn data that several tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of real data named by LAYOUTGEN_DATA; skips the test where there is none."""
+    folder = os.environ.get("LAYOUTGEN_DATA")
+    if not folder:
+        pytest.skip("LAYOUTGEN_DATA names no folder with real data")
+    return Path(folder)
+
+
+def _picture(width: int, height: int) -> Image.Image:
+    y, x = np.mgrid[:height, :width]
+    channels = (x * 255 // width, y * 255 // height, np.full_like(x, 128))
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
+
+
+@pytest.fixture
+def picture() -> Callable[[int, int], Image.Image]:
+    """Makes a picture in which every pixel tells where it is: red grows with x, green with y."""
+    return _picture
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
+    """Writes a COCO document and a picture for each of its images; returns (images folder, json).
+
+    `images` are (name, width, height) and get the ids 1, 2, ...; `objects` are (image id, label, bbox);
+    named lists replace those of the document.
+    """
+
+    def write(
+        images: list[tuple[str, int, int]], objects: list[tuple[int, str, list[float]]], **changes: Any
+    ) -> tuple[Path, Path]:
+        folder, file = tmp_path / "photos", tmp_path / "instances.json"
+        for name, width, height in images:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            _picture(width, height).save(folder / name)
+        labels = sorted({label for _, label, _ in objects} | {"cat", "dog"})
+        document = {
+            "images": [
+                {"id": number, "file_name": name, "width": width, "height": height}
+                for number, (name, width, height) in enumerate(images, 1)
+            ],
+            "categories": [{"id": number, "name": label} for number, label in enumerate(labels, 1)],
+            "annotations": [
+                {"id": number, "image_id": image, "category_id": labels.index(label) + 1, "bbox": bbox}
+                for number, (image, label, bbox) in enumerate(objects, 1)
+            ],
+        }
+        file.write_text(json.dumps(document | changes))
+        return folder, file
+
+    return write
