@@ -1,0 +1,1 @@
+"""Files in, layouts out, and back: one file per format."""

@@ -1,0 +1,69 @@
+"""Layouts written as a COCO instances json that pycocotools can use in every task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from layoutgen import __version__
+from layoutgen.formats.files import replacing
+from layoutgen.labels import COCO_CATEGORIES
+from layoutgen.layout import Box, Layout
+
+_FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
+
+
+def write_coco(
+    path: Path, images: Sequence[tuple[str, Layout]], *, info: Mapping[str, Any] | None = None
+) -> None:
+    """Write `images`, pairs of file name and layout, as an instances json.
+
+    Boxes are cut to the canvas and the mask of an instance is its box; `info` is added to what the file says
+    about itself. An image keeps its prompts, for :func:`~layoutgen.formats.coco.read_coco`.
+    """
+    numbers = category_ids({label for _, layout in images for label in layout.labels})
+    numbered = list(enumerate(images, start=1))
+    shown = [(image, instance) for image, (_, layout) in numbered for instance in layout.clip().instances]
+    content = {
+        "info": _about([layout for _, layout in images]) | dict(info or {}),
+        "licenses": [],
+        "images": [_image(number, name, layout) for number, (name, layout) in numbered],
+        "annotations": [
+            # From 1: pycocotools' evaluation takes id 0 for "no match".
+            {"id": number, "image_id": image, "category_id": numbers[instance.label]} | _shape(instance.box)
+            for number, (image, instance) in enumerate(shown, start=1)
+        ],
+        "categories": [{"id": number, "name": label} for label, number in numbers.items()],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def category_ids(labels: set[str]) -> dict[str, int]:
+    """COCO's own ids for its labels; the others are numbered from 1001 in alphabetical order."""
+    known = {name: number for number, name in COCO_CATEGORIES.items() if name in labels}
+    others = sorted(labels.difference(known))
+    return known | {label: number for number, label in enumerate(others, start=_FIRST_OWN_CATEGORY)}
+
+
+def _about(layouts: Sequence[Layout]) -> dict[str, Any]:
+    prompts = list(dict.fromkeys(layout.prompt for layout in layouts if layout.prompt))
+    return {
+        "description": "Layouts and the images layoutgen made of them",
+        "version": __version__,
+        "prompt": "; ".join(prompts[:3]) + ("; ..." if len(prompts) > 3 else ""),
+    }
+
+
+def _image(number: int, name: str, layout: Layout) -> dict[str, Any]:
+    entry = {"id": number, "file_name": name, "width": layout.width, "height": layout.height}
+    prompts = {"prompt": layout.prompt, "negative_prompt": layout.negative_prompt}
+    return entry | {key: value for key, value in prompts.items() if value}
+
+
+def _shape(box: Box) -> dict[str, Any]:
+    corners = [box.x0, box.y0, box.x1, box.y0, box.x1, box.y1, box.x0, box.y1]
+    bbox = [box.x0, box.y0, box.width, box.height]
+    return {"bbox": bbox, "area": box.area, "iscrowd": 0, "segmentation": [corners]}

@@ -1,0 +1,100 @@
+"""Reading a user's file and writing a result: no half-written file, no error without a path."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from layoutgen.errors import InvalidFile
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of the file at `path`.
+
+    Raises:
+        InvalidFile: it is missing, a folder, or may not be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InvalidFile(path, "there is no such file", remedy="check the path") from None
+    except IsADirectoryError:
+        raise InvalidFile(path, "is a folder, not a file", remedy="give a file inside it") from None
+    except OSError as error:
+        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+
+
+def read_text(path: Path) -> str:
+    """The content of the UTF-8 file at `path`, with or without a byte order mark.
+
+    Raises:
+        InvalidFile: it cannot be read, is empty, or is no text.
+    """
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        remedy = "save it as UTF-8" if error.start else "is it the right file?"
+        raise InvalidFile(path, f"is not UTF-8 text (byte {error.start})", remedy=remedy) from None
+    if not text.strip():
+        raise InvalidFile(path, "the file is empty", remedy="was it saved, or the disk full?")
+    return text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in the file at `path`.
+
+    Raises:
+        InvalidFile: it cannot be read, is truncated or otherwise no JSON, or holds no object.
+    """
+    return parse_json_object(path, read_text(path))
+
+
+def parse_json_object(path: Path, text: str, *, where: str = "") -> dict[str, Any]:
+    """The JSON object written in `text`, which comes from `where` in `path`.
+
+    Raises:
+        InvalidFile: `text` is no JSON, or no object.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        remedy = (
+            "the file may be truncated: copy or export it again" if error.pos >= len(text.rstrip()) else ""
+        )
+        place = where or f"line {error.lineno}, column {error.colno}"
+        raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+        raise InvalidFile(path, f"is not usable JSON: {error}", where=where) from None
+    if not isinstance(content, dict):
+        problem = f"must hold a JSON object, not {type_name(content)}"
+        raise InvalidFile(path, problem, where=where, remedy="it should begin with {")
+    return content
+
+
+def type_name(value: object) -> str:
+    """What `value` is, in the words of someone who wrote a file and no program."""
+    if value is None:
+        return "nothing"
+    names = {bool: "true/false", int: "a whole number", float: "a number", str: "a text"}
+    names |= {list: "a list", dict: "an object"}
+    return names.get(type(value), type(value).__name__)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; it becomes `path` at the end, or is gone after an error.
+
+    The temporary name keeps the suffix, for writers that look at it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
