@@ -12,7 +12,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from layoutgen.errors import InvalidOption, OutputExists
 
@@ -69,6 +69,21 @@ def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
             aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:
+    """A path for `name` under `folder` with `suffix`, unlike those in `taken`, to which it is added.
+
+    Whatever `name` says (it comes from a file: an absolute path, ``..``), the result stays inside `folder`.
+    """
+    parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..")]
+    path = PurePosixPath(folder, *parts)
+    result, number = str(path.with_suffix(suffix)), 1
+    while result in taken:
+        number += 1
+        result = str(path.with_name(f"{path.stem}-{number}{suffix}"))
+    taken.add(result)
+    return result
 
 
 def _replace(folder: Path, aside: Path, files: list[str]) -> None:

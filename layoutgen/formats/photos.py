@@ -1,0 +1,69 @@
+"""Photos as their annotations see them: upright or raw, whichever the annotated size says, and RGB."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from PIL import ExifTags, Image, ImageOps
+
+from layoutgen.errors import InvalidFile
+
+PHOTO_SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+"""The suffixes, in lower case, and formats of the photos that we write."""
+# What Pillow raises on files that are broken or no images.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def read_photo(path: Path, width: int, height: int) -> Image.Image:
+    """The photo at `path`, annotated as `width` x `height` pixels, as an RGB image of that size.
+
+    COCO's boxes refer to the stored pixels, so an EXIF orientation is ignored - unless only the turned photo
+    has the annotated size, which is how tools annotate that turn it first. Transparent parts become white.
+
+    Raises:
+        InvalidFile: missing, no image, truncated, or of another size.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()
+            photo: Image.Image = file.copy()
+    except FileNotFoundError:
+        raise InvalidFile(path, "there is no such file", remedy="check the path") from None
+    except _BROKEN as error:
+        reason = "" if str(path) in str(error) else f" ({error})"
+        raise InvalidFile(path, f"is not an image that can be read{reason}") from None
+    if photo.size != (width, height):
+        stored = f"{photo.width} x {photo.height}"
+        photo = ImageOps.exif_transpose(photo)
+        if photo.size != (width, height):
+            remedy = "are these the images that were annotated?"
+            problem = f"has {stored} pixels, but the annotations say {width} x {height}"
+            raise InvalidFile(path, problem, remedy=remedy)
+    return _rgb(photo)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether any program reads the image at `path` as :func:`read_photo` does, so that it can be copied."""
+    with Image.open(path) as file:
+        upright = file.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        opaque = file.mode == "RGB" and "transparency" not in file.info
+        return upright and opaque and file.format == PHOTO_SUFFIXES.get(path.suffix.lower())
+
+
+def save_photo(photo: Image.Image, path: Path) -> None:
+    """Write `photo` at `path`, as its suffix says: JPEG without visible loss, or PNG."""
+    if PHOTO_SUFFIXES[path.suffix.lower()] == "JPEG":
+        photo.save(path, "JPEG", quality=95, subsampling=0)
+    else:
+        photo.save(path, "PNG")
+
+
+def _rgb(photo: Image.Image) -> Image.Image:
+    if photo.mode.startswith("I;16"):
+        # Pillow would cut the values at 255 instead of scaling them.
+        return photo.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if photo.has_transparency_data:
+        white = Image.new("RGBA", photo.size, "white")
+        return Image.alpha_composite(white, photo.convert("RGBA")).convert("RGB")
+    return photo.convert("RGB")
