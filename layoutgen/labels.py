@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
 _NAMES = """
 1 person 2 bicycle 3 car 4 motorcycle 5 airplane 6 bus 7 train 8 truck 9 boat 10 traffic light 11 fire hydrant
 13 stop sign 14 parking meter 15 bench 16 bird 17 cat 18 dog 19 horse 20 sheep 21 cow 22 elephant 23 bear
@@ -26,3 +30,52 @@ def _numbered(names: str) -> dict[int, str]:
 
 COCO_CATEGORIES: dict[int, str] = _numbered(_NAMES)
 """COCO's category ids, which have gaps, and their names."""
+_COCO_NAMES = frozenset(COCO_CATEGORIES.values())
+
+# Singular words that look like plurals to inflect, and plurals that look like singulars in -us to us.
+_SINGULAR_IN_S = {"atlas", "axis", "canvas", "chassis", "gas", "iris", "lens", "rhinoceros", "tennis"}
+_PLURAL_IN_US = {"emus", "gnus", "gurus", "kudus", "menus", "tutus", "zebus"}
+
+
+def singular(word: str) -> str:
+    """The label for one of `word`: "dogs" is "dog"; a COCO category name, such as "skis", stays what it is.
+
+    White space is tidied; upper case stays unless the label is one of COCO's.
+    """
+    word = " ".join(word.split())
+    for name in (word.lower(), word.lower().removesuffix("s")):  # loading the library takes a second
+        if name in _COCO_NAMES:
+            return name
+    if not _looks_plural(word):
+        return word
+    one = _inflect().singular_noun(word) or word
+    return one.lower() if one.lower() in _COCO_NAMES else str(one)
+
+
+def count_phrase(counts: Mapping[str, int]) -> str:
+    """The objects in words, in the order of `counts`: "3 dogs and a cat"; labels counted 0 are left out."""
+    phrases = [_counted(label, count) for label, count in counts.items() if count > 0]
+    return str(_inflect().join(phrases)) if phrases else ""
+
+
+def _counted(label: str, count: int) -> str:
+    plural_only = label.lower().endswith("s") and _looks_plural(label)  # "skis", but not "sheep"
+    if count == 1:
+        return label if plural_only else str(_inflect().a(label))
+    return f"{count} {label if plural_only else _inflect().plural_noun(label)}"
+
+
+def _looks_plural(word: str) -> bool:
+    last = word.lower().rpartition(" ")[2]
+    if not last or last in _SINGULAR_IN_S or last.endswith("ss"):
+        return False
+    if last.endswith("us") and last not in _PLURAL_IN_US:  # bus, cactus, walrus
+        return False
+    return bool(_inflect().singular_noun(word))
+
+
+@lru_cache(maxsize=1)
+def _inflect() -> Any:
+    import inflect  # here, for the few words that need it
+
+    return inflect.engine()
