@@ -12,6 +12,9 @@ from layoutgen.labels import COCO_CATEGORIES
 
 Color = tuple[int, int, int]
 
+# The colours chosen first differ most: they go to the labels that are drawn most often, and together.
+_OFTEN = ("dog", "cat", "person", "sheep", "bottle", "horse", "cow", "car", "bird", "chair", "bicycle", "cup")
+
 # sRGB (linear) -> LMS -> OKLab, https://bottosson.github.io/posts/oklab/
 _RGB_TO_LMS = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
@@ -56,7 +59,7 @@ def _palette() -> dict[str, Color]:
         distance = np.minimum(distance, np.linalg.norm(lab - lab[chosen[-1]], axis=1))
         chosen.append(int(np.argmax(distance)))
     picked = ((int(r), int(g), int(b)) for r, g, b in colors[chosen])
-    return dict(zip(COCO_CATEGORIES.values(), picked, strict=True))
+    return dict(zip(dict.fromkeys((*_OFTEN, *COCO_CATEGORIES.values())), picked, strict=True))
 
 
 @cache
@@ -65,7 +68,7 @@ def _candidates() -> NDArray[np.uint8]:
     steps = np.linspace(0, 255, 18).round()
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness, a, b = _oklab(grid).T
-    seen = (lightness > 0.54) & (lightness < 0.92) & (np.hypot(a, b) > 0.11)
+    seen = (lightness > 0.6) & (lightness < 0.92) & (np.hypot(a, b) > 0.13)
     colors: NDArray[np.uint8] = grid[seen].astype(np.uint8)
     return colors
 

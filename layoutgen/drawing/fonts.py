@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 
 from PIL import ImageFont
@@ -18,6 +19,12 @@ def font(size: int) -> Font:
 def line_height(size: int) -> int:
     """Pixels from one line of text to the next."""
     return round(size * 1.25)
+
+
+def drawable(text: str) -> str:
+    """`text` in the letters that the font has, those of ASCII: without accents, and "?" for others."""
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join(c if " " <= c <= "~" else "?" for c in letters)
 
 
 def shorten(text: str, size: int, width: float) -> str:

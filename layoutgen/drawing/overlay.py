@@ -8,7 +8,7 @@ from statistics import median
 from PIL import Image, ImageDraw
 
 from layoutgen.drawing.colors import category_color, text_color
-from layoutgen.drawing.fonts import font, line_height
+from layoutgen.drawing.fonts import drawable, font, line_height
 from layoutgen.layout import Box, Layout
 
 _GOOD_SIDE = 768  # a picture whose longer side is shorter than this is shown enlarged
@@ -63,16 +63,17 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, label: str, widest: int) -> No
 
 def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, largest: int) -> bool:
     """Write the label into the top-left corner of its box; False, and nothing, if it has no room."""
+    text = drawable(label)
     size = min(largest, int(min(box.height / 4, box.width / 3) / 1.25))
-    while size >= _SMALLEST_TEXT and font(size).getlength(label) + 6 > box.width:
+    while size >= _SMALLEST_TEXT and font(size).getlength(text) + 6 > box.width:
         size -= 1
     if size < _SMALLEST_TEXT:
         return False
     x0, y0, _, _ = _pixels(box)
     color = category_color(label)
-    right, bottom = x0 + round(font(size).getlength(label)) + 5, y0 + line_height(size)
+    right, bottom = x0 + round(font(size).getlength(text)) + 5, y0 + line_height(size)
     draw.rectangle((x0, y0, right, bottom), fill=color)
-    draw.text((x0 + 3, (y0 + bottom) / 2), label, fill=text_color(color), font=font(size), anchor="lm")
+    draw.text((x0 + 3, (y0 + bottom) / 2), text, fill=text_color(color), font=font(size), anchor="lm")
     return True
 
 
@@ -86,7 +87,7 @@ def _with_legend(picture: Image.Image, counts: Counter[str]) -> Image.Image:
     """The picture with a strip below it: each category's colour, name and number of boxes."""
     size = max(_SMALLEST_TEXT, min(18, round(picture.width / 45)))
     row, gap = round(size * 1.6), size
-    entries = [(label, f"{label} × {count}") for label, count in counts.most_common()]
+    entries = [(label, f"{drawable(label)} {count}") for label, count in counts.most_common()]
     placed, x, y = [], gap, gap // 2
     for label, text in entries:
         width = row + font(size).getlength(text)
