@@ -23,7 +23,10 @@ __all__ = ["CocoAnnotation", "CocoImage", "decode_mask", "read_captions", "read_
 
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
-    """One annotated object; `box` and `area` in pixels, `segmentation` as the file has it."""
+    """One annotated object; `box` and `area` in pixels, `segmentation` as the file has it.
+
+    `mask_score` is how good the mask is, in [0, 1], where a data set says so: 1 if it does not.
+    """
 
     id: int
     label: str
@@ -31,6 +34,7 @@ class CocoAnnotation:
     area: float
     crowd: bool
     segmentation: Any | None
+    mask_score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,10 @@ def _annotation(file: Entries, entry: Entry, where: str, label: str) -> CocoAnno
         raise file.error(f"{where}.iscrowd", f"must be 0 or 1, not {shown(crowd)}", "or leave it out")
     if box is None:
         return None
-    return CocoAnnotation(number, label, box, float(area), bool(crowd), entry.get("segmentation") or None)
+    score = entry.get("mask_score", 1.0)
+    mask_score = float(score) if is_number(score) else 1.0
+    segmentation = entry.get("segmentation") or None
+    return CocoAnnotation(number, label, box, float(area), bool(crowd), segmentation, mask_score)
 
 
 def _box(file: Entries, entry: Entry, where: str) -> Box | None:

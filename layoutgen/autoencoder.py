@@ -1,0 +1,95 @@
+"""The small model's own autoencoder: a linear patch code, decoded with a little look at the neighbours.
+
+Training a convolutional autoencoder is what a small compute budget cannot pay for. The principal
+components of P x P patches need no gradient step, and a few convolutions on the latent grid, trained for
+minutes, remove the seams between patches. It speaks the interface of diffusers' ``AutoencoderKL``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from torch import Tensor, nn
+
+
+class PatchAutoencoder(ModelMixin, ConfigMixin):
+    """Images (B, 3, H, W) in [-1, 1] to latents (B, `latent_channels`, H / P, W / P) and back.
+
+    Args:
+        patch_size: P, the side of a patch in pixels; images must be whole patches.
+        latent_channels: principal components kept, of 3 * P * P.
+        hidden_channels: width of the convolutions that correct the decoded patches.
+        scaling_factor: what latents are multiplied with before diffusion, as in diffusers.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        patch_size: int = 8,
+        latent_channels: int = 32,
+        hidden_channels: int = 96,
+        scaling_factor: float = 1.0,
+    ) -> None:
+        super().__init__()
+        pixels = 3 * patch_size**2
+        self.mean = nn.Parameter(torch.zeros(pixels), requires_grad=False)
+        self.encode_basis = nn.Parameter(torch.eye(latent_channels, pixels), requires_grad=False)
+        self.decode_basis = nn.Parameter(torch.eye(pixels, latent_channels), requires_grad=False)
+        self.refine = nn.Sequential(
+            nn.Conv2d(latent_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
+            nn.SiLU(),
+            nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
+            nn.SiLU(),
+            nn.Conv2d(hidden_channels, pixels, 3, padding=1, padding_mode="replicate"),
+        )
+        nn.init.zeros_(self.refine[-1].weight)
+        nn.init.zeros_(self.refine[-1].bias)
+
+    @property
+    def spatial_compression_ratio(self) -> int:
+        """Pixels per latent cell along a side."""
+        return int(self.config.patch_size)
+
+    def encode(self, images: Tensor, return_dict: bool = True) -> AutoencoderKLOutput | tuple:
+        """Encode `images` (B, 3, H, W); the distribution has no variance."""
+        patches = F.pixel_unshuffle(images, self.config.patch_size).movedim(1, -1)  # (B, h, w, 3PP)
+        latents = F.linear(patches - self.mean, self.encode_basis).movedim(-1, 1)  # (B, C, h, w)
+        moments = torch.cat([latents, torch.full_like(latents, -30.0)], dim=1)
+        posterior = DiagonalGaussianDistribution(moments, deterministic=True)
+        return AutoencoderKLOutput(latent_dist=posterior) if return_dict else (posterior,)
+
+    def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple:
+        """Decode `latents` (B, C, h, w) to images (B, 3, hP, wP)."""
+        patches = F.linear(latents.movedim(1, -1), self.decode_basis) + self.mean
+        patches = patches.movedim(-1, 1) + self.refine(latents)
+        images = F.pixel_shuffle(patches, self.config.patch_size)
+        return DecoderOutput(sample=images) if return_dict else (images,)
+
+    @torch.no_grad()
+    def fit(self, images: Iterable[Tensor]) -> None:
+        """Set the linear code to the principal components of the patches of `images`, each (B, 3, H, W).
+
+        A component is scaled by 1 / std ** 0.5: between 1 (the diffusion's noise would drown detail) and
+        1 / std (the denoiser would spend its capacity on detail that cannot be foreseen). Latents have a
+        mean square of 1.
+        """
+        count, total, products = 0, torch.zeros(()).double(), torch.zeros(()).double()
+        for batch in images:
+            patches = F.pixel_unshuffle(batch, self.config.patch_size).movedim(1, -1).flatten(0, 2).double()
+            count, total = count + len(patches), total + patches.sum(0)
+            products = products + patches.T @ patches
+        mean = total / count
+        variances, basis = torch.linalg.eigh(products / count - torch.outer(mean, mean))
+        keep = slice(-int(self.config.latent_channels), None)
+        std, basis = variances[keep].clamp_min(1e-12).sqrt().flip(0), basis[:, keep].flip(1)  # (C,), (3PP, C)
+        scale = std.pow(-0.5)
+        scale = scale / (scale * std).square().mean().sqrt()
+        self.mean.copy_(mean)
+        self.encode_basis.copy_((basis * scale).T)
+        self.decode_basis.copy_(basis / scale)

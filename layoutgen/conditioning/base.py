@@ -1,0 +1,120 @@
+"""The contract of every method: what it is asked for, and the :class:`Condition` it answers with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from layoutgen.conditioning.regions import Regions
+from layoutgen.layout import Layout
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the U-Net is told about B layouts.
+
+    Attributes:
+        prompt: prompt embeddings (B, P, D).
+        negative: embeddings (B, P, D) of the negative prompts, which guidance moves away from.
+        tokens: layout tokens (B, T, D), appended to the prompt; T may be 0.
+        channels: extra U-Net input channels (B, C, h, w), or None if the U-Net has none.
+        regions: which latent hears which token; None: every latent hears the prompt, and there are no tokens.
+    """
+
+    prompt: Tensor
+    negative: Tensor
+    tokens: Tensor
+    channels: Tensor | None = None
+    regions: Regions | None = None
+
+    def without_layout(self, rows: Tensor) -> Condition:
+        """Hide the layout in the rows where `rows` (B,) is True: no token is heard, extra channels are 0."""
+        kept = ~rows.to(self.prompt.device)
+        channels = None if self.channels is None else self.channels * kept.view(-1, 1, 1, 1).to(self.channels)
+        regions = None if self.regions is None else self.regions.restrict(kept)
+        return replace(self, channels=channels, regions=regions)
+
+    def null(self) -> Condition:
+        """The condition of guidance: the negative prompt, and no layout."""
+        everywhere = torch.ones(len(self.prompt), dtype=torch.bool)
+        return replace(self.without_layout(everywhere), prompt=self.negative)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Condition:
+        """Move to `device`; floating-point tensors also to `dtype`."""
+        return replace(
+            self,
+            prompt=self.prompt.to(device, dtype),
+            negative=self.negative.to(device, dtype),
+            tokens=self.tokens.to(device, dtype),
+            channels=None if self.channels is None else self.channels.to(device, dtype),
+            regions=None if self.regions is None else self.regions.to(device),
+        )
+
+    def __getitem__(self, rows: slice) -> Condition:
+        """The condition of some of the layouts."""
+        return replace(
+            self,
+            prompt=self.prompt[rows],
+            negative=self.negative[rows],
+            tokens=self.tokens[rows],
+            channels=None if self.channels is None else self.channels[rows],
+            regions=None if self.regions is None else self.regions[rows],
+        )
+
+    def predict(self, unet: nn.Module, latents: Tensor, timesteps: Tensor) -> Tensor:
+        """The U-Net's prediction (B, C, h, w) for noisy `latents` (B, C, h, w) at `timesteps` (B,) or ().
+
+        A U-Net that hears `regions` must be inside :meth:`LayoutMethod.attached`.
+        """
+        inputs = latents if self.channels is None else torch.cat([latents, self.channels.to(latents)], dim=1)
+        context = torch.cat([self.prompt, self.tokens], dim=1)
+        extra: dict[str, Any] = (
+            {} if self.regions is None else {"cross_attention_kwargs": {"regions": self.regions}}
+        )
+        return unet(inputs, timesteps, encoder_hidden_states=context, return_dict=False, **extra)[0]
+
+
+def stack(first: Condition, second: Condition) -> Condition:
+    """Two conditions of the same shapes as one batch, `first` on top."""
+
+    def cat(name: str) -> Any:
+        a, b = getattr(first, name), getattr(second, name)
+        return None if a is None else torch.cat([a, b])
+
+    regions = None if first.regions is None or second.regions is None else first.regions.stack(second.regions)
+    names = ("prompt", "negative", "tokens", "channels")
+    return Condition(**{name: cat(name) for name in names}, regions=regions)
+
+
+class LayoutMethod(ABC):
+    """One way to tell a U-Net about a layout."""
+
+    name: str
+
+    @abstractmethod
+    def encode(self, layouts: Sequence[Layout]) -> Condition:
+        """Encode B layouts, all of one canvas size in pixels, a multiple of the autoencoder's factor.
+
+        Raises:
+            UnknownLabel: the model has not learnt one of the labels.
+        """
+
+    def null(self, condition: Condition) -> Condition:
+        """The counterpart of `condition` without layout, for guidance and for dropout in training."""
+        return condition.null()
+
+    @contextmanager
+    def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
+        """Make `unet` able to hear this method's conditions; it is left exactly as it was."""
+        yield
+
+    @abstractmethod
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The modules besides the U-Net whose parameters belong to this method."""

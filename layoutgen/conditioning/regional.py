@@ -1,0 +1,74 @@
+"""regional: training-free, for any checkpoint: attention masks keep each box to its own label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from layoutgen.conditioning.base import Condition, LayoutMethod
+from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.conditioning.regions import Regions, regional_attention
+from layoutgen.conditioning.text import embed_prompts
+from layoutgen.conditioning.text2img import box_fractions, prompts_of
+from layoutgen.layout import Layout
+
+
+class Regional(LayoutMethod):
+    """A latent inside a box reads its own label's tokens, and looks at its own box and the background.
+
+    One pass of the U-Net a step, whatever the number of instances: tokens are kept for each label, not for
+    each instance.
+    """
+
+    name = "regional"
+
+    def __init__(
+        self,
+        tokenizer: CLIPTokenizer,
+        text_encoder: CLIPTextModel,
+        layout_encoder: LayoutEncoder | None = None,
+        *,
+        factor: int,
+    ) -> None:
+        self.tokenizer, self.text_encoder, self.layout_encoder = tokenizer, text_encoder, layout_encoder
+        self.factor = factor
+
+    def encode(self, layouts: Sequence[Layout]) -> Condition:
+        """See :meth:`LayoutMethod.encode`."""
+        prompt, negative = prompts_of(self.tokenizer, self.text_encoder, layouts)
+        labels = sorted({label for layout in layouts for label in layout.labels})
+        height, width = layouts[0].height // self.factor, layouts[0].width // self.factor
+        boxes = box_fractions(layouts).to(prompt.device)  # (B, N, 4)
+        group = torch.zeros(boxes.shape[:2], dtype=torch.long, device=prompt.device)
+        for row, layout in enumerate(layouts):
+            for index, instance in enumerate(layout.instances):
+                group[row, index] = labels.index(instance.label)
+        tokens, owner = prompt[:, :0], group[:, :0]
+        if labels:
+            told = embed_prompts(
+                self.tokenizer, self.text_encoder, [f"a photo of a {label}" for label in labels]
+            )
+            tokens = told.flatten(0, 1).expand(len(layouts), -1, -1)  # (B, K * M, D)
+            numbers = torch.arange(len(labels), device=prompt.device)
+            owner = numbers.repeat_interleave(told.shape[1]).expand(len(layouts), -1)
+        free = owner.new_full(prompt.shape[:2], -1)
+        regions = Regions(boxes, torch.cat([free, owner], dim=1), height, width, group, exclusive=True)
+        channels = None
+        if self.layout_encoder is not None and self.layout_encoder.extra_channels:
+            channels = torch.zeros_like(self.layout_encoder.channels(len(layouts), height, width))
+        return Condition(prompt, negative, tokens, channels, regions)
+
+    @contextmanager
+    def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
+        """Let the U-Net's attention read the masks."""
+        with regional_attention(unet):
+            yield
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        """None: nothing is learnt."""
+        return ()

@@ -1,0 +1,157 @@
+"""Which latent hears which token, as attention masks, and the attention processor that applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where the N instances of B layouts are, and which of the P + T context tokens speaks of which.
+
+    Attributes:
+        boxes: (B, N, 4) xyxy as fractions of the canvas; rows of zeros are padding.
+        owner: (B, P + T) index of the group of instances that a token speaks of; -1 prompt, -2 nothing (padding).
+        height, width: latent cells.
+        group: (B, N) the group that an instance belongs to; None: each instance is its own.
+        exclusive: the regional method: inside boxes the prompt is not heard, and self-attention looks only
+            at boxes it shares and at the background. Otherwise the prompt is heard everywhere and
+            self-attention is free.
+    """
+
+    boxes: Tensor
+    owner: Tensor
+    height: int
+    width: int
+    group: Tensor | None = None
+    exclusive: bool = False
+    _masks: dict[tuple[str, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
+
+    def cross(self, length: int) -> Tensor:
+        """Mask (B, 1, L, P + T) of cross-attention for L latents; True is heard. Computed once for each L."""
+        key = ("cross", length)
+        if key not in self._masks:
+            inside = self._inside(length)  # (B, L, N)
+            owner = self.owner[:, None].expand(-1, length, -1)  # (B, L, P + T)
+            padded = F.pad(self._by_group(inside), (0, 1))  # an index to gather from also when N is 0
+            told = padded.gather(2, owner.clamp_min(0)) & (owner >= 0)
+            free = (
+                ~inside.any(2, keepdim=True)
+                if self.exclusive
+                else torch.ones_like(inside[..., :1], dtype=torch.bool)
+            )
+            self._masks[key] = (told | ((owner == -1) & free))[:, None]
+        return self._masks[key]
+
+    def self_(self, length: int) -> Tensor | None:
+        """Mask (B, 1, L, L) of self-attention, or None where every latent sees every other."""
+        if not self.exclusive or self.boxes.shape[1] == 0:
+            return None
+        key = ("self", length)
+        if key not in self._masks:
+            inside = self._inside(length).float()  # (B, L, N)
+            background = inside.sum(2) == 0  # (B, L)
+            same = inside @ inside.transpose(1, 2) > 0
+            self._masks[key] = (same | background[:, None, :])[:, None]
+        return self._masks[key]
+
+    def restrict(self, kept: Tensor) -> Regions:
+        """Silence the instances and their tokens in the rows where `kept` (B,) is False."""
+        silent = (~kept.to(self.owner.device))[:, None]
+        owner = torch.where(silent & (self.owner >= 0), -2, self.owner)
+        return replace(self, boxes=self.boxes * (~silent)[..., None], owner=owner, _masks={})
+
+    def to(self, device: torch.device | str) -> Regions:
+        """Move to `device`."""
+        group = None if self.group is None else self.group.to(device)
+        return replace(self, boxes=self.boxes.to(device), owner=self.owner.to(device), group=group, _masks={})
+
+    def stack(self, other: Regions) -> Regions:
+        """Both as one batch, `self` on top; shapes must be equal."""
+        return replace(
+            self,
+            boxes=torch.cat([self.boxes, other.boxes]),
+            owner=torch.cat([self.owner, other.owner]),
+            group=None if self.group is None or other.group is None else torch.cat([self.group, other.group]),
+            _masks={},
+        )
+
+    def __getitem__(self, rows: slice) -> Regions:
+        """The regions of some of the layouts."""
+        group = None if self.group is None else self.group[rows]
+        return replace(self, boxes=self.boxes[rows], owner=self.owner[rows], group=group, _masks={})
+
+    def _inside(self, length: int) -> Tensor:
+        """(B, L, N) bool: the box covers some of the latent's cell."""
+        height, width = self._shape(length)
+        device = self.boxes.device
+        x = torch.arange(width, device=device) / width  # left edges
+        y = torch.arange(height, device=device) / height
+        x0, y0, x1, y1 = self.boxes.unbind(-1)  # (B, N)
+        columns = (x0[:, None] < x[:, None] + 1 / width) & (x1[:, None] > x[:, None])  # (B, w, N)
+        rows = (y0[:, None] < y[:, None] + 1 / height) & (y1[:, None] > y[:, None])  # (B, h, N)
+        return (rows[:, :, None] & columns[:, None]).flatten(1, 2)
+
+    def _by_group(self, inside: Tensor) -> Tensor:
+        """(B, L, N) per instance to (B, L, G) per group."""
+        if self.group is None or self.group.shape[1] == 0:
+            return inside
+        members = F.one_hot(self.group)  # (B, N, G)
+        return inside.float() @ members.float() > 0
+
+    def _shape(self, length: int) -> tuple[int, int]:
+        """Height and width of the U-Net's level with `length` latents: each level halves, rounding up."""
+        height, width = self.height, self.width
+        while height * width > length:
+            height, width = (height + 1) // 2, (width + 1) // 2
+        if height * width != length:
+            raise ValueError(f"no level of a {self.height} x {self.width} latent has {length} positions")
+        return height, width
+
+
+class RegionalAttention:
+    """Attention of diffusers' U-Nets with the masks of :class:`Regions` (in `cross_attention_kwargs`)."""
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+        regions: Regions | None = None,
+    ) -> Tensor:
+        """Attend from `hidden_states` (B, L, C) to the context (B, P + T, D), or to itself when that is None."""
+        length = hidden_states.shape[1]
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        if regions is not None:
+            attention_mask = regions.self_(length) if encoder_hidden_states is None else regions.cross(length)
+        query, key, value = (
+            part.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+            for part in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
+        )  # (B, H, L or P + T, C / H)
+        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
+        if attention_mask is not None and encoder_hidden_states is not None:
+            # A latent that hears nothing (an exclusive box whose tokens were dropped) must read zeros, not NaN.
+            heard = heard.masked_fill(~attention_mask.any(-1, keepdim=True), 0.0)
+        heard = heard.transpose(1, 2).flatten(2)
+        return attn.to_out[1](attn.to_out[0](heard))
+
+
+@contextmanager
+def regional_attention(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Let `unet` read masks; its own attention processors come back afterwards, whatever happens."""
+    before = unet.attn_processors
+    unet.set_attn_processor(dict.fromkeys(before, RegionalAttention()))
+    try:
+        yield
+    finally:
+        unet.set_attn_processor(before)

@@ -1,0 +1,183 @@
+"""Prepared data or endless scenes -> examples -> batches. Example k is a function of (seed, k) alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from layoutgen.conditioning.img2img import to_pixels
+from layoutgen.errors import InvalidFile
+from layoutgen.formats.files import read_json
+from layoutgen.layout import Layout
+from layoutgen.prepare.scenes import Scene, SceneComposer, SceneConfig
+from layoutgen.prepare.sources import open_photo, read_backgrounds, read_cutouts
+
+SCENES_FILE = "scenes.json"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B training examples: `pixels` (B, 3, H, W) in [-1, 1], and their layouts."""
+
+    pixels: Tensor
+    layouts: tuple[Layout, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSource:
+    """COCO file and image folder to take cut-outs or backgrounds from, with the least mask score."""
+
+    annotations: str
+    images: str
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRecipe:
+    """What an endless scene dataset is made of; kept as ``scenes.json``."""
+
+    cutouts: tuple[SceneSource, ...]
+    backgrounds: tuple[SceneSource, ...]
+    labels: tuple[str, ...]
+    config: SceneConfig
+
+    def write(self, path: Path) -> None:
+        """Write as json."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @staticmethod
+    def read(path: Path) -> SceneRecipe:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            InvalidFile: it is not such a file.
+        """
+        try:
+            data = read_json(path)
+            config = {k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()}
+            cutouts, backgrounds = (
+                tuple(SceneSource(**s) for s in data[k]) for k in ("cutouts", "backgrounds")
+            )
+            return SceneRecipe(cutouts, backgrounds, tuple(data["labels"]), SceneConfig(**config))
+        except (KeyError, TypeError, AttributeError) as error:
+            problem, remedy = (
+                f"is not a scene recipe: {error!r}",
+                "make one with `layoutgen prepare scenes --endless`",
+            )
+            raise InvalidFile(path, problem, remedy=remedy) from error
+
+    def composer(self) -> SceneComposer:
+        """Read the sources; takes seconds."""
+        side = int(max(self.config.size) * 1.25)
+        cutouts = [
+            cutout
+            for s in self.cutouts
+            for cutout in read_cutouts(
+                Path(s.annotations),
+                Path(s.images),
+                labels=self.labels or None,
+                min_score=s.min_score,
+                max_side=side,
+            )
+        ]
+        backgrounds = [
+            b for s in self.backgrounds for b in read_backgrounds(Path(s.annotations), Path(s.images))
+        ]
+        return SceneComposer(cutouts, backgrounds, self.config)
+
+
+class LayoutDataset(Dataset[tuple[Tensor, Layout]]):
+    """Examples by their number in the whole training, without end: pixels (3, H, W) and layout.
+
+    Args:
+        scene: the image and layout number k; an epoch of a finite data set is its own permutation.
+        resolution: H = W in pixels.
+        flip: mirror half of the examples.
+    """
+
+    def __init__(
+        self,
+        scene: Callable[[int], Scene],
+        labels: tuple[str, ...],
+        *,
+        resolution: int,
+        seed: int,
+        flip: bool,
+    ) -> None:
+        self._scene, self.labels, self.resolution, self.seed, self._flip = (
+            scene,
+            labels,
+            resolution,
+            seed,
+            flip,
+        )
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Layout]:
+        rng = np.random.default_rng([self.seed, 1, number])
+        scene = crop(self._scene(number), self.resolution, rng)
+        image, layout = scene.image, scene.layout
+        if self._flip and rng.random() < 0.5:
+            image, layout = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), layout.flip()
+        return to_pixels(image), layout
+
+    def batches(self, start: int, batch_size: int, step: int) -> Iterator[list[int]]:
+        """Numbers of the examples of one process, from example `start` on, every `step` examples."""
+        while True:
+            yield list(range(start, start + batch_size))
+            start += step
+
+
+def open_dataset(data: Path, *, resolution: int, seed: int) -> LayoutDataset:
+    """Open what ``prepare coco`` or ``prepare scenes`` wrote.
+
+    Raises:
+        InvalidFile: `data` is neither.
+    """
+    recipe = data / SCENES_FILE
+    if recipe.is_file():
+        scenes = SceneRecipe.read(recipe)
+        return LayoutDataset(
+            scenes.composer().compose, scenes.labels, resolution=resolution, seed=seed, flip=False
+        )
+    from layoutgen.formats.prepared import read_prepared
+
+    entries = read_prepared(data)
+    labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))
+
+    def scene(number: int) -> Scene:
+        epoch, place = divmod(number, len(entries))
+        order = np.random.default_rng([seed, 2, epoch]).permutation(len(entries))
+        entry = entries[int(order[place])]
+        return Scene(open_photo(data / entry.file_name), entry.layout)
+
+    return LayoutDataset(scene, labels, resolution=resolution, seed=seed, flip=True)
+
+
+def crop(scene: Scene, resolution: int, rng: np.random.Generator) -> Scene:
+    """A random square of a scene, at least two thirds of its shorter side, at `resolution` pixels.
+
+    A scene that is only a little larger is cut without scaling. Boxes keep their unclipped coordinates.
+    """
+    image, layout = scene.image, scene.layout
+    shorter = min(image.size)
+    side = resolution if resolution <= shorter <= 1.5 * resolution else int(shorter * rng.uniform(2 / 3, 1))
+    x, y = (int(rng.integers(extent - side + 1)) for extent in image.size)
+    window = layout.crop(x, y, side, side)
+    if side == resolution:
+        return Scene(image.crop((x, y, x + side, y + side)), window)
+    size = (resolution, resolution)
+    part = image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + side, y + side))
+    return Scene(part, window.resize(resolution, resolution))
+
+
+def collate(examples: list[tuple[Tensor, Layout]]) -> Batch:
+    """Join examples to a batch."""
+    return Batch(torch.stack([pixels for pixels, _ in examples]), tuple(layout for _, layout in examples))

@@ -1,0 +1,199 @@
+"""A small Stable-Diffusion-shaped model from nothing: autoencoder, tokenizer, text encoder, U-Net."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from layoutgen.autoencoder import PatchAutoencoder
+from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.dataset import LayoutDataset
+
+_START, _END = "<|startoftext|>", "<|endoftext|>"
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchConfig:
+    """The shape of a model trained from nothing.
+
+    Attributes:
+        window: side of its square canvas in pixels.
+        smallest: shorter side of the smallest box that it can draw, in pixels.
+        patch_size, latent_channels: of the autoencoder.
+        autoencoder_images: examples that the autoencoder is fitted to.
+        autoencoder_steps: gradient steps of its decoder's convolutions.
+        text_dim, text_layers, text_length, vocabulary: of the text encoder and its tokenizer.
+        channels: U-Net channels by level; all levels but the first have attention.
+        layers: residual blocks per level.
+    """
+
+    window: int = 256
+    smallest: float = 24.0
+    patch_size: int = 8
+    latent_channels: int = 32
+    autoencoder_images: int = 1024
+    autoencoder_steps: int = 1500
+    text_dim: int = 128
+    text_layers: int = 2
+    text_length: int = 24
+    vocabulary: int = 600
+    channels: tuple[int, ...] = (64, 128, 192)
+    layers: int = 1
+    frequencies: int = 8
+
+
+@dataclass(frozen=True)
+class Components:
+    """The parts of a model, as a pipeline holds them."""
+
+    vae: nn.Module
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    unet: UNet2DConditionModel
+    scheduler: DDIMScheduler
+    layout_encoder: LayoutEncoder
+
+
+def build(
+    config: ScratchConfig,
+    dataset: LayoutDataset,
+    methods: tuple[str, ...],
+    encoding: str,
+    *,
+    seed: int,
+    report: Callable[[str], None] = lambda message: None,
+) -> Components:
+    """Make the model; its autoencoder is ready to use, the rest has random weights."""
+    torch.manual_seed(seed)
+    report(f"fitting the autoencoder to {config.autoencoder_images} examples")
+    vae = fit_autoencoder(config, dataset, seed=seed, report=report)
+    tokenizer = build_tokenizer(_captions(dataset, 256), config)
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.text_dim,
+            intermediate_size=4 * config.text_dim,
+            projection_dim=config.text_dim,
+            num_hidden_layers=config.text_layers,
+            num_attention_heads=max(1, config.text_dim // 32),
+            max_position_embeddings=config.text_length,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    layout_encoder = LayoutEncoder(
+        text_dim=config.text_dim,
+        frequencies=config.frequencies,
+        hidden_dim=2 * config.text_dim,
+        map_channels=2 * config.latent_channels if "img2img" in methods else 0,
+        position_channels="text2img" in methods,
+        methods=methods,
+        encodings=(encoding,) if "text2img" in methods else (),
+        labels=dataset.labels,
+        smallest=config.smallest,
+        window=config.window,
+    )
+    deeper = len(config.channels) - 1
+    unet = UNet2DConditionModel(
+        sample_size=config.window // config.patch_size,
+        in_channels=config.latent_channels + layout_encoder.extra_channels,
+        out_channels=config.latent_channels,
+        layers_per_block=config.layers,
+        block_out_channels=config.channels,
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
+        up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
+        cross_attention_dim=config.text_dim,
+        attention_head_dim=tuple(max(1, width // 32) for width in config.channels),
+        norm_num_groups=16,
+    )
+    scheduler = DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        timestep_spacing="trailing",
+    )
+    return Components(vae, text_encoder, tokenizer, unet, scheduler, layout_encoder)
+
+
+def fit_autoencoder(
+    config: ScratchConfig,
+    dataset: LayoutDataset,
+    *,
+    seed: int,
+    batch_size: int = 8,
+    report: Callable[[str], None] = lambda message: None,
+) -> PatchAutoencoder:
+    """Principal components of the data's patches, then the decoder's convolutions by gradient descent."""
+    images = torch.stack([dataset[k][0] for k in range(config.autoencoder_images)])
+    vae = PatchAutoencoder(config.patch_size, config.latent_channels)
+    vae.fit(images.split(64))
+    optimizer = torch.optim.AdamW(vae.refine.parameters(), lr=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.autoencoder_steps))
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(config.autoencoder_steps):
+        rows = torch.randint(len(images), (batch_size,), generator=generator)
+        loss = _reconstruction_loss(vae, images[rows], generator)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 200 == 0 or step == config.autoencoder_steps - 1:
+            report(f"autoencoder step {step}: loss {loss.item():.4f}")
+    return vae.eval()
+
+
+def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
+    """L1 after a little noise on the latents, so that the decoder forgives what the denoiser gets wrong."""
+    latents = vae.encode(images).latent_dist.mode()
+    noisy = latents + 0.1 * torch.rand(len(images), 1, 1, 1, generator=generator) * torch.randn(
+        latents.shape, generator=generator
+    )
+    return (vae.decode(noisy).sample - images).abs().mean()
+
+
+def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPTokenizer:
+    """A byte-level BPE tokenizer of CLIP's form, with a vocabulary learnt from `captions`; no text is unknown."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocabulary + 2 * len(alphabet),
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(captions, trainer)
+    learnt = json.loads(tokenizer.to_str())["model"]
+    # CLIP's own order: bytes, bytes that end a word, merges, the two special tokens.
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split()) for pair in learnt["merges"]]
+    words = [
+        *alphabet,
+        *(byte + "</w>" for byte in alphabet),
+        *dict.fromkeys("".join(pair) for pair in merges),
+    ]
+    vocabulary = {word: number for number, word in enumerate([*words, _START, _END])}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "vocab.json").write_text(json.dumps(vocabulary))
+        Path(folder, "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]) + "\n")
+        return CLIPTokenizer.from_pretrained(folder, model_max_length=config.text_length)
+
+
+def _captions(dataset: LayoutDataset, count: int) -> Iterator[str]:
+    """Captions and labels of the first examples."""
+    for _, layout in islice((dataset[k] for k in range(count)), count):
+        yield layout.prompt
+        yield from (instance.label for instance in layout.instances)
