@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from layoutgen.conditioning.img2img import to_pixels
-from layoutgen.errors import InvalidFile
-from layoutgen.formats.files import read_json
+from layoutgen.formats.prepared import read_prepared
 from layoutgen.layout import Layout
-from layoutgen.prepare.scenes import Scene, SceneComposer, SceneConfig
-from layoutgen.prepare.sources import open_photo, read_backgrounds, read_cutouts
-
-SCENES_FILE = "scenes.json"
+from layoutgen.prepare.recipe import SCENES_FILE, SceneRecipe
+from layoutgen.prepare.scenes import Scene
+from layoutgen.prepare.sources import open_photo
 
 
 @dataclass(frozen=True)
@@ -29,69 +26,6 @@ class Batch:
 
     pixels: Tensor
     layouts: tuple[Layout, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SceneSource:
-    """COCO file and image folder to take cut-outs or backgrounds from, with the least mask score."""
-
-    annotations: str
-    images: str
-    min_score: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SceneRecipe:
-    """What an endless scene dataset is made of; kept as ``scenes.json``."""
-
-    cutouts: tuple[SceneSource, ...]
-    backgrounds: tuple[SceneSource, ...]
-    labels: tuple[str, ...]
-    config: SceneConfig
-
-    def write(self, path: Path) -> None:
-        """Write as json."""
-        path.write_text(json.dumps(asdict(self), indent=1))
-
-    @staticmethod
-    def read(path: Path) -> SceneRecipe:
-        """Read what :meth:`write` wrote.
-
-        Raises:
-            InvalidFile: it is not such a file.
-        """
-        try:
-            data = read_json(path)
-            config = {k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()}
-            cutouts, backgrounds = (
-                tuple(SceneSource(**s) for s in data[k]) for k in ("cutouts", "backgrounds")
-            )
-            return SceneRecipe(cutouts, backgrounds, tuple(data["labels"]), SceneConfig(**config))
-        except (KeyError, TypeError, AttributeError) as error:
-            problem, remedy = (
-                f"is not a scene recipe: {error!r}",
-                "make one with `layoutgen prepare scenes --endless`",
-            )
-            raise InvalidFile(path, problem, remedy=remedy) from error
-
-    def composer(self) -> SceneComposer:
-        """Read the sources; takes seconds."""
-        side = int(max(self.config.size) * 1.25)
-        cutouts = [
-            cutout
-            for s in self.cutouts
-            for cutout in read_cutouts(
-                Path(s.annotations),
-                Path(s.images),
-                labels=self.labels or None,
-                min_score=s.min_score,
-                max_side=side,
-            )
-        ]
-        backgrounds = [
-            b for s in self.backgrounds for b in read_backgrounds(Path(s.annotations), Path(s.images))
-        ]
-        return SceneComposer(cutouts, backgrounds, self.config)
 
 
 class LayoutDataset(Dataset[tuple[Tensor, Layout]]):
@@ -147,8 +81,6 @@ def open_dataset(data: Path, *, resolution: int, seed: int) -> LayoutDataset:
         return LayoutDataset(
             scenes.composer().compose, scenes.labels, resolution=resolution, seed=seed, flip=False
         )
-    from layoutgen.formats.prepared import read_prepared
-
     entries = read_prepared(data)
     labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from layoutgen.conditioning.base import Condition, LayoutMethod, stack
 from layoutgen.conditioning.img2img import Img2Img
 from layoutgen.conditioning.regional import Regional
 from layoutgen.conditioning.text2img import Text2Img
-from layoutgen.errors import InvalidOption, UnknownLabel
+from layoutgen.errors import InvalidOption
 from layoutgen.layout import Layout
+from layoutgen.models import check_labels
 from layoutgen.windows import Window, blend_weights, cover
 
 METHODS = ("text2img", "img2img", "regional")
@@ -27,7 +27,7 @@ _OVERLAP = 0.25  # of a window
 
 
 class LayoutPipeline(DiffusionPipeline):
-    """Paints layouts with any Stable Diffusion v1 checkpoint or with a model that ``layoutgen train`` made."""
+    """Paints layouts with a Stable Diffusion v1 checkpoint, or with what ``layoutgen train`` made."""
 
     _optional_components = ["layout_encoder"]  # noqa: RUF012 (diffusers' own convention)
     model_cpu_offload_seq = "text_encoder->unet->vae"
@@ -100,8 +100,14 @@ class LayoutPipeline(DiffusionPipeline):
             raise InvalidOption("the model has no trained box tokens: pass --encoding text, or train it")
         return encoding
 
+    def __call__(self, layout: Layout, **options: Any) -> list[Image.Image]:
+        """Paint `layout`; the options are those of :meth:`paint`."""
+        *_, images = self.paint(layout, **options)
+        assert isinstance(images, list)  # the last event
+        return images
+
     @torch.no_grad()
-    def __call__(
+    def paint(
         self,
         layout: Layout,
         *,
@@ -112,16 +118,14 @@ class LayoutPipeline(DiffusionPipeline):
         strength: float | None = None,
         num_images: int = 1,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        on_step: Callable[[int, int], None] = lambda step, steps: None,
-    ) -> list[Image.Image]:
-        """Paint `layout`, of any canvas size.
+    ) -> Iterator[int | list[Image.Image]]:
+        """Paint `layout`, of any canvas size: yields the number of each step done, then the images.
 
         Args:
             guidance: classifier-free guidance scale; 1 or less: off, and half the work.
             strength: img2img on a checkpoint that was not trained for layouts: how much of the drawn start
                 image is repainted, in (0, 1]; default 0.9.
             generator: one, or one for each image.
-            on_step: called after each of the steps.
 
         Raises:
             InvalidOption, UnknownLabel: what this model cannot do.
@@ -144,15 +148,15 @@ class LayoutPipeline(DiffusionPipeline):
         shape = (num_images, self.vae.config.latent_channels, height, width)
         noise = randn_tensor(shape, generator, self.device, torch.float32)
         latents, timesteps = self._start(noise, canvas, chosen, steps, strength)
-        with chosen.attached(self.unet) or nullcontext():
+        with chosen.attached(self.unet):
             for number, time in enumerate(timesteps, start=1):
                 scaled = self.scheduler.scale_model_input(latents, time)
                 predicted = torch.cat(
                     [self._fused(one[None], time, batches, windows, weights, guidance) for one in scaled]
                 )
                 latents = self.scheduler.step(predicted, time, latents, return_dict=False)[0]
-                on_step(number, len(timesteps))
-        return self._decode(latents, layout)
+                yield number
+        yield self._decode(latents, layout)
 
     def check(self, layout: Layout, method: LayoutMethod, strength: float | None = None) -> None:
         """Refuse what `method` on this model cannot do.
@@ -161,13 +165,7 @@ class LayoutPipeline(DiffusionPipeline):
             UnknownLabel: a label that the model has not learnt.
             InvalidOption: `strength` where there is no start image.
         """
-        known = None if self.layout_encoder is None else self.layout_encoder.config.labels
-        unknown = [label for label in layout.labels if known is not None and label not in known]
-        if unknown:
-            raise UnknownLabel(
-                f"the model has not learnt {unknown[0]!r}, only {', '.join(known)}: use one of these, "
-                "or pass --model with a checkpoint that knows it"
-            )
+        check_labels(layout.labels, None if self.layout_encoder is None else self.layout_encoder.config.labels)
         if strength is not None:
             if not isinstance(method, Img2Img) or method.trained:
                 raise InvalidOption(

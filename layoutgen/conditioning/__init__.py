@@ -1,0 +1,1 @@
+"""How a layout is told to the U-Net: one contract (base), one file per method."""

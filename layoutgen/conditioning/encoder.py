@@ -62,7 +62,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         return self.mlp(torch.cat([labels, fourier(boxes, self.config.frequencies).to(labels)], dim=-1))
 
     def channels(self, batch: int, height: int, width: int, maps: Tensor | None = None) -> Tensor | None:
-        """The extra input channels (B, extra, h, w): encoded `maps` (B, map_channels, h, w), or where a latent is.
+        """The extra input channels (B, extra, h, w): encoded `maps` (B, map_channels, h, w), or positions.
 
         A method that does not speak through a channel leaves it 0. None if the U-Net has no extra channels.
         """
@@ -86,7 +86,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
 
 
 def fourier(values: Tensor, frequencies: int) -> Tensor:
-    """Fourier features (..., K) -> (..., 2 * K * F), F octaves from half a turn per unit (Tancik et al. 2020)."""
+    """Fourier features (..., K) -> (..., 2 * K * F): F octaves from half a turn (Tancik et al. 2020)."""
     turns = math.pi * 2.0 ** torch.arange(frequencies, device=values.device, dtype=torch.float32)
     angles = (values.float()[..., None] * turns).flatten(-2)  # (..., K * F)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)

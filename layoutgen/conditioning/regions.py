@@ -19,7 +19,7 @@ class Regions:
 
     Attributes:
         boxes: (B, N, 4) xyxy as fractions of the canvas; rows of zeros are padding.
-        owner: (B, P + T) index of the group of instances that a token speaks of; -1 prompt, -2 nothing (padding).
+        owner: (B, P + T) the group of instances that a token speaks of; -1 prompt, -2 nothing (padding).
         height, width: latent cells.
         group: (B, N) the group that an instance belongs to; None: each instance is its own.
         exclusive: the regional method: inside boxes the prompt is not heard, and self-attention looks only
@@ -43,12 +43,10 @@ class Regions:
             owner = self.owner[:, None].expand(-1, length, -1)  # (B, L, P + T)
             padded = F.pad(self._by_group(inside), (0, 1))  # an index to gather from also when N is 0
             told = padded.gather(2, owner.clamp_min(0)) & (owner >= 0)
-            free = (
-                ~inside.any(2, keepdim=True)
-                if self.exclusive
-                else torch.ones_like(inside[..., :1], dtype=torch.bool)
-            )
-            self._masks[key] = (told | ((owner == -1) & free))[:, None]
+            general = owner == -1
+            if self.exclusive:
+                general = general & ~inside.any(2, keepdim=True)
+            self._masks[key] = (told | general)[:, None]
         return self._masks[key]
 
     def self_(self, length: int) -> Tensor | None:
@@ -129,7 +127,7 @@ class RegionalAttention:
         temb: Tensor | None = None,
         regions: Regions | None = None,
     ) -> Tensor:
-        """Attend from `hidden_states` (B, L, C) to the context (B, P + T, D), or to itself when that is None."""
+        """Attend from `hidden_states` (B, L, C) to the context (B, P + T, D), or to itself."""
         length = hidden_states.shape[1]
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         if regions is not None:
@@ -140,7 +138,7 @@ class RegionalAttention:
         )  # (B, H, L or P + T, C / H)
         heard = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
         if attention_mask is not None and encoder_hidden_states is not None:
-            # A latent that hears nothing (an exclusive box whose tokens were dropped) must read zeros, not NaN.
+            # A latent that hears nothing must read zeros, not NaN.
             heard = heard.masked_fill(~attention_mask.any(-1, keepdim=True), 0.0)
         heard = heard.transpose(1, 2).flatten(2)
         return attn.to_out[1](attn.to_out[0](heard))

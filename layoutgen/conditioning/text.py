@@ -39,7 +39,7 @@ def embed_phrases(
     bodies = [_ids(tokenizer, phrase) for phrase in phrases]
     longest = max((len(body) for body in bodies), default=0)
     if longest > window - 2:
-        embeddings = torch.cat([_pad(embed_prompts(tokenizer, text_encoder, [p]), phrases) for p in phrases])
+        embeddings = embed_prompts(tokenizer, text_encoder, phrases)
         return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool, device=embeddings.device)
     rows = [_framed(tokenizer, body, longest + 2) for body in bodies]
     ids = torch.tensor(rows, device=text_encoder.device).reshape(len(rows), longest + 2)

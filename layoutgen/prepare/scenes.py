@@ -60,7 +60,7 @@ class SceneConfig:
             raise InvalidOption(f"instances {self.instances} must be a range FEWEST MOST of 0 or more")
         if not 4 <= self.size[0] <= self.size[1] <= min(self.width, self.height):
             raise InvalidOption(
-                f"size {self.size} must be a range SHORTEST LONGEST from 4 pixels to the shorter side of the canvas"
+                f"size {self.size} must be a range SHORTEST LONGEST, from 4 px to the canvas' shorter side"
             )
         if not 0 <= self.overlap <= 1 or not 0 <= self.shadow <= 1:
             raise InvalidOption("overlap and shadow must be between 0 and 1")
@@ -99,6 +99,11 @@ class SceneComposer:
         self._labels = sorted(self._by_label)
         counts = np.array([len(self._by_label[label]) for label in self._labels], dtype=float)
         self._shares = counts / counts.sum()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What scenes can hold, sorted."""
+        return tuple(self._labels)
 
     def compose(self, index: int) -> Scene:
         """Scene number `index`."""

@@ -1,8 +1,9 @@
-"""Where scenes take their objects and backgrounds from: COCO files with masks, and photos with empty parts."""
+"""Where scenes take objects and backgrounds from: COCO files with masks, and photos with empty parts."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.coco import CocoAnnotation, CocoImage, decode_mask, read_coco
+from layoutgen.formats.files import read_json
 from layoutgen.layout import Box
 from layoutgen.prepare.scenes import Cutout
 
@@ -17,13 +19,48 @@ _BACKGROUND_TRIES = 12
 _CALM = 42.0  # standard deviation of 8-bit luminance above which a background is too busy to be ground
 
 
+@dataclass(frozen=True, slots=True)
+class SceneSource:
+    """Photos to take cut-outs or backgrounds from: a COCO instances json ("" if none) and its folder of images.
+
+    Masks whose ``mask_score`` is below `min_score` are not used.
+    """
+
+    annotations: str
+    images: str
+    min_score: float = 0.0
+
+
+def find_source(path: Path, min_score: float = 0.0) -> SceneSource:
+    """The source at `path`: a COCO json, a folder that holds one, or a plain folder of photos.
+
+    The images are looked for beside the json and in the folders there.
+
+    Raises:
+        InvalidFile: nothing of the kind is there, or the images are not found.
+    """
+    if not path.exists():
+        raise InvalidFile(path, "there is no such file or folder", remedy="check the path")
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.json") if "annotations" in read_json(file))
+        if not files:
+            return SceneSource("", str(path.resolve()), min_score)
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise InvalidFile(path, f"holds several COCO files ({names})", remedy="name the one to use")
+        path = files[0]
+    entries = read_coco(path)
+    for folder in (path.parent, path.parent / "images", *sorted(path.parent.iterdir())):
+        if entries and (folder / entries[0].file_name).is_file():
+            return SceneSource(str(path.resolve()), str(folder.resolve()), min_score)
+    raise InvalidFile(path, "its images are not beside it", remedy="put them into images/ next to the json")
+
+
 def read_cutouts(
-    annotations: Path,
-    images: Path,
+    source: SceneSource,
     *,
     labels: Collection[str] | None = None,
     min_side: float = 32.0,
-    min_score: float = 0.0,
     max_side: int = 256,
 ) -> Iterator[Cutout]:
     """Cut every segmented object that lies whole inside its photo out of it.
@@ -31,35 +68,44 @@ def read_cutouts(
     Args:
         labels: only these; None: all.
         min_side: shortest longer side in pixels.
-        min_score: smallest ``mask_score`` of an annotation that has one.
         max_side: larger objects are reduced to a longer side of this many pixels.
 
     Raises:
-        InvalidFile: an image is missing or is not an image.
+        InvalidFile: the source has no annotations, or an image is missing or is not an image.
     """
-    for entry in read_coco(annotations):
-        wanted = [a for a in entry.annotations if _usable(a, entry, labels, min_side, min_score)]
+    if not source.annotations:
+        raise InvalidFile(source.images, "has no COCO instances json", remedy="cut-outs need masks")
+    for entry in read_coco(Path(source.annotations)):
+        wanted = [a for a in entry.annotations if _usable(a, entry, labels, min_side, source.min_score)]
         if wanted:
-            photo = open_photo(images / entry.file_name)
+            photo = open_photo(Path(source.images) / entry.file_name)
             yield from (_cut(photo, a, entry, max_side) for a in wanted)
 
 
-def read_backgrounds(
-    annotations: Path, images: Path, *, min_side: int = 80, seed: int = 0
-) -> Iterator[Image.Image]:
-    """The calmest empty part of each photo: no box of the COCO file touches it, `min_side` pixels or more."""
+def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) -> Iterator[Image.Image]:
+    """The calmest empty square of each photo: no annotated box touches it, `min_side` pixels or more.
+
+    Photos without annotations are backgrounds as a whole.
+    """
+    if not source.annotations:
+        files = sorted(p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions())
+        yield from (open_photo(file) for file in files)
+        return
     rng = np.random.default_rng(seed)
-    for entry in read_coco(annotations):
+    for entry in read_coco(Path(source.annotations)):
         parts = _empty_parts(entry, min_side, rng)
         if not parts:
             continue
-        photo = open_photo(images / entry.file_name)
+        photo = open_photo(Path(source.images) / entry.file_name)
         crops = [photo.crop(part) for part in parts]
-        unrest = [
-            float(np.array(crop.convert("L").resize((24, 24), Image.Resampling.BOX)).std()) for crop in crops
-        ]
+        unrest = [_unrest(crop) for crop in crops]
         if min(unrest) <= _CALM:
             yield crops[int(np.argmin(unrest))]
+
+
+def _unrest(image: Image.Image) -> float:
+    """Standard deviation of the luminance, without fine texture."""
+    return float(np.array(image.convert("L").resize((24, 24), Image.Resampling.BOX)).std())
 
 
 def open_photo(path: Path) -> Image.Image:

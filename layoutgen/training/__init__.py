@@ -1,0 +1,1 @@
+"""Training: what it is told (config), what it minimises (objective), and the loop."""

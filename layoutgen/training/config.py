@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class TrainConfig:
         drop_caption, drop_layout: shares of examples that are shown without caption, or without layout.
         min_snr: gamma of the min-SNR weighting (arXiv 2303.09556); 0: off.
         box_weight: exponent of the box-area reweighting (GeoDiffusion: 0.2); 0: off.
+        train_text_encoder: also train the text encoder; a model from nothing needs it.
         save_every: examples between two checkpoints.
     """
 
@@ -43,6 +44,7 @@ class TrainConfig:
     drop_layout: float = 0.1
     min_snr: float = 5.0
     box_weight: float = 0.2
+    train_text_encoder: bool = False
     save_every: int = 5_000
     workers: int = 1
     mixed_precision: str = "no"
@@ -66,12 +68,13 @@ class TrainConfig:
                 raise InvalidOption(
                     f"--{name.replace('_', '-')} must be in [0, 1), not {getattr(self, name)}"
                 )
+        if self.mixed_precision not in ("no", "fp16", "bf16"):
+            raise InvalidOption(f"--mixed-precision must be no, fp16 or bf16, not {self.mixed_precision}")
+        for name in ("warmup", "min_snr", "box_weight", "workers", "seed"):
+            if not getattr(self, name) >= 0:
+                raise InvalidOption(f"--{name.replace('_', '-')} must be 0 or more, not {getattr(self, name)}")
         if not self.learning_rate > 0:
             raise InvalidOption(f"--learning-rate must be above 0, not {self.learning_rate}")
-
-    def write(self, path: Path) -> None:
-        """Write as YAML."""
-        path.write_text(yaml.safe_dump({k: _plain(v) for k, v in asdict(self).items()}, sort_keys=False))
 
 
 def read_options(path: Path, known: type) -> dict[str, Any]:
@@ -91,7 +94,3 @@ def read_options(path: Path, known: type) -> dict[str, Any]:
         if key not in names:
             raise InvalidFile(path, f"unknown option {key!r}", remedy=f"the options are {', '.join(names)}")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -46,7 +46,7 @@ def train(
 ) -> Iterator[Progress]:
     """Train `pipeline`'s U-Net, text encoder and layout encoder on `dataset`; yield after every step.
 
-    The run folder gets ``checkpoints/`` to continue from and ``model/``, a pipeline with the averaged weights.
+    The run folder gets ``checkpoints/`` to continue from and ``model/``, with averaged weights.
 
     Args:
         max_seconds: stop, with a checkpoint, when this much time has passed.
@@ -61,6 +61,7 @@ def train(
     model = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
     if pipeline.layout_encoder is not None:
         model["layout_encoder"] = pipeline.layout_encoder
+    pipeline.text_encoder.requires_grad_(config.train_text_encoder)
     pipeline.vae.to(device).requires_grad_(False)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)

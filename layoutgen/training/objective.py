@@ -22,7 +22,7 @@ def noisy_target(
 
 
 def snr_weights(scheduler: DDPMScheduler, times: Tensor, gamma: float) -> Tensor:
-    """Min-SNR weights (B,) (Hang et al., arXiv 2303.09556): min(SNR, gamma), in units of the prediction's loss."""
+    """Min-SNR weights (B,) of the prediction's loss (Hang et al., arXiv 2303.09556)."""
     alphas = scheduler.alphas_cumprod.to(times.device)[times]
     snr = alphas / (1 - alphas)
     kept = snr.clamp(max=gamma)

@@ -164,7 +164,7 @@ def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch
 
 
 def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPTokenizer:
-    """A byte-level BPE tokenizer of CLIP's form, with a vocabulary learnt from `captions`; no text is unknown."""
+    """A byte-level BPE tokenizer of CLIP's form, its vocabulary learnt from `captions`."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

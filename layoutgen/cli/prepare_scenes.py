@@ -1,0 +1,81 @@
+"""``layoutgen prepare scenes``: segmented objects -> scenes of many."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layoutgen.cli import console
+from layoutgen.cli.options import Output, Overwrite, Quiet, Seed
+
+
+def scenes(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="COCO json with masks, or a folder with one; its images beside it."),
+    ],
+    output: Output,
+    backgrounds: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            show_default="DATA",
+            help="Where backgrounds come from: a COCO json or folder (parts without objects), or a folder of "
+            "photos without objects. Repeat it for more.",
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Scenes to write.")] = 1000,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only objects of this category; repeat it.", show_default="all")
+    ] = None,
+    instances: Annotated[
+        tuple[int, int], typer.Option(metavar="MIN MAX", help="Objects in a scene; fewer if no more fit.")
+    ] = (1, 30),
+    size: Annotated[
+        tuple[float, float], typer.Option(metavar="MIN MAX", help="Longer side of an object, in pixels.")
+    ] = (32, 128),
+    canvas: Annotated[
+        tuple[int, int], typer.Option(metavar="WIDTH HEIGHT", help="Size of a scene, in pixels.")
+    ] = (512, 512),
+    overlap: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of a box that another may cover.")
+    ] = 0.0,
+    shadow: Annotated[float, typer.Option(min=0, max=1, help="Darkness of the shadows.")] = 0.35,
+    min_mask_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Skip objects whose annotation has a lower mask_score.")
+    ] = 0.0,
+    endless: Annotated[
+        bool,
+        typer.Option("--endless", help="Write a recipe only: `train` composes new scenes as long as it runs."),
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Paste segmented objects at distinct places on backgrounds: boxes are known exactly, for any number."""
+    from layoutgen.output import check_output
+    from layoutgen.prepare.recipe import SceneRecipe
+    from layoutgen.prepare.scenes import SceneConfig
+    from layoutgen.prepare.sources import find_source
+    from layoutgen.prepare.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
+
+    config = SceneConfig(canvas[0], canvas[1], instances, size, overlap, shadow, seed)
+    check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)
+    sources = tuple(find_source(path) for path in backgrounds or [data])
+    recipe = SceneRecipe((find_source(data, min_mask_score),), sources, tuple(sorted(category or ())), config)
+    composer = recipe.composer()
+    if endless:
+        # The labels are what the sources hold, so that a model can tell later what it has learnt.
+        write_recipe(recipe.with_labels(composer.labels), output, overwrite=overwrite)
+        if not quiet:
+            console.say(f"Recipe for endless scenes of {', '.join(composer.labels)}: {output}")
+        return
+    run = write_scenes(composer, count, output, workers=workers, overwrite=overwrite)
+    with closing(run), console.progress(quiet) as bar:
+        placed = [len(image.layout.instances) for image in bar.track(run, total=count, description="scenes")]
+    if not quiet:
+        console.say(f"{count:,} scenes with {sum(placed):,} objects ({max(placed)} at most): {output}")

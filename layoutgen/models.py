@@ -1,0 +1,81 @@
+"""Which model a name means, and what it has learnt, without loading it (or torch)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from layoutgen.assets import MODEL
+from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+
+STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model to load.
+
+    Attributes:
+        source: folder, or hub id.
+        labels: the labels that it has learnt; None: any text.
+        smallest: shorter side, in pixels, of the smallest box that it can draw.
+        window: side, in pixels, of the canvas that it was trained on.
+    """
+
+    source: str
+    labels: tuple[str, ...] | None = None
+    smallest: float = 16.0
+    window: int = 512
+
+
+def find_model(name: str | None) -> ModelInfo:
+    """The model called `name`: a run folder of ``train``, a diffusers folder, a hub id; None: the embedded one.
+
+    Raises:
+        InvalidOption: a folder that is no model, or a name that can be neither folder nor hub id.
+    """
+    if name is None:
+        return _read(MODEL)
+    folder = Path(name).expanduser()
+    for place in (folder / "model", folder):
+        if (place / "model_index.json").is_file():
+            return _read(place)
+    if folder.exists():
+        problem = "has no finished checkpoint yet" if (folder / "config.yaml").is_file() else "is no model"
+        raise InvalidOption(f"--model {name} {problem}: it holds no model_index.json")
+    parts = name.split("/")
+    if len(parts) != 2 or not all(parts) or name.startswith((".", "~")):
+        raise InvalidOption(
+            f"--model {name}: there is no such folder, and a hub id looks like {STABLE_DIFFUSION}"
+        )
+    return ModelInfo(name)
+
+
+def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:
+    """Refuse labels that a model has not learnt.
+
+    Raises:
+        UnknownLabel: says what it knows, and what to do.
+    """
+    for label in sorted(labels):
+        if known is not None and label not in known:
+            raise UnknownLabel(
+                f"the model has not learnt {label!r}, only {', '.join(known)}: use one of these labels, "
+                f"or pass --model with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
+            )
+
+
+def _read(folder: Path) -> ModelInfo:
+    """What the model in `folder` says about itself."""
+    file = folder / "layout_encoder" / "config.json"
+    if not file.is_file():
+        return ModelInfo(str(folder))
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        labels = config["labels"]
+        known = None if labels is None else tuple(labels)
+        return ModelInfo(str(folder), known, float(config["smallest"]), int(config["window"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error

@@ -1,0 +1,60 @@
+"""Makes a plain checkpoint ready to learn layouts, without changing what it paints before the first step."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.errors import InvalidOption
+from layoutgen.pipeline import LayoutPipeline
+
+
+def adapt(
+    pipeline: LayoutPipeline, methods: tuple[str, ...], encoding: str, labels: tuple[str, ...] | None = None
+) -> None:
+    """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels of zeros.
+
+    A model that has learnt layouts before is left as it is.
+
+    Raises:
+        InvalidOption: the model learnt other methods before.
+    """
+    if pipeline.layout_encoder is not None:
+        trained = pipeline.layout_encoder.config
+        missing = [m for m in methods if m not in trained.methods]
+        if missing or ("text2img" in methods and encoding not in trained.encodings):
+            learnt = ", ".join([*trained.methods, *(f"encoding {e}" for e in trained.encodings)])
+            raise InvalidOption(f"the model to start from was made for {learnt}: train it by these, or start anew")
+        return
+    latent = int(pipeline.unet.config.in_channels)
+    encoder = LayoutEncoder(
+        text_dim=pipeline.unet.config.cross_attention_dim,
+        hidden_dim=pipeline.unet.config.cross_attention_dim,
+        map_channels=2 * latent if "img2img" in methods else 0,
+        methods=methods,
+        encodings=(encoding,) if "text2img" in methods else (),
+        labels=labels,
+        window=pipeline.window,
+    )
+    pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
+    if encoder.extra_channels:
+        pipeline.unet.conv_in = widened(pipeline.unet.conv_in, encoder.extra_channels)
+        pipeline.unet.register_to_config(in_channels=latent + encoder.extra_channels)
+
+
+def widened(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:
+    """The same convolution with `extra` more input channels, whose weights are zero."""
+    wide = nn.Conv2d(
+        convolution.in_channels + extra,
+        convolution.out_channels,
+        kernel_size=3,
+        padding=1,
+        device=convolution.weight.device,
+        dtype=convolution.weight.dtype,
+    )
+    with torch.no_grad():
+        wide.weight.zero_()
+        wide.weight[:, : convolution.in_channels] = convolution.weight
+        wide.bias.copy_(convolution.bias)  # type: ignore[union-attr,arg-type]
+    return wide

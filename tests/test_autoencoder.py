@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.testing import assert_close
+
+from layoutgen.autoencoder import PatchAutoencoder
+
+
+def smooth(count: int, size: int = 32) -> torch.Tensor:
+    """Images of low frequencies, (count, 3, size, size)."""
+    coarse = torch.rand(count, 3, 6, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic").clamp(-1, 1)
+
+
+def test_all_components_reconstruct_exactly() -> None:
+    images = torch.rand(40, 3, 16, 16) * 2 - 1
+    vae = PatchAutoencoder(patch_size=4, latent_channels=48)
+    vae.fit([images[:20], images[20:]])
+    assert_close(vae.decode(vae.encode(images).latent_dist.mode()).sample, images, atol=1e-4, rtol=1e-4)
+
+
+def test_few_components_reconstruct_smooth_images_and_latents_have_unit_mean_square() -> None:
+    images = smooth(64)
+    vae = PatchAutoencoder(patch_size=8, latent_channels=24)
+    vae.fit([images])
+    latents = vae.encode(images).latent_dist.mode()
+    assert latents.shape == (64, 24, 4, 4)
+    assert_close(latents.square().mean(), torch.tensor(1.0), atol=1e-2, rtol=1e-2)
+    error = (vae.decode(latents).sample - images).square().mean()
+    assert error < 0.01 * images.var()
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    vae = PatchAutoencoder(patch_size=4, latent_channels=5)
+    vae.fit([smooth(4, 16)])
+    vae.save_pretrained(tmp_path)
+    loaded = PatchAutoencoder.from_pretrained(tmp_path)
+    assert_close(loaded.encode(smooth(2, 16)).latent_dist.mode(), vae.encode(smooth(2, 16)).latent_dist.mode())
+    assert loaded.spatial_compression_ratio == 4
