@@ -182,11 +182,8 @@ def _annotation(file: Entries, entry: Entry, where: str, label: str) -> CocoAnno
 
 
 def _box(file: Entries, entry: Entry, where: str) -> Box | None:
-    bbox, remedy = entry.get("bbox"), "write [x, y, width, height] in pixels"
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
-        problem = f"must be four finite numbers, not {shown(bbox)}" if "bbox" in entry else "is missing"
-        raise file.error(f"{where}.bbox", problem, remedy)
-    x, y, width, height = bbox
+    remedy = "write [x, y, width, height] in pixels"
+    x, y, width, height = file.numbers(entry, where, "bbox", 4, remedy)
     if width < 0 or height < 0:
         problem = f"the box is inverted: width {width:g}, height {height:g}"
         raise file.error(f"{where}.bbox", problem, f"{remedy}, x and y of the top-left corner")

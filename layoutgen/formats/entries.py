@@ -1,11 +1,12 @@
-"""The entries of a JSON file and their fields, checked; every error names the file and the place."""
+"""The entries of a file and their fields, checked; every error names the file and the place."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from layoutgen.errors import InvalidFile
 from layoutgen.formats.files import type_name
 
 Entry = Mapping[str, Any]
+Lines = Mapping[str, int]
+"""The line of each value, from 1, by its place: ``instances[3].xyxy``; the whole file is ``""``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Reads fields of the JSON object `content` of the file at `path`."""
+    """Reads fields of `content`, the values of the file at `path`.
+
+    A place is ``""`` for `content` itself, else ``canvas`` or ``images[3]``. Errors name the line too, if
+    `lines` knows it of the place or of what it lies in.
+    """
 
     path: Path
-    content: Entry
+    content: Any
+    lines: Lines = field(default_factory=dict)
 
     def each(self, key: str) -> list[tuple[str, Entry]]:
         """The objects of the list `key` of the file, each with its place."""
@@ -30,38 +38,78 @@ class Entries:
         if not isinstance(self.content[key], list):
             raise self.error(key, f"must be a list, not {type_name(self.content[key])}", "write [...]")
         entries = [(f"{key}[{index}]", entry) for index, entry in enumerate(self.content[key])]
-        for where, entry in entries:
+        for place, entry in entries:
             if not isinstance(entry, dict):
-                raise self.error(where, f"must be an object, not {type_name(entry)}", "write {...}")
+                raise self.error(
+                    place, f"must hold fields, not {type_name(entry)}", "write {name: value, ...}"
+                )
         return entries
 
-    def whole(self, entry: Entry, where: str, key: str, *, least: int | None = None) -> int:
+    def whole(self, entry: Entry, place: str, key: str, *, least: int | None = None) -> int:
         """The whole number `key` of `entry`."""
-        value = self._value(entry, where, key, "")
+        value = self._value(entry, place, key, "")
         if not is_number(value) or value != int(value):
-            raise self.error(
-                f"{where}.{key}", f"must be a whole number, not {shown(value)}", "write digits only"
-            )
+            problem = f"must be a whole number, not {shown(value)}"
+            raise self.error(_inside(place, key), problem, "write digits only")
         if least is not None and value < least:
-            raise self.error(f"{where}.{key}", f"must be {least} or more, not {value}", "correct it")
+            problem = f"must be {least} or more, not {shown(value)}"
+            raise self.error(_inside(place, key), problem, "correct it")
         return int(value)
 
-    def text(self, entry: Entry, where: str, key: str, *, remedy: str = "") -> str:
-        """The text `key` of `entry`, which must not be blank."""
-        value = self._value(entry, where, key, remedy)
-        if not isinstance(value, str) or not value.strip():
-            remedy = remedy or 'write "..."'
-            raise self.error(f"{where}.{key}", f"must be a text, not {shown(value)}", remedy)
+    def text(self, entry: Entry, place: str, key: str, *, remedy: str = "", blank: bool = False) -> str:
+        """The text `key` of `entry`; only if `blank`, it may be empty."""
+        value = self._value(entry, place, key, remedy)
+        if not isinstance(value, str):
+            problem = f"must be a text, but is {type_name(value)}: {shown(value)}"
+            raise self.error(_inside(place, key), problem, remedy or "put it in quotes")
+        if not blank and not value.strip():
+            raise self.error(_inside(place, key), "is empty", remedy or "write something")
         return value
 
-    def _value(self, entry: Entry, where: str, key: str, remedy: str) -> Any:
+    def numbers(self, entry: Entry, place: str, key: str, count: int, remedy: str) -> list[float]:
+        """The list of `count` finite numbers that `key` of `entry` is."""
+        value = self._value(entry, place, key, remedy)
+        if not isinstance(value, list) or len(value) != count or not all(is_number(v) for v in value):
+            problem = f"must be {count} finite numbers, not {shown(value)}"
+            raise self.error(_inside(place, key), problem, remedy)
+        return value
+
+    def choice(self, entry: Entry, place: str, key: str, options: Sequence[str]) -> str:
+        """The word `key` of `entry`, one of `options`; the first one if `entry` does not say."""
+        value = entry.get(key, options[0])
+        if value not in options:
+            problem = f"must be {' or '.join(options)}, not {shown(value)}"
+            raise self.error(_inside(place, key), problem, "write one of them")
+        return str(value)
+
+    def only(self, entry: Any, place: str, known: Sequence[str]) -> Entry:
+        """`entry`, if it holds fields and all of them are `known`."""
+        if not isinstance(entry, Mapping):
+            problem = f"must hold {', '.join(known)}, but is {type_name(entry)}"
+            raise self.error(place, problem, "write them as name: value")
+        for key in entry:
+            if key not in known:
+                close = difflib.get_close_matches(str(key), known, n=1)
+                remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                raise self.error(_inside(place, str(key)), "unknown field", remedy)
+        return entry
+
+    def _value(self, entry: Entry, place: str, key: str, remedy: str) -> Any:
         if key not in entry:
-            raise self.error(f"{where}.{key}", "is missing", remedy or "every entry of this list needs it")
+            raise self.error(_inside(place, key), "is missing", remedy or "it cannot be left out")
         return entry[key]
 
-    def error(self, where: str, problem: str, remedy: str) -> InvalidFile:
-        """The error to raise for `where` in this file."""
-        return InvalidFile(self.path, problem, where=where, remedy=remedy)
+    def where(self, place: str) -> str:
+        """`place` with its line, as far as that is known."""
+        known = place
+        while known and known not in self.lines:
+            known = known[: max(known.rfind("."), known.rfind("["), 0)]
+        line = f"line {self.lines[known]}" if known in self.lines else ""
+        return ", ".join(part for part in (line, place) if part)
+
+    def error(self, place: str, problem: str, remedy: str) -> InvalidFile:
+        """The error to raise for `place` of this file."""
+        return InvalidFile(self.path, problem, where=self.where(place), remedy=remedy)
 
 
 def is_number(value: object) -> bool:
@@ -78,3 +126,7 @@ def shown(value: object) -> str:
     """`value` as a file would have it, cut to what fits a line."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _inside(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key

@@ -1,0 +1,134 @@
+"""The layout file: a canvas, a prompt and instances, in YAML, by hand or by a program.
+
+    canvas: {width: 1024, height: 1024}
+    prompt: a meadow on a sunny day, photo
+    units: pixels                  # or fraction: of the width and height of the canvas
+    seed: 0                        # where groups go; without it, the seed of the command
+    instances:
+      - {label: dog, xyxy: [40, 60, 180, 220]}
+      - {label: cat, xywh: [300, 80, 90, 110]}
+      - {label: dog, count: 40, size: [60, 110], arrange: scatter}     # size: of the longer side
+
+Groups are arranged in what the hand-placed boxes leave free. In fractions, a group's `size` is measured by
+the shorter side of the canvas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from layoutgen.arrange import arrange, ask_for
+from layoutgen.errors import DoesNotFit, InvalidOption
+from layoutgen.formats.entries import Entries, Lines
+from layoutgen.formats.files import replacing
+from layoutgen.formats.instances import Group, read_instances
+from layoutgen.formats.marked_yaml import read_marked_yaml
+from layoutgen.labels import singular
+from layoutgen.layout import Layout
+
+Ask = tuple[int, str]
+"""How many of which label are asked for: ``(100, "dogs")``."""
+
+_FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
+_CANVAS = "write canvas: {width: 512, height: 512}"
+
+
+def read_yaml(path: Path, *, seed: int = 0, smallest: float = 16, ask: Ask | None = None) -> Layout:
+    """The layout of the file at `path`, its groups arranged by the file's seed, or else by `seed`.
+
+    With `ask` there are exactly so many instances of that label: its boxes stay first, its groups give way,
+    see :func:`layoutgen.arrange.ask_for`.
+
+    Raises:
+        InvalidFile: names the line, the field and what to do.
+        DoesNotFit: a group, or what is asked for, has no room.
+    """
+    content, lines = read_marked_yaml(Path(path))
+    return layout_from_dict(content, path=path, lines=lines, seed=seed, smallest=smallest, ask=ask)
+
+
+def layout_from_dict(
+    content: Any,
+    *,
+    path: Path | str = "layout",
+    lines: Lines | None = None,
+    seed: int = 0,
+    smallest: float = 16,
+    ask: Ask | None = None,
+    inside: bool = True,
+) -> Layout:
+    """The layout that `content`, the values of a layout file, describes; see :func:`read_yaml`.
+
+    Errors name `path` and the place, with its line if `lines` has it. Only if not `inside`, boxes may lie
+    outside the canvas.
+    """
+    file = Entries(Path(path), content, lines or {})
+    file.only(content, "", _FIELDS)
+    layout, groups = read_instances(file, _canvas(file), inside=inside)
+    if "seed" in content:
+        seed = file.whole(content, "", "seed", least=0)
+    asked = [group for group in groups if ask is not None and singular(group.label) == singular(ask[1])]
+    for group in groups:
+        if group not in asked:
+            layout = _arranged(file, layout, group, seed, smallest)
+    return layout if ask is None else _asked(layout, ask, asked, seed, smallest)
+
+
+def layout_to_dict(layout: Layout) -> dict[str, Any]:
+    """The values of a layout file in which every box stands where it is, in pixels."""
+    content: dict[str, Any] = {"canvas": {"width": layout.width, "height": layout.height}}
+    prompts = {"prompt": layout.prompt, "negative_prompt": layout.negative_prompt}
+    content |= {name: text for name, text in prompts.items() if text}
+    instances = [
+        {"label": i.label, "xyxy": [int(v) if v == int(v) else v for v in i.box.xyxy]}
+        for i in layout.instances
+    ]
+    return content | {"instances": instances}
+
+
+def write_yaml(path: Path, layout: Layout) -> None:
+    """Write `layout` as a layout file; :func:`read_yaml` gives back an equal one."""
+    content = layout_to_dict(layout)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yaml.safe_dump(
+            content, file, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1_000_000
+        )
+
+
+def _canvas(file: Entries) -> Layout:
+    """The layout, still without instances."""
+    if "canvas" not in file.content:
+        raise file.error("", "canvas is missing", _CANVAS)
+    canvas = file.only(file.content["canvas"], "canvas", ("width", "height"))
+    width, height = (file.whole(canvas, "canvas", key, least=1) for key in ("width", "height"))
+    prompts = [
+        file.text(file.content, "", key, blank=True) if key in file.content else ""
+        for key in ("prompt", "negative_prompt")
+    ]
+    return Layout(width, height, (), *prompts)
+
+
+def _arranged(file: Entries, layout: Layout, group: Group, seed: int, smallest: float) -> Layout:
+    try:
+        return arrange(
+            layout, group.label, group.count, size=group.size, how=group.how, smallest=smallest, seed=seed
+        )
+    except DoesNotFit as error:
+        raise DoesNotFit(f"{file.path}, {file.where(group.place)}: {error}") from None
+    except InvalidOption as error:
+        raise file.error(f"{group.place}.size", str(error), "enlarge it") from None
+
+
+def _asked(layout: Layout, ask: Ask, groups: Sequence[Group], seed: int, smallest: float) -> Layout:
+    count, label = ask
+    for group in groups[:1]:
+        # At the size that the file gives; if so many have no room, they become smaller.
+        with suppress(DoesNotFit, InvalidOption):
+            return ask_for(layout, count, label, size=group.size, how=group.how, smallest=smallest, seed=seed)
+        return ask_for(layout, count, label, how=group.how, smallest=smallest, seed=seed)
+    return ask_for(layout, count, label, smallest=smallest, seed=seed)

@@ -1,0 +1,61 @@
+"""An image with its layout and all settings inside, so that it can be made again."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from layoutgen.errors import InvalidFile
+from layoutgen.formats.files import parse_json_object, read_bytes, replacing
+from layoutgen.formats.layout_file import layout_from_dict, layout_to_dict
+from layoutgen.layout import Layout
+
+_KEY = "layoutgen"
+_FORMAT = 1
+_REMEDY = "give a PNG that `layoutgen sample` wrote, or a layout file"
+
+
+def write_png(image: Image.Image, path: Path, layout: Layout, settings: Mapping[str, Any]) -> None:
+    """Write `image` as a PNG that holds `layout` and `settings`, which JSON must be able to express."""
+    content = {"format": _FORMAT, "layout": layout_to_dict(layout), "settings": dict(settings)}
+    info = PngInfo()
+    info.add_text(_KEY, json.dumps(content, allow_nan=False))
+    with replacing(path) as temporary:
+        image.save(temporary, "PNG", pnginfo=info)
+
+
+def read_png(path: Path) -> tuple[Layout, dict[str, Any]]:
+    """The layout and the settings inside the PNG at `path`.
+
+    Raises:
+        InvalidFile: missing, no image, cut off, or not written by :func:`write_png`.
+    """
+    path = Path(path)
+    content = parse_json_object(path, _text(path), where=f"text {_KEY!r}")
+    if content.get("format") != _FORMAT:
+        problem = f"holds data of format {content.get('format')!r}; this version reads {_FORMAT}"
+        raise InvalidFile(path, problem, remedy="upgrade layoutgen")
+    settings = content.get("settings")
+    if not isinstance(settings, dict):
+        raise InvalidFile(path, "its settings are damaged", remedy=_REMEDY)
+    # Windows of larger layouts have boxes that reach beyond their canvas.
+    return layout_from_dict(content.get("layout"), path=path, inside=False), settings
+
+
+def _text(path: Path) -> str:
+    read_bytes(path)  # for the errors of a file that is not there
+    try:
+        with Image.open(path) as image:
+            image.load()
+            text = image.info.get(_KEY) if image.format == "PNG" else None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError):
+        raise InvalidFile(path, "is not an image, or is cut off", remedy=_REMEDY) from None
+    if not isinstance(text, str):
+        raise InvalidFile(path, "holds no layout", remedy=_REMEDY)
+    return text

@@ -1,0 +1,108 @@
+"""Prepared data: a folder of images with ``metadata.jsonl``, the Hugging Face object-detection convention.
+
+A line per image: ``file_name, text, width, height, objects: {bbox: [[x, y, width, height]], category: [name],
+area}``, in pixels. ``datasets.load_dataset("imagefolder", data_dir=...)`` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layoutgen.errors import InvalidFile, InvalidLayout
+from layoutgen.formats.entries import Entries, is_number, shown
+from layoutgen.formats.files import parse_json_object, read_text, replacing
+from layoutgen.layout import Box, Instance, Layout
+
+_INDEX = "metadata.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image of prepared data: its name relative to the folder, its layout, its caption as the prompt."""
+
+    file_name: str
+    layout: Layout
+
+
+def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
+    """The images that `folder` lists; their boxes may reach beyond them.
+
+    Raises:
+        InvalidFile: names the line and what to do; also if an image is missing.
+    """
+    folder = Path(folder)
+    path = folder / _INDEX
+    if not path.is_file():
+        remedy = "make prepared data with `layoutgen prepare`"
+        raise InvalidFile(folder, f"holds no {_INDEX}" if folder.is_dir() else "is no folder", remedy=remedy)
+    images: dict[str, PreparedImage] = {}
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        content = parse_json_object(path, line, where=f"line {number}")
+        file = Entries(path, content, {"": number})
+        image = _image(file)
+        if image.file_name in images:
+            raise file.error("file_name", f"{image.file_name} is there twice", "remove one of the lines")
+        if not (folder / image.file_name).is_file():
+            raise file.error(
+                "file_name", f"there is no image {image.file_name}", "add it, or remove the line"
+            )
+        images[image.file_name] = image
+    return tuple(images.values())
+
+
+def write_prepared(folder: Path, images: Iterable[PreparedImage]) -> None:
+    """Write the index of `images`, which are in `folder` or will be."""
+    with replacing(Path(folder) / _INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for image in images:
+            file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _line(image: PreparedImage) -> dict[str, Any]:
+    layout = image.layout
+    boxes = [i.box for i in layout.instances]
+    objects = {
+        "bbox": [[box.x0, box.y0, box.width, box.height] for box in boxes],
+        "category": [i.label for i in layout.instances],
+        "area": [box.area for box in boxes],
+    }
+    size = {"width": layout.width, "height": layout.height}
+    return {"file_name": image.file_name, "text": layout.prompt, **size, "objects": objects}
+
+
+def _image(file: Entries) -> PreparedImage:
+    content = file.content
+    name = file.text(content, "", "file_name")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise file.error("file_name", f"{name} is outside the folder", "write it relative to the folder")
+    width, height = (file.whole(content, "", key, least=1) for key in ("width", "height"))
+    text = file.text(content, "", "text", blank=True) if "text" in content else ""
+    return PreparedImage(name, Layout(width, height, tuple(_objects(file)), text))
+
+
+def _objects(file: Entries) -> list[Instance]:
+    objects = file.content.get("objects")
+    if not isinstance(objects, dict):
+        problem = "is missing" if objects is None else f"must hold bbox and category, not {shown(objects)}"
+        raise file.error("objects", problem, 'write "objects": {"bbox": [], "category": []}')
+    boxes, labels = objects.get("bbox"), objects.get("category")
+    if not isinstance(boxes, list) or not isinstance(labels, list) or len(boxes) != len(labels):
+        problem = "bbox and category must be lists of the same length"
+        raise file.error("objects", problem, "write a category for each box")
+    instances = []
+    for index, (bbox, label) in enumerate(zip(boxes, labels, strict=True)):
+        place = f"objects.bbox[{index}]"
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+            problem = f"must be four finite numbers, not {shown(bbox)}"
+            raise file.error(place, problem, "write [x, y, width, height]")
+        x, y, width, height = bbox
+        try:
+            instances.append(Instance(label, Box(x, y, x + width, y + height)))
+        except InvalidLayout as error:
+            raise file.error(place, str(error), "write [x, y, width, height] and a category name") from None
+    return instances
