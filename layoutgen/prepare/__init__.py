@@ -1,0 +1,1 @@
+"""Making training data: from COCO, and by composing scenes."""
