@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from layoutgen import __version__
-from layoutgen.cli import console
+from layoutgen.cli import console, prepare, prepare_scenes, sample, train, visualize
 from layoutgen.errors import LayoutgenError
 
 
@@ -52,3 +52,10 @@ def main(
     ] = False,
 ) -> None:
     """Objects exactly where you say: a layout goes in, an image comes out."""
+
+
+prepare.app.command()(prepare_scenes.scenes)
+app.add_typer(prepare.app, name="prepare")
+app.command()(train.train)
+app.command()(sample.sample)
+app.command()(visualize.visualize)

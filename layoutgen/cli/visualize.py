@@ -1,0 +1,76 @@
+"""``layoutgen visualize``: boxes drawn on images."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layoutgen.cli import console
+from layoutgen.cli.options import Overwrite, Quiet
+
+
+def visualize(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="Prepared data, a folder of samples, a COCO json, or one image that layoutgen made.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", show_default="PATH_visualized", help="Folder to write to."
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", show_default="images/ beside it", help="Folder with the images of a COCO json."
+        ),
+    ] = None,
+    image_id: Annotated[
+        int | None, typer.Option(metavar="ID", show_default="all", help="Only this image of a COCO json.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Draw the first N images.")] = 48,
+    sheet: Annotated[
+        bool | None,
+        typer.Option(
+            "--sheet/--no-sheet",
+            show_default="for several images",
+            help="Write one page that shows them all.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the boxes of a dataset, a COCO file or samples on their images, and a contact sheet of all."""
+    from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery, find_pictures
+    from layoutgen.output import check_output
+
+    output = output or _beside(path)
+    check_output(output, WRITES, overwrite=overwrite)
+    found = find_pictures(path, images, image_id)
+    pictures = found[:limit]
+    with_sheet = sheet if sheet is not None else len(pictures) > 1
+    run = draw_gallery(pictures, output, sheet=with_sheet, overwrite=overwrite)
+    with closing(run), console.progress(quiet) as bar:
+        overlays = list(bar.track(run, total=len(pictures), description="overlays"))
+    if quiet:
+        return
+    rest = f" of {len(found):,}; --limit N draws more" if len(found) > len(pictures) else ""
+    place = overlays[0] if len(overlays) == 1 else output / "overlays"
+    console.say(f"Overlays ({len(overlays):,}{rest}): {place}")
+    if with_sheet:
+        part = f" (the first {SHEET_LIMIT})" if len(overlays) > SHEET_LIMIT else ""
+        console.say(f"Contact sheet{part}: {output / 'contact_sheet.jpg'}")
+
+
+def _beside(path: Path) -> Path:
+    """Where the overlays of `path` go when the user names no folder."""
+    whole = path.resolve()
+    name = f"{whole.stem if whole.is_file() else whole.name}_visualized"
+    return path.parent / name if path.name else whole.parent / name

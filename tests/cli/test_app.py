@@ -1,0 +1,92 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import layoutgen
+from layoutgen.cli import app, console
+from layoutgen.errors import InvalidOption
+
+ROOT = Path(layoutgen.__file__).parents[1]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["prepare"], ["prepare", "coco"], ["visualize"]])
+def test_help_answers_without_the_heavy_libraries(command: list[str]) -> None:
+    code = (
+        "import sys\nfrom layoutgen.cli import app\n"
+        f"app({[*command, '--help']}, standalone_mode=False)\n"
+        "heavy = {'torch', 'diffusers', 'transformers', 'accelerate', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = python("-c", code)
+    assert result.returncode == 0, result.stderr
+    assert "Usage" in result.stdout
+
+
+def test_preparing_and_visualizing_need_no_torch() -> None:
+    code = (
+        "import sys, layoutgen.prepare.coco, layoutgen.drawing.gallery\n"
+        "heavy = {'torch', 'diffusers', 'transformers', 'accelerate'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = python("-c", code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_module_is_the_command() -> None:
+    result = python("-m", "layoutgen", "--version")
+    assert (result.returncode, result.stdout) == (0, f"layoutgen {layoutgen.__version__}\n")
+
+
+@pytest.fixture
+def failing():
+    """Adds a command `fail` that raises what it is told, for as long as the test runs."""
+    error: list[BaseException] = []
+
+    @app.command("fail", hidden=True)
+    def fail() -> None:
+        raise error[0]
+
+    yield error
+    app.registered_commands.pop()
+
+
+def test_what_a_user_can_mend_is_one_line_as_it_is(failing) -> None:
+    failing.append(InvalidOption(f"[red]{'x' * 300}[/red] and\na second line, [0, 1], 'text'"))
+    result = CliRunner().invoke(app, ["fail"])
+    assert result.exit_code == 2
+    assert result.stderr == f"layoutgen: [red]{'x' * 300}[/red] and a second line, [0, 1], 'text'\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, OSError, RuntimeError])
+def test_a_bug_keeps_its_traceback(failing, error: type[Exception]) -> None:
+    failing.append(error("a bug"))
+    with pytest.raises(error):
+        CliRunner().invoke(app, ["fail"], catch_exceptions=False)
+
+
+def test_an_interrupt_is_one_line(failing) -> None:
+    failing.append(KeyboardInterrupt())
+    result = CliRunner().invoke(app, ["fail"])
+    assert (result.exit_code, result.stderr) == (130, "layoutgen: interrupted\n")
+
+
+def test_commands_end_as_they_say(failing) -> None:
+    failing.append(typer.Exit(7))
+    assert CliRunner().invoke(app, ["fail"]).exit_code == 7
+
+
+def test_no_bar_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress() as bar:
+        assert list(bar.track(range(3), total=3)) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
