@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from PIL import Image
 from torch import Tensor, nn
 
 
@@ -41,15 +43,16 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         self.mean = nn.Parameter(torch.zeros(pixels), requires_grad=False)
         self.encode_basis = nn.Parameter(torch.eye(latent_channels, pixels), requires_grad=False)
         self.decode_basis = nn.Parameter(torch.eye(pixels, latent_channels), requires_grad=False)
+        last = nn.Conv2d(hidden_channels, pixels, 3, padding=1, padding_mode="replicate")
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
         self.refine = nn.Sequential(
             nn.Conv2d(latent_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
             nn.SiLU(),
             nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
             nn.SiLU(),
-            nn.Conv2d(hidden_channels, pixels, 3, padding=1, padding_mode="replicate"),
+            last,
         )
-        nn.init.zeros_(self.refine[-1].weight)
-        nn.init.zeros_(self.refine[-1].bias)
 
     @property
     def spatial_compression_ratio(self) -> int:
@@ -93,3 +96,8 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         self.mean.copy_(mean)
         self.encode_basis.copy_((basis * scale).T)
         self.decode_basis.copy_(basis / scale)
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """An RGB image as a tensor (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(image)).movedim(-1, 0).float() / 127.5 - 1.0

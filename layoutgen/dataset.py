@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from layoutgen.conditioning.img2img import to_pixels
+from layoutgen.autoencoder import to_pixels
 from layoutgen.formats.prepared import read_prepared
 from layoutgen.layout import Layout
 from layoutgen.prepare.recipe import SCENES_FILE, SceneRecipe

@@ -138,9 +138,10 @@ class Layout:
         for index, instance in enumerate(self.instances):
             box = instance.box
             if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > self.width + 0.5 or box.y1 > self.height + 0.5:
+                corners = ", ".join(f"{value:g}" for value in box.xyxy)
                 raise InvalidLayout(
-                    f"instances[{index}] ({instance.label}): box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] "
-                    f"is outside the {self.width} x {self.height} canvas; move it inside or enlarge the canvas"
+                    f"instances[{index}] ({instance.label}): box [{corners}] is outside the "
+                    f"{self.width} x {self.height} canvas; move it inside or enlarge the canvas"
                 )
         return self
 
@@ -165,7 +166,9 @@ class Layout:
     def clip(self) -> Layout:
         """The layout with every box cut to the canvas; what lies wholly outside is dropped."""
         clipped = ((i.label, i.box.clip(self.width, self.height)) for i in self.instances)
-        return replace(self, instances=tuple(Instance(label, box) for label, box in clipped if box is not None))
+        return replace(
+            self, instances=tuple(Instance(label, box) for label, box in clipped if box is not None)
+        )
 
     def flip(self) -> Layout:
         """The layout mirrored left to right."""

@@ -20,7 +20,7 @@ class ModelInfo:
     Attributes:
         source: folder, or hub id.
         labels: the labels that it has learnt; None: any text.
-        smallest: shorter side, in pixels, of the smallest box that it can draw.
+        smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the canvas that it was trained on.
     """
 
@@ -31,7 +31,7 @@ class ModelInfo:
 
 
 def find_model(name: str | None) -> ModelInfo:
-    """The model called `name`: a run folder of ``train``, a diffusers folder, a hub id; None: the embedded one.
+    """The model called `name`: a run folder of ``train``, a diffusers folder, a hub id; None: ours.
 
     Raises:
         InvalidOption: a folder that is no model, or a name that can be neither folder nor hub id.

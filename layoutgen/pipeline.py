@@ -64,7 +64,7 @@ class LayoutPipeline(DiffusionPipeline):
 
     @property
     def smallest(self) -> float:
-        """Shorter side of the smallest box that the model can draw, in pixels."""
+        """Longer side of the smallest box that the model can draw, in pixels."""
         return 16.0 if self.layout_encoder is None else float(self.layout_encoder.config.smallest)
 
     def method(self, name: str | None = None, encoding: str | None = None) -> LayoutMethod:
@@ -165,7 +165,9 @@ class LayoutPipeline(DiffusionPipeline):
             UnknownLabel: a label that the model has not learnt.
             InvalidOption: `strength` where there is no start image.
         """
-        check_labels(layout.labels, None if self.layout_encoder is None else self.layout_encoder.config.labels)
+        check_labels(
+            layout.labels, None if self.layout_encoder is None else self.layout_encoder.config.labels
+        )
         if strength is not None:
             if not isinstance(method, Img2Img) or method.trained:
                 raise InvalidOption(

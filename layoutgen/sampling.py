@@ -68,7 +68,7 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     if dtype == "fp16" and device == "cpu":
         raise InvalidOption("--dtype fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
-        pipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
+        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
         pipeline.to(device)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -101,7 +101,10 @@ def sample(
         pipeline.check(layout, method, settings.strength)
     jobs = [(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
     made: list[tuple[str, Layout]] = []
-    options: dict[str, Any] = asdict(settings) | {"method": method.name, "encoding": getattr(method, "encoding", None)}
+    options: dict[str, Any] = asdict(settings) | {
+        "method": method.name,
+        "encoding": getattr(method, "encoding", None),
+    }
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
         for folder in WRITES[:2]:
             (aside / folder).mkdir()
@@ -119,7 +122,9 @@ def sample(
             write_png(image, aside / "images" / file, layout, options | {"seed": seed})
             overlay(image, layout).save(aside / "overlays" / f"{name}_{seed}.jpg", quality=92, subsampling=0)
             made.append((file, layout))
-            yield Painting((number + 1) * settings.steps, len(jobs) * settings.steps, output / "images" / file)
+            yield Painting(
+                (number + 1) * settings.steps, len(jobs) * settings.steps, output / "images" / file
+            )
         write_coco(aside / "annotations.json", made, info={"settings": options})
 
 

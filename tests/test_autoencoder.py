@@ -37,5 +37,7 @@ def test_save_and_load(tmp_path: Path) -> None:
     vae.fit([smooth(4, 16)])
     vae.save_pretrained(tmp_path)
     loaded = PatchAutoencoder.from_pretrained(tmp_path)
-    assert_close(loaded.encode(smooth(2, 16)).latent_dist.mode(), vae.encode(smooth(2, 16)).latent_dist.mode())
+    assert_close(
+        loaded.encode(smooth(2, 16)).latent_dist.mode(), vae.encode(smooth(2, 16)).latent_dist.mode()
+    )
     assert loaded.spatial_compression_ratio == 4

@@ -54,7 +54,12 @@ def toy_pipeline(folder: Path, *, size: int = 16) -> LayoutPipeline:
         norm_num_groups=4,
     )
     scheduler = DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
     )
     pipeline = LayoutPipeline(vae.eval(), CLIPTextModel(text).eval(), tokenizer, unet.eval(), scheduler)
     pipeline.set_progress_bar_config(disable=True)

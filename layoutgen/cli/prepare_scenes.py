@@ -15,7 +15,9 @@ from layoutgen.cli.options import Output, Overwrite, Quiet, Seed
 def scenes(
     data: Annotated[
         Path,
-        typer.Argument(metavar="DATA", help="COCO json with masks, or a folder with one; its images beside it."),
+        typer.Argument(
+            metavar="DATA", help="COCO json with masks, or a folder with one; its images beside it."
+        ),
     ],
     output: Output,
     backgrounds: Annotated[
@@ -49,7 +51,9 @@ def scenes(
     ] = 0.0,
     endless: Annotated[
         bool,
-        typer.Option("--endless", help="Write a recipe only: `train` composes new scenes as long as it runs."),
+        typer.Option(
+            "--endless", help="Write a recipe only: `train` composes new scenes as long as it runs."
+        ),
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     seed: Seed = 0,

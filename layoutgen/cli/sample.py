@@ -13,26 +13,26 @@ from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
     from layoutgen.layout import Layout
-    from layoutgen.models import ModelInfo
 
 
 def sample(
-    layout: Annotated[
-        Path | None,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[LAYOUT]",
-            help="Layout file (.yaml), COCO instances json, or a PNG that layoutgen made, which is made again.",
+            metavar="[LAYOUT] [LABEL]...",
+            help="Layout file (.yaml), COCO instances json, or a PNG that layoutgen made, which is made again; "
+            "then the label of each -n, as in: layout.yaml -n 100 dogs.",
             show_default=False,
         ),
     ] = None,
     number: Annotated[
-        list[tuple[int, str]] | None,
+        list[int] | None,
         typer.Option(
             "--number",
             "-n",
-            metavar="N LABEL",
-            help="Exactly N objects of this label, as in -n 100 dogs: boxes of the file first, the rest at "
-            "distinct free places. Can be repeated.",
+            metavar="N",
+            help="Exactly N objects of the label that follows: boxes of the file first, the rest at distinct "
+            "free places. Can be repeated: -n 100 dogs -n 20 cats.",
             show_default=False,
         ),
     ] = None,
@@ -50,7 +50,9 @@ def sample(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="METHOD", show_default="the model's best", help="img2img, text2img or regional."),
+        typer.Option(
+            metavar="METHOD", show_default="the model's best", help="img2img, text2img or regional."
+        ),
     ] = None,
     encoding: Annotated[
         str | None,
@@ -65,13 +67,15 @@ def sample(
         float | None,
         typer.Option(
             show_default="0.9",
-            help="img2img on a checkpoint without layout training: how much of the drawn layout is repainted.",
+            help="img2img on a checkpoint without layout training: how much of the drawing is repainted.",
         ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(show_default="0", help="The same seed gives the same result.")
     ] = None,
-    num_images: Annotated[int, typer.Option(min=1, help="Images of each layout, each with its own seed.")] = 1,
+    num_images: Annotated[
+        int, typer.Option(min=1, help="Images of each layout, each with its own seed.")
+    ] = 1,
     image_id: Annotated[
         int | None, typer.Option(metavar="ID", show_default="all", help="Only this image of a COCO json.")
     ] = None,
@@ -82,7 +86,8 @@ def sample(
         int | None, typer.Option(min=1, metavar="PX", show_default="512", help="Canvas, without a file.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1.")
+        str | None,
+        typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
     ] = None,
     dtype: Annotated[
         str | None,
@@ -97,9 +102,11 @@ def sample(
     settings: `layoutgen sample that.png` makes it again.
     """
     from layoutgen.errors import InvalidOption
+    from layoutgen.layout import Layout
     from layoutgen.models import check_labels, find_model
     from layoutgen.output import check_output
 
+    layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
     given = {"model": model, "method": method, "encoding": encoding, "steps": steps, "guidance": guidance}
     given |= {"strength": strength, "seed": seed}
@@ -109,12 +116,11 @@ def sample(
     info = find_model(chosen.get("model"))
     if layout is not None and (width is not None or height is not None):
         raise InvalidOption(f"--width and --height are for a canvas without a file: {layout} has its own")
-    start = _layouts(layout, image_id, info, chosen.get("seed", 0), width or 512, height or 512)
-    layouts = [
-        (name, _with_numbers(one, number or [], prompt, info, chosen.get("seed", 0))) for name, one in start
-    ]
+    place = {"seed": chosen.get("seed", 0), "smallest": info.smallest}
+    start = _layouts(layout, image_id, place, numbers, Layout(width or 512, height or 512))
+    layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
     check_labels({label for _, one in layouts for label in one.labels}, info.labels)
-    output = output or Path("out") / _output_name(layout, number)
+    output = output or Path("out") / _output_name(layout, numbers)
     check_output(output, ("images", "overlays", "annotations.json"), overwrite=overwrite)
 
     from layoutgen.sampling import SampleSettings, load_pipeline, quiet_libraries
@@ -138,6 +144,23 @@ def sample(
         console.say(f"Annotations (COCO): {output / 'annotations.json'}")
 
 
+def _asked(words: list[str], counts: list[int]) -> tuple[Path | None, list[tuple[int, str]]]:
+    """The layout file, if there is one among the words, and how many of what."""
+    from layoutgen.errors import InvalidOption
+
+    files = [word for word in words if Path(word).suffix or Path(word).is_file()]
+    labels = [word for word in words if word not in files]
+    if len(counts) == 1 and labels:
+        labels = [" ".join(labels)]  # -n 3 teddy bears
+    if len(files) > 1:
+        raise InvalidOption(f"one layout file at a time, not {', '.join(files)}")
+    if len(labels) != len(counts):
+        if not counts:
+            raise InvalidOption(f"{labels[0]} is no layout file; to ask for objects write -n 100 dogs")
+        raise InvalidOption(f"{len(counts)} numbers but {len(labels)} labels: write each as in -n 100 dogs")
+    return (Path(files[0]) if files else None), list(zip(counts, labels, strict=True))
+
+
 def _settings_of(layout: Path | None) -> dict[str, Any]:
     """The settings inside a PNG that layoutgen made; none for other layout files."""
     if layout is None or layout.suffix.lower() != ".png":
@@ -152,18 +175,25 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
 
 
 def _layouts(
-    path: Path | None, image_id: int | None, info: ModelInfo, seed: int, width: int, height: int
+    path: Path | None,
+    image_id: int | None,
+    place: dict[str, Any],
+    numbers: list[tuple[int, str]],
+    empty: Layout,
 ) -> list[tuple[str, Layout]]:
-    """The named layouts of the file, or an empty canvas without one."""
+    """The named layouts of the file, or of an empty canvas, with the first of the asked numbers."""
+    from layoutgen.arrange import ask_for
     from layoutgen.errors import InvalidOption
     from layoutgen.formats import read_layouts
-    from layoutgen.layout import Layout
 
+    ask = numbers[0] if numbers else None
     if path is None:
         if image_id is not None:
             raise InvalidOption("--image-id goes with a COCO json")
-        return [("sample", Layout(width, height))]
-    layouts = read_layouts(path, image_id=image_id, seed=seed, smallest=info.smallest)
+        if ask is None:
+            raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
+        return [("sample", ask_for(empty, *ask, **place))]
+    layouts = read_layouts(path, image_id=image_id, ask=ask, **place)
     if path.suffix.lower() == ".png":
         return [(path.stem.rpartition("_")[0] or path.stem, layouts[0])]
     if len(layouts) == 1:
@@ -171,29 +201,24 @@ def _layouts(
     return [(f"{path.stem}_{index:04d}", one) for index, one in enumerate(layouts, start=1)]
 
 
-def _with_numbers(
-    layout: Layout, numbers: list[tuple[int, str]], prompt: str | None, info: ModelInfo, seed: int
+def _completed(
+    layout: Layout, numbers: list[tuple[int, str]], place: dict[str, Any], prompt: str | None
 ) -> Layout:
-    """The layout with the asked numbers of objects, and a prompt."""
+    """The layout with the other asked numbers, and a prompt that is never empty."""
     from collections import Counter
     from dataclasses import replace
 
     from layoutgen.arrange import ask_for
-    from layoutgen.errors import InvalidOption
     from layoutgen.labels import count_phrase
 
-    for count, label in numbers:
-        layout = ask_for(layout, count, label, smallest=info.smallest, seed=seed)
-    if not layout.instances and not numbers:
-        if prompt is None and not layout.prompt:
-            raise InvalidOption("there is nothing to paint: name a layout file, or ask for objects with -n 100 dogs")
-    if prompt is None and not layout.prompt:
-        counts = Counter(instance.label for instance in layout.instances)
-        prompt = f"{count_phrase(counts)} on green ground"
-    return layout if prompt is None else replace(layout, prompt=prompt)
+    for ask in numbers:
+        layout = ask_for(layout, *ask, **place)
+    counts = Counter(instance.label for instance in layout.instances)
+    made_up = " on ".join(filter(None, [count_phrase(counts), "green ground"]))
+    return replace(layout, prompt=prompt if prompt is not None else layout.prompt or made_up)
 
 
-def _output_name(layout: Path | None, numbers: list[tuple[int, str]] | None) -> str:
+def _output_name(layout: Path | None, numbers: list[tuple[int, str]]) -> str:
     """A folder name that says what was asked for."""
-    asked = ["_".join([str(count), *label.split()]) for count, label in numbers or []]
+    asked = ["_".join([str(count), *label.split()]) for count, label in numbers]
     return "_".join(dict.fromkeys([layout.stem, *asked] if layout is not None else asked)) or "sample"

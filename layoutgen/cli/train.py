@@ -30,23 +30,44 @@ def train(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Options from a YAML file; the command line wins."),
+        typer.Option(
+            metavar="FILE", show_default=False, help="Options from a YAML file; the command line wins."
+        ),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(show_default="box", help="Of text2img: box or text.")] = None,
-    images: Annotated[int | None, typer.Option(show_default="100000", help="Examples to show in all.")] = None,
-    batch_size: Annotated[int | None, typer.Option(show_default="16", help="Examples a step and process.")] = None,
-    resolution: Annotated[int | None, typer.Option(show_default="512", help="Side of the images, in pixels.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(show_default="box", help="Of text2img: box or text.")
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(show_default="100000", help="Examples to show in all.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(show_default="16", help="Examples a step and process.")
+    ] = None,
+    resolution: Annotated[
+        int | None, typer.Option(show_default="512", help="Side of the images, in pixels.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="1e-4", help="Of AdamW.")] = None,
     warmup: Annotated[int | None, typer.Option(show_default="100", help="Steps until it is reached.")] = None,
-    ema: Annotated[float | None, typer.Option(show_default="0.999", help="Decay of the averaged weights.")] = None,
-    drop_caption: Annotated[float | None, typer.Option(show_default="0.1", help="Share without caption.")] = None,
-    drop_layout: Annotated[float | None, typer.Option(show_default="0.1", help="Share without layout.")] = None,
+    ema: Annotated[
+        float | None, typer.Option(show_default="0.999", help="Decay of the averaged weights.")
+    ] = None,
+    drop_caption: Annotated[
+        float | None, typer.Option(show_default="0.1", help="Share without caption.")
+    ] = None,
+    drop_layout: Annotated[
+        float | None, typer.Option(show_default="0.1", help="Share without layout.")
+    ] = None,
     min_snr: Annotated[float | None, typer.Option(show_default="5", help="Min-SNR gamma; 0: off.")] = None,
     box_weight: Annotated[
         float | None, typer.Option(show_default="0.2", help="How much small boxes count; 0: off.")
     ] = None,
     train_text_encoder: Annotated[
-        bool | None, typer.Option("--train-text-encoder/--freeze-text-encoder", show_default="freeze", help="Train the text encoder too.")
+        bool | None,
+        typer.Option(
+            "--train-text-encoder/--freeze-text-encoder",
+            show_default="freeze",
+            help="Train the text encoder too.",
+        ),
     ] = None,
     save_every: Annotated[
         int | None, typer.Option(show_default="5000", help="Examples between two checkpoints.")
@@ -61,7 +82,9 @@ def train(
     device: Annotated[
         str | None, typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu or cuda.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(show_default="0", help="The same seed gives the same run.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(show_default="0", help="The same seed gives the same run.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Teach a checkpoint to follow layouts.

@@ -23,7 +23,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         methods: the methods that the model was trained for.
         encodings: the text2img encodings that it was trained for.
         labels: the labels that it has learnt; None: any text (a CLIP text encoder knows them all).
-        smallest: shorter side, in pixels, of the smallest box that it can draw.
+        smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the square canvas that it was trained on.
     """
 
@@ -66,14 +66,20 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
 
         A method that does not speak through a channel leaves it 0. None if the U-Net has no extra channels.
         """
-        if not self.extra_channels:
+        planes = self.silence(batch, height, width)
+        if planes is None:
             return None
-        planes = torch.zeros(batch, self.extra_channels, height, width, device=self.device, dtype=self.dtype)
         if maps is not None:
             planes[:, : self.config.map_channels] = maps.to(planes)
         elif self.config.position_channels:
             planes[:, self.config.map_channels :] = self._positions(height, width)
         return planes
+
+    def silence(self, batch: int, height: int, width: int) -> Tensor | None:
+        """Extra input channels (B, extra, h, w) that say nothing; None if the U-Net has none."""
+        if not self.extra_channels:
+            return None
+        return torch.zeros(batch, self.extra_channels, height, width, device=self.device, dtype=self.dtype)
 
     def _positions(self, height: int, width: int) -> Tensor:
         """Fourier features (4F, h, w) of the latents' centres."""

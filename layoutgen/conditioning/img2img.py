@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from layoutgen.autoencoder import PatchAutoencoder
+from layoutgen.autoencoder import PatchAutoencoder, to_pixels
 from layoutgen.conditioning.base import Condition, LayoutMethod
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.conditioning.text2img import prompts_of
@@ -68,13 +67,8 @@ class Img2Img(LayoutMethod):
     def _latents(self, images: Sequence[Image.Image]) -> Tensor:
         """Scaled latents (B, C, h, w) of RGB `images` of one size."""
         pixels = torch.stack([to_pixels(image) for image in images]).to(self.vae.device, self.vae.dtype)
-        return self.vae.encode(pixels).latent_dist.mode() * self.vae.config.scaling_factor
+        return self.vae.encode(pixels, return_dict=False)[0].mode() * self.vae.config.scaling_factor
 
     def modules(self) -> tuple[nn.Module, ...]:
         """None: the U-Net's own input convolution is all that is learnt."""
         return ()
-
-
-def to_pixels(image: Image.Image) -> Tensor:
-    """An RGB image as a tensor (3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.array(image)).movedim(-1, 0).float() / 127.5 - 1.0

@@ -59,8 +59,8 @@ class Regional(LayoutMethod):
         free = owner.new_full(prompt.shape[:2], -1)
         regions = Regions(boxes, torch.cat([free, owner], dim=1), height, width, group, exclusive=True)
         channels = None
-        if self.layout_encoder is not None and self.layout_encoder.extra_channels:
-            channels = torch.zeros_like(self.layout_encoder.channels(len(layouts), height, width))
+        if self.layout_encoder is not None:
+            channels = self.layout_encoder.silence(len(layouts), height, width)
         return Condition(prompt, negative, tokens, channels, regions)
 
     @contextmanager

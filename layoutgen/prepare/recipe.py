@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.files import read_json, replacing
@@ -41,7 +42,9 @@ class SceneRecipe:
         """
         try:
             data = read_json(path)
-            config = {k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()}
+            config: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
+            }
             cutouts, backgrounds = (
                 tuple(SceneSource(**s) for s in data[k]) for k in ("cutouts", "backgrounds")
             )
@@ -56,6 +59,8 @@ class SceneRecipe:
     def composer(self) -> SceneComposer:
         """Read the sources; takes seconds."""
         side = int(max(self.config.size) * 1.25)
-        cutouts = [c for s in self.cutouts for c in read_cutouts(s, labels=self.labels or None, max_side=side)]
+        cutouts = [
+            c for s in self.cutouts for c in read_cutouts(s, labels=self.labels or None, max_side=side)
+        ]
         backgrounds = [background for source in self.backgrounds for background in read_backgrounds(source)]
         return SceneComposer(cutouts, backgrounds, self.config)

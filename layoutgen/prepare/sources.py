@@ -21,7 +21,7 @@ _CALM = 42.0  # standard deviation of 8-bit luminance above which a background i
 
 @dataclass(frozen=True, slots=True)
 class SceneSource:
-    """Photos to take cut-outs or backgrounds from: a COCO instances json ("" if none) and its folder of images.
+    """Photos to take cut-outs or backgrounds from: a COCO json ("" if none) and the folder of images.
 
     Masks whose ``mask_score`` is below `min_score` are not used.
     """
@@ -88,7 +88,9 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
     Photos without annotations are backgrounds as a whole.
     """
     if not source.annotations:
-        files = sorted(p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions())
+        files = sorted(
+            p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions()
+        )
         yield from (open_photo(file) for file in files)
         return
     rng = np.random.default_rng(seed)
@@ -116,7 +118,8 @@ def open_photo(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            photo: Image.Image = image.convert("RGB")
+            return photo
     except FileNotFoundError:
         raise InvalidFile(path, "the image is missing", remedy="check the folder of images") from None
     except OSError as error:

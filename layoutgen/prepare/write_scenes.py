@@ -1,4 +1,4 @@
-"""Scenes on disk, composed by many processes, or the recipe alone for scenes that are composed while training."""
+"""Scenes on disk, composed by many processes, or their recipe alone, to be composed while training."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) 
 
 
 def _start(composer: SceneComposer) -> None:
-    global _composer  # noqa: PLW0603 (what a worker process keeps between jobs)
+    global _composer
     _composer = composer
 
 

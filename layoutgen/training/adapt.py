@@ -25,7 +25,9 @@ def adapt(
         missing = [m for m in methods if m not in trained.methods]
         if missing or ("text2img" in methods and encoding not in trained.encodings):
             learnt = ", ".join([*trained.methods, *(f"encoding {e}" for e in trained.encodings)])
-            raise InvalidOption(f"the model to start from was made for {learnt}: train it by these, or start anew")
+            raise InvalidOption(
+                f"the model to start from was made for {learnt}: train it by these, or start anew"
+            )
         return
     latent = int(pipeline.unet.config.in_channels)
     encoder = LayoutEncoder(

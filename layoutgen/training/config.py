@@ -53,28 +53,21 @@ class TrainConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", tuple(self.methods))
         if not self.methods or any(method not in METHODS for method in self.methods):
-            raise InvalidOption(
-                f"--method must be text2img, img2img or both, not {', '.join(self.methods) or 'none'}"
-            )
-        if self.encoding not in ("box", "text"):
-            raise InvalidOption(f"--encoding must be box or text, not {self.encoding}")
+            named = ", ".join(self.methods) or "none"
+            raise InvalidOption(f"--method must be text2img, img2img or both, not {named}")
+        for name, choices in (("encoding", ("box", "text")), ("mixed_precision", ("no", "fp16", "bf16"))):
+            self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in ("images", "batch_size", "resolution", "save_every"):
-            if getattr(self, name) < 1:
-                raise InvalidOption(
-                    f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}"
-                )
+            self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in ("drop_caption", "drop_layout", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InvalidOption(
-                    f"--{name.replace('_', '-')} must be in [0, 1), not {getattr(self, name)}"
-                )
-        if self.mixed_precision not in ("no", "fp16", "bf16"):
-            raise InvalidOption(f"--mixed-precision must be no, fp16 or bf16, not {self.mixed_precision}")
+            self._check(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         for name in ("warmup", "min_snr", "box_weight", "workers", "seed"):
-            if not getattr(self, name) >= 0:
-                raise InvalidOption(f"--{name.replace('_', '-')} must be 0 or more, not {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise InvalidOption(f"--learning-rate must be above 0, not {self.learning_rate}")
+            self._check(name, getattr(self, name) >= 0, "0 or more")
+        self._check("learning_rate", self.learning_rate > 0, "above 0")
+
+    def _check(self, name: str, right: bool, rule: str) -> None:
+        if not right:
+            raise InvalidOption(f"--{name.replace('_', '-')} must be {rule}, not {getattr(self, name)}")
 
 
 def read_options(path: Path, known: type) -> dict[str, Any]:

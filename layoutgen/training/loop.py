@@ -152,7 +152,7 @@ def batch_loss(
     size = len(batch.layouts)
     with torch.no_grad():
         latents = (
-            pipeline.vae.encode(batch.pixels.to(device)).latent_dist.mode()
+            pipeline.vae.encode(batch.pixels.to(device), return_dict=False)[0].mode()
             * pipeline.vae.config.scaling_factor
         )
     noise = torch.randn(latents.shape, generator=generator).to(device)
@@ -169,7 +169,9 @@ def batch_loss(
         (condition.predict(pipeline.unet, noisy, times).float() - target.float()).square().mean(1)
     )  # (B, h, w)
     if config.box_weight:
-        weights = area_weights(box_fractions(batch.layouts), *error.shape[1:], config.box_weight)
+        weights = area_weights(
+            box_fractions(batch.layouts), error.shape[1], error.shape[2], config.box_weight
+        )
         error = error * weights.to(device)
     if config.min_snr:
         error = error * snr_weights(scheduler, times, config.min_snr)[:, None, None]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from layoutgen import __version__
 from layoutgen.dataset import LayoutDataset, open_dataset
 from layoutgen.errors import InvalidOption, OutputExists
 from layoutgen.formats.files import replacing
@@ -63,14 +64,18 @@ def _from_scratch(
     if not config.train_text_encoder:
         raise InvalidOption("a model from scratch has an untrained text encoder: pass --train-text-encoder")
     if scratch.window != config.resolution:
-        raise InvalidOption(f"--resolution {config.resolution} must be the window of the new model, {scratch.window}")
+        raise InvalidOption(
+            f"--resolution {config.resolution} must be the window of the new model, {scratch.window}"
+        )
     parts = build(scratch, dataset, config.methods, config.encoding, seed=config.seed, report=report)
     return LayoutPipeline(
         parts.vae, parts.text_encoder, parts.tokenizer, parts.unet, parts.scheduler, parts.layout_encoder
     )
 
 
-def _check_folder(output: Path, config: TrainConfig, model: str | None, scratch: ScratchConfig | None) -> None:
+def _check_folder(
+    output: Path, config: TrainConfig, model: str | None, scratch: ScratchConfig | None
+) -> None:
     """Refuse a folder that is no run, or a run with other options."""
     file = output / "config.yaml"
     if not file.is_file():
@@ -87,17 +92,24 @@ def _check_folder(output: Path, config: TrainConfig, model: str | None, scratch:
 
 
 def _content(config: TrainConfig, model: str | None, scratch: ScratchConfig | None) -> dict[str, object]:
-    content: dict[str, object] = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
+    content: dict[str, object] = {
+        k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()
+    }
     shape = None if scratch is None else asdict(scratch) | {"channels": list(scratch.channels)}
     return content | {"model": model, "from_scratch": shape}
 
 
-def _write_config(output: Path, config: TrainConfig, model: str | None, scratch: ScratchConfig | None) -> None:
+def _write_config(
+    output: Path, config: TrainConfig, model: str | None, scratch: ScratchConfig | None
+) -> None:
     """Keep what the run was told, and by which versions it is trained."""
-    names = ("layoutgen", "torch", "diffusers", "transformers", "accelerate")
-    versions = {name: version(name) for name in names} | {"python": sys.version.split()[0]}
+    names = ("torch", "diffusers", "transformers", "accelerate")
+    versions = {"layoutgen": __version__, "python": sys.version.split()[0]}
+    versions |= {name: version(name) for name in names}
     with replacing(output / "config.yaml") as aside:
-        aside.write_text(yaml.safe_dump(_content(config, model, scratch) | {"versions": versions}, sort_keys=False))
+        aside.write_text(
+            yaml.safe_dump(_content(config, model, scratch) | {"versions": versions}, sort_keys=False)
+        )
 
 
 def read_scratch(path: Path) -> ScratchConfig:

@@ -28,7 +28,7 @@ class ScratchConfig:
 
     Attributes:
         window: side of its square canvas in pixels.
-        smallest: shorter side of the smallest box that it can draw, in pixels.
+        smallest: longer side of the smallest box that it can draw, in pixels.
         patch_size, latent_channels: of the autoencoder.
         autoencoder_images: examples that the autoencoder is fitted to.
         autoencoder_steps: gradient steps of its decoder's convolutions.
@@ -156,11 +156,11 @@ def fit_autoencoder(
 
 def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
     """L1 after a little noise on the latents, so that the decoder forgives what the denoiser gets wrong."""
-    latents = vae.encode(images).latent_dist.mode()
+    latents = vae.encode(images, return_dict=False)[0].mode()
     noisy = latents + 0.1 * torch.rand(len(images), 1, 1, 1, generator=generator) * torch.randn(
         latents.shape, generator=generator
     )
-    return (vae.decode(noisy).sample - images).abs().mean()
+    return (vae.decode(noisy, return_dict=False)[0] - images).abs().mean()
 
 
 def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPTokenizer:

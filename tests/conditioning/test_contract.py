@@ -51,9 +51,13 @@ def layout(count: int, *, seed: int = 0, width: int = 128, height: int = 64) -> 
 
 
 @torch.no_grad()
-def predicted(toy: LayoutPipeline, method: LayoutMethod, layouts: list[Layout], *, null: bool = False) -> torch.Tensor:
+def predicted(
+    toy: LayoutPipeline, method: LayoutMethod, layouts: list[Layout], *, null: bool = False
+) -> torch.Tensor:
     height, width = layouts[0].height // 8, layouts[0].width // 8
-    noise = torch.randn(1, 4, height, width, generator=torch.Generator().manual_seed(3)).expand(len(layouts), -1, -1, -1)
+    noise = torch.randn(1, 4, height, width, generator=torch.Generator().manual_seed(3)).expand(
+        len(layouts), -1, -1, -1
+    )
     condition = method.encode(layouts)
     with method.attached(toy.unet):
         return (method.null(condition) if null else condition).predict(toy.unet, noise, torch.tensor(500))
@@ -110,7 +114,8 @@ def test_save_and_load_round_trip(toy: LayoutPipeline, tmp_path: Path, name: str
     loaded = LayoutPipeline.from_pretrained(tmp_path)
     layouts = [layout(4)]
     assert_close(
-        predicted(loaded, loaded.method(*METHODS[name]), layouts), predicted(toy, toy.method(*METHODS[name]), layouts)
+        predicted(loaded, loaded.method(*METHODS[name]), layouts),
+        predicted(toy, toy.method(*METHODS[name]), layouts),
     )
 
 

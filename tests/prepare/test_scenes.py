@@ -21,7 +21,9 @@ def disc(label: str, color: tuple[int, int, int], width: int, height: int) -> Cu
 
 
 def composer(**options: object) -> SceneComposer:
-    config = SceneConfig(**{"width": 200, "height": 160, "instances": (3, 9), "size": (16, 40), "shadow": 0, **options})
+    config = SceneConfig(
+        **{"width": 200, "height": 160, "instances": (3, 9), "size": (16, 40), "shadow": 0, **options}
+    )
     cutouts = [disc("dog", RED, 50, 80), disc("dog", RED, 90, 40)]
     return SceneComposer(cutouts, [Image.new("RGB", (64, 64), GREEN)], config)
 
@@ -66,7 +68,9 @@ def test_the_number_of_objects_is_in_range_and_the_caption_says_it() -> None:
 
 
 def test_sizes_are_in_range() -> None:
-    sides = [max(i.box.width, i.box.height) for k in range(20) for i in composer().compose(k).layout.instances]
+    sides = [
+        max(i.box.width, i.box.height) for k in range(20) for i in composer().compose(k).layout.instances
+    ]
     assert 12 <= min(sides) < 20
     assert 36 < max(sides) <= 41
 
@@ -80,7 +84,12 @@ def test_an_object_that_another_covers_loses_its_box() -> None:
 
 @pytest.mark.parametrize(
     ("color", "name"),
-    [((40, 160, 50), "green"), ((250, 250, 250), "white"), ((120, 120, 122), "grey"), ((30, 60, 200), "blue")],
+    [
+        ((40, 160, 50), "green"),
+        ((250, 250, 250), "white"),
+        ((120, 120, 122), "grey"),
+        ((30, 60, 200), "blue"),
+    ],
 )
 def test_ground_names(color: tuple[int, int, int], name: str) -> None:
     assert ground_name(Image.new("RGB", (9, 9), color)) == name

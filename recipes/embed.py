@@ -1,0 +1,20 @@
+"""Put the averaged weights of a training run into the package, in fp16: python recipes/embed.py RUN."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from layoutgen.assets import MODEL
+from layoutgen.pipeline import LayoutPipeline
+
+pipeline = LayoutPipeline.from_pretrained(Path(sys.argv[1]) / "model", torch_dtype=torch.float16)
+aside = MODEL.with_name("model.partial")
+shutil.rmtree(aside, ignore_errors=True)
+pipeline.save_pretrained(aside)
+shutil.rmtree(MODEL, ignore_errors=True)
+aside.rename(MODEL)
+print(f"{MODEL}: {sum(file.stat().st_size for file in MODEL.rglob('*') if file.is_file()) / 1e6:.1f} MB")
