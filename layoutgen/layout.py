@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from layoutgen.errors import InvalidLayout
 
@@ -28,7 +29,7 @@ class Box:
     def __post_init__(self) -> None:
         for name in ("x0", "y0", "x1", "y1"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
                 raise InvalidLayout(f"{name} must be a finite number, not {value!r}")
             object.__setattr__(self, name, float(value))
         if self.x1 <= self.x0 or self.y1 <= self.y0:
@@ -82,6 +83,13 @@ class Box:
         return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of 400 digits
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One object: what it is and where."""
@@ -92,6 +100,8 @@ class Instance:
     def __post_init__(self) -> None:
         if not isinstance(self.label, str) or not self.label.strip():
             raise InvalidLayout(f"label must be a non-empty string, not {self.label!r}")
+        if not isinstance(self.box, Box):
+            raise InvalidLayout(f"box must be a Box, not {self.box!r}")
 
 
 @dataclass(frozen=True, slots=True)

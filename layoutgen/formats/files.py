@@ -62,9 +62,8 @@ def parse_json_object(path: Path, text: str, *, where: str = "") -> dict[str, An
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        remedy = (
-            "the file may be truncated: copy or export it again" if error.pos >= len(text.rstrip()) else ""
-        )
+        cut = error.pos >= len(text.rstrip())
+        remedy = "the file is cut off: copy or export it again" if cut else "mend it, or export it again"
         place = where or f"line {error.lineno}, column {error.colno}"
         raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,10 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArr
             encoded = mask.frPyObjects(encoded, height, width)
     else:
         raise ValueError("there is no segmentation")
-    return np.asarray(mask.decode(encoded), dtype=bool)
+    with warnings.catch_warnings():
+        # pycocotools 2.0 hands NumPy 2 an array in the old way.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        return np.asarray(mask.decode(encoded), dtype=bool)
 
 
 def _polygons(segmentation: list[Any]) -> list[list[float]]:

@@ -17,6 +17,9 @@ from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco import CocoAnnotation, decode_mask, read_captions, read_coco, write_coco
 from layoutgen.layout import Box, Instance, Layout
 
+# The judge itself: pycocotools 2.0 hands NumPy 2 an array in the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 Json = dict[str, Any]
 
 
@@ -250,7 +253,7 @@ def test_masks_of_all_kinds(tmp_path: Path) -> None:
         ({"size": [30, 20], "counts": "abc"}, "size is"),
         ({"size": [20, 30]}, "counts must be a list or a text"),
         ({"size": [20, 30], "counts": [5, 5]}, "add up to 600"),
-        ({"size": [20, 30], "counts": "zzzz"}, "Invalid RLE"),
+        ({"size": [20, 30], "counts": "é"}, "Invalid RLE"),
     ],
 )
 def test_a_mask_that_does_not_fit_its_image(segmentation: Any, said: str) -> None:
