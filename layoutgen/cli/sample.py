@@ -20,7 +20,7 @@ def sample(
         list[str] | None,
         typer.Argument(
             metavar="[LAYOUT] [LABEL]...",
-            help="Layout file (.yaml), COCO instances json, or a PNG that layoutgen made, which is made again; "
+            help="Layout file (.yaml), COCO json, or a PNG that layoutgen made, which is made again; "
             "then the label of each -n, as in: layout.yaml -n 100 dogs.",
             show_default=False,
         ),

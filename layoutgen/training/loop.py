@@ -67,6 +67,7 @@ def train(
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     ema = EMAModel(parameters, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
     model.to(device)
+    pipeline.unet.to(memory_format=torch.channels_last)
     ema.to(device)
 
     # Where it stopped.

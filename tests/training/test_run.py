@@ -44,8 +44,10 @@ def prepared(coco: Callable[..., tuple[Path, Path]], tmp_path: Path) -> Path:
 def train(data: Path, run: Path, *options: str, images: int = 8) -> None:
     done = runner.invoke(
         app,
-        f"train {data} -o {run} --images {images} --batch-size 2 --workers 0 --save-every 4 --device cpu".split()
-        + list(options),
+        [
+            *f"train {data} -o {run} --images {images} --batch-size 2 --workers 0 --save-every 4".split(),
+            *options,
+        ],
         catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output

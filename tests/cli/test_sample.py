@@ -1,0 +1,160 @@
+"""The newcomer's command, with the model that ships in the package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+from typer.testing import CliRunner
+
+from layoutgen.assets import MODEL
+from layoutgen.cli import app
+from layoutgen.formats import read_layouts
+from layoutgen.models import find_model
+
+runner = CliRunner()
+ROOT = Path(__file__).parents[2]
+LAYOUTS = ROOT / "sample_layouts"
+
+
+def sample(*words: object, code: int = 0) -> str:
+    done = runner.invoke(app, ["sample", *map(str, words)], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def test_100_dogs_are_painted_annotated_and_can_be_made_again(tmp_path: Path) -> None:
+    sample(
+        LAYOUTS / "100_dogs.yaml", "-n", 100, "dogs", "-o", tmp_path / "a", "--steps", 2, "--device", "cpu"
+    )
+    image = tmp_path / "a/images/100_dogs_0.png"
+    with Image.open(image) as opened:
+        assert opened.size == (512, 512)
+    coco = COCO(tmp_path / "a/annotations.json")
+    assert len(coco.getAnnIds(catIds=coco.getCatIds(["dog"]))) == 100
+    assert len(list((tmp_path / "a/overlays").iterdir())) == 1
+    sample(image, "-o", tmp_path / "b", "--device", "cpu")
+    assert (tmp_path / "b/images/100_dogs_0.png").read_bytes() == image.read_bytes()
+
+
+def test_without_a_layout_file(tmp_path: Path) -> None:
+    options = ["--width", 256, "--height", 192, "--steps", 1, "--device", "cpu", "-o", tmp_path / "out"]
+    sample("-n", 3, "dogs", "-n", 2, "cats", *options)
+    layout = read_layouts(tmp_path / "out/images/sample_0.png")[0]
+    assert (layout.width, layout.height) == (256, 192)
+    assert sorted(i.label for i in layout.instances) == ["cat", "cat", "dog", "dog", "dog"]
+
+
+def test_several_images_of_several_methods_have_their_own_seeds(tmp_path: Path) -> None:
+    for method in ("img2img", "text2img", "regional"):
+        out = tmp_path / method
+        options = ["--width", 128, "--height", 128, "--steps", 1, "--num-images", 2, "--seed", 5, "-o", out]
+        sample("-n", 1, "dog", "--method", method, "--device", "cpu", *options)
+        assert (pixels(out / "images/sample_5.png") != pixels(out / "images/sample_6.png")).any()
+
+
+def test_results_are_never_overwritten_in_silence(tmp_path: Path) -> None:
+    options = [
+        "-n",
+        1,
+        "dog",
+        "--width",
+        64,
+        "--height",
+        64,
+        "--steps",
+        1,
+        "--device",
+        "cpu",
+        "-o",
+        tmp_path / "out",
+    ]
+    sample(*options)
+    before = (tmp_path / "out/images/sample_0.png").read_bytes()
+    assert "--overwrite" in sample(*options, "--seed", 1, code=2)
+    assert (tmp_path / "out/images/sample_0.png").read_bytes() == before
+    sample(*options, "--seed", 1, "--overwrite")
+    assert not (tmp_path / "out/images/sample_0.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-n", "3", "zebras"], "has not learnt 'zebra', only cat, dog"),
+        (["-n", "5000", "dogs"], "canvas"),
+        (["-n", "3"], "labels"),
+        (["dogs"], "-n 100 dogs"),
+        ([], "name a layout file"),
+        (["nowhere.yaml"], "no such file"),
+        (["-n", "1", "dog", "--method", "magic"], "--method must be one of"),
+        (["-n", "1", "dog", "--method", "img2img", "--encoding", "box"], "--encoding"),
+        (["-n", "1", "dog", "--strength", "0.5"], "--strength"),
+        (["-n", "1", "dog", "--steps", "0"], "--steps must be"),
+        (["-n", "1", "dog", "--device", "cuda"], "no CUDA device"),
+        (["-n", "1", "dog", "--device", "cpu", "--dtype", "fp16"], "fp16 needs a CUDA device"),
+        (["-n", "1", "dog", "--model", "nowhere"], "no such folder"),
+        (["-n", "1", "dog", "--image-id", "3"], "--image-id"),
+    ],
+)
+def test_what_cannot_work_is_one_line(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    output = sample(*words, code=2)
+    assert message in output
+    assert len(output.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("canvas: {width: 64, height: 64", "line"),
+        ("", "empty"),
+        ("canvas: {width: 64, height: 64}\ninstances:\n  - {label: dog, xyxy: [4, 4, 90, 40]}\n", "outside"),
+        ("canvas: {width: 64, height: 64}\ninstances:\n  - {label: dog, xyxy: [40, 4, 9, 40]}\n", "inverted"),
+        ("canvas: {width: 64, height: 64}\ninstances:\n  - {label: dog, xyxy: [.nan, 4, 9, 40]}\n", "line 3"),
+        ("canvas: {width: 64, height: 64}\ninstance: []\n", "instances"),
+    ],
+)
+def test_a_bad_layout_file_is_one_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    output = sample(tmp_path / "bad.yaml", "-o", tmp_path / "out", code=2)
+    assert message in output
+    assert "bad.yaml" in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    (tmp_path / "noise.png").write_bytes(b"not an image")
+    assert "holds no layout" in sample(tmp_path / "plain.png", code=2)
+    assert "not an image" in sample(tmp_path / "noise.png", code=2)
+
+
+@pytest.mark.parametrize("path", sorted(p.name for p in LAYOUTS.iterdir() if p.suffix == ".yaml"))
+def test_the_embedded_model_can_draw_the_sample_layouts(path: str) -> None:
+    info = find_model(None)
+    (layout,) = read_layouts(LAYOUTS / path, smallest=info.smallest)
+    assert info.labels is not None
+    assert set(layout.labels) <= set(info.labels)
+
+
+def test_the_embedded_model_is_small_and_keeps_its_places() -> None:
+    """diffusers writes module paths of our components into model_index.json: they may not move."""
+    size = sum(file.stat().st_size for file in MODEL.rglob("*") if file.is_file())
+    assert size < 40e6
+    index = json.loads((MODEL / "model_index.json").read_text())
+    assert index["_class_name"] == "LayoutPipeline" or index["_class_name"][-1] == "LayoutPipeline"
+    assert index["vae"] == ["layoutgen.autoencoder", "PatchAutoencoder"]
+    assert index["layout_encoder"] == ["layoutgen.conditioning.encoder", "LayoutEncoder"]
