@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.entries import shown
 from layoutgen.formats.files import read_text
 
 
@@ -18,7 +17,8 @@ def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
     Raises:
         InvalidFile: it cannot be read, is empty or cut off, is no YAML, or says a key twice.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(read_text(path))
+    text = read_text(path)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     lines: dict[str, int] = {}
     try:
         node = loader.get_single_node()
@@ -26,7 +26,7 @@ def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
             raise InvalidFile(path, "the file holds only comments", remedy="write canvas: and instances:")
         return _Values(path, loader, lines).of(node, ""), lines
     except yaml.YAMLError as error:
-        raise _not_yaml(path, error) from None
+        raise _not_yaml(path, error, len(text.rstrip())) from None
     except RecursionError:
         raise InvalidFile(path, "is nested too deeply", remedy="write a flat list of instances") from None
     finally:
@@ -60,10 +60,11 @@ class _Values:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self.error(key_node, place, "a field name must be one word", "is a colon misplaced?")
             key = str(key_node.value)  # also `on` and `no`, which YAML would read as true and false
+            inside = f"{place}.{key}" if place else key
             if key in values:
-                raise self.error(key_node, place, f"{shown(key)} is there twice", "remove one of them")
-            values[key] = self.of(value_node, f"{place}.{key}" if place else key)
-            self.lines[f"{place}.{key}" if place else key] = key_node.start_mark.line + 1
+                raise self.error(key_node, inside, "is there twice", "remove one of them")
+            values[key] = self.of(value_node, inside)
+            self.lines[inside] = key_node.start_mark.line + 1
         return values
 
     def error(self, node: yaml.Node, place: str, problem: str, remedy: str) -> InvalidFile:
@@ -71,14 +72,13 @@ class _Values:
         return InvalidFile(self.path, problem, where=f"{line}, {place}" if place else line, remedy=remedy)
 
 
-def _not_yaml(path: Path, error: yaml.YAMLError) -> InvalidFile:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+def _not_yaml(path: Path, error: yaml.YAMLError, end: int) -> InvalidFile:
+    """The error in the words of the parser; `end` is where the text ends."""
+    mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     problem = " ".join(str(problem).split())
-    remedy = "mend the line"
-    if "stream end" in problem or "end of stream" in problem:
+    remedy = "indent with spaces, and put texts with special characters in quotes"
+    if mark and mark.index >= end:
         remedy = "the file is cut off, or a bracket or quote is not closed"
-    elif "\\t" in problem or "token" in problem:
-        remedy = "indent with spaces, and put special characters in quotes"
     return InvalidFile(path, f"is not YAML: {problem}", where=where, remedy=remedy)

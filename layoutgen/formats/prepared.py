@@ -95,14 +95,6 @@ def _objects(file: Entries) -> list[Instance]:
         problem = "bbox and category must be lists of the same length"
         raise file.error("objects", problem, "write a category for each box")
     instances = []
-    for index, (bbox, label) in enumerate(zip(boxes, labels, strict=True)):
+    for index in range(len(boxes)):
+        # As in the error messages: objects.bbox[2]
         place = f"objects.bbox[{index}]"
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
-            problem = f"must be four finite numbers, not {shown(bbox)}"
-            raise file.error(place, problem, "write [x, y, width, height]")
-        x, y, width, height = bbox
-        try:
-            instances.append(Instance(label, Box(x, y, x + width, y + height)))
-        except InvalidLayout as error:
-            raise file.error(place, str(error), "write [x, y, width, height] and a category name") from None
-    return instances
