@@ -48,7 +48,8 @@ def read_layouts(
         layouts = (read_png(path)[0],)
     else:
         remedy = "give a .yaml layout, a COCO .json, or a .png that layoutgen made"
-        raise InvalidFile(path, f"is no layout file: {suffix or 'no suffix'}", remedy=remedy)
+        problem = f"is no layout file: {suffix or 'no suffix'}" if path.exists() else "there is no such file"
+        raise InvalidFile(path, problem, remedy=remedy)
     if ask is None:
         return layouts
     return tuple(ask_for(layout, *ask, smallest=smallest, seed=seed) for layout in layouts)

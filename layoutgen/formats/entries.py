@@ -58,20 +58,27 @@ class Entries:
 
     def text(self, entry: Entry, place: str, key: str, *, remedy: str = "", blank: bool = False) -> str:
         """The text `key` of `entry`; only if `blank`, it may be empty."""
-        value = self._value(entry, place, key, remedy)
+        return self.as_text(
+            self._value(entry, place, key, remedy), _inside(place, key), remedy=remedy, blank=blank
+        )
+
+    def as_text(self, value: Any, place: str, *, remedy: str = "", blank: bool = False) -> str:
+        """`value`, which stands at `place`, if it is a text."""
         if not isinstance(value, str):
             problem = f"must be a text, but is {type_name(value)}: {shown(value)}"
-            raise self.error(_inside(place, key), problem, remedy or "put it in quotes")
+            raise self.error(place, problem, remedy or "put it in quotes")
         if not blank and not value.strip():
-            raise self.error(_inside(place, key), "is empty", remedy or "write something")
+            raise self.error(place, "is empty", remedy or "write something")
         return value
 
     def numbers(self, entry: Entry, place: str, key: str, count: int, remedy: str) -> list[float]:
         """The list of `count` finite numbers that `key` of `entry` is."""
-        value = self._value(entry, place, key, remedy)
+        return self.as_numbers(self._value(entry, place, key, remedy), _inside(place, key), count, remedy)
+
+    def as_numbers(self, value: Any, place: str, count: int, remedy: str) -> list[float]:
+        """`value`, which stands at `place`, if it is a list of `count` finite numbers."""
         if not isinstance(value, list) or len(value) != count or not all(is_number(v) for v in value):
-            problem = f"must be {count} finite numbers, not {shown(value)}"
-            raise self.error(_inside(place, key), problem, remedy)
+            raise self.error(place, f"must be {count} finite numbers, not {shown(value)}", remedy)
         return value
 
     def choice(self, entry: Entry, place: str, key: str, options: Sequence[str]) -> str:

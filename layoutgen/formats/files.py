@@ -62,7 +62,7 @@ def parse_json_object(path: Path, text: str, *, where: str = "") -> dict[str, An
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         remedy = "the file is cut off: copy or export it again" if cut else "mend it, or export it again"
         place = where or f"line {error.lineno}, column {error.colno}"
         raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None

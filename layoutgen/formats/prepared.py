@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.errors import InvalidFile, InvalidLayout
-from layoutgen.formats.entries import Entries, is_number, shown
+from layoutgen.formats.entries import Entries, shown
 from layoutgen.formats.files import parse_json_object, read_text, replacing
 from layoutgen.layout import Box, Instance, Layout
 
@@ -95,6 +95,12 @@ def _objects(file: Entries) -> list[Instance]:
         problem = "bbox and category must be lists of the same length"
         raise file.error("objects", problem, "write a category for each box")
     instances = []
-    for index in range(len(boxes)):
-        # As in the error messages: objects.bbox[2]
-        place = f"objects.bbox[{index}]"
+    for index, (bbox, label) in enumerate(zip(boxes, labels, strict=True)):
+        place, remedy = f"objects.bbox[{index}]", "write [x, y, width, height] in pixels"
+        x, y, width, height = file.as_numbers(bbox, place, 4, remedy)
+        name = file.as_text(label, f"objects.category[{index}]", remedy="write the name of the category")
+        try:
+            instances.append(Instance(name, Box(x, y, x + width, y + height)))
+        except InvalidLayout as error:
+            raise file.error(place, str(error), remedy) from None
+    return instances

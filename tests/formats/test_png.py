@@ -16,7 +16,9 @@ from layoutgen.formats.png import read_png, write_png
 from layoutgen.layout import Box, Instance, Layout
 
 Picture = Callable[[int, int], Image.Image]
-LAYOUT = Layout(64, 48, (Instance("dog", Box(-3.25, 5, 20, 0.1 + 20)),), prompt="ein Hund 犬", negative_prompt="x")
+LAYOUT = Layout(
+    64, 48, (Instance("dog", Box(-3.25, 5, 20, 0.1 + 20)),), prompt="ein Hund 犬", negative_prompt="x"
+)
 SETTINGS = {"steps": 20, "guidance": 7.5, "model": None, "method": "img2img", "seed": 3}
 
 
@@ -30,7 +32,9 @@ def test_write_then_read(tmp_path: Path, picture: Picture) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-json_values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
+json_values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
+)
 
 
 @given(st.dictionaries(st.text(), json_values), st.text(), st.text(min_size=1).filter(str.strip))

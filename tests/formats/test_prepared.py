@@ -91,14 +91,16 @@ def boxes(*bbox: Any, category: Any = ("dog",)) -> dict[str, Any]:
 def test_what_is_wrong_is_named_with_its_line(folder: Path, content: Any, said: str) -> None:
     index = folder / "metadata.jsonl"
     first = index.read_text(encoding="utf-8").split("\n")[0]
-    index.write_text(f"{first}\n{content if isinstance(content, str) else json.dumps(content)}\n", encoding="utf-8")
+    index.write_text(
+        f"{first}\n{content if isinstance(content, str) else json.dumps(content)}\n", encoding="utf-8"
+    )
     with pytest.raises(InvalidFile, match=said) as caught:
         read_prepared(folder)
     assert str(caught.value).startswith(str(index)) and "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_no_prepared_data(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match="holds no metadata.jsonl"):
+    with pytest.raises(InvalidFile, match=r"holds no metadata\.jsonl"):
         read_prepared(tmp_path)
     with pytest.raises(InvalidFile, match="is no folder"):
         read_prepared(tmp_path / "none")

@@ -17,7 +17,9 @@ from layoutgen.formats.png import write_png
 from layoutgen.layout import Box, Instance, Layout
 
 SAMPLES = Path(__file__).parents[2] / "sample_layouts"
-LAYOUT = Layout(512, 384, (Instance("dog", Box(10, 20, 110, 90)), Instance("cat", Box(200, 20, 300, 90))), "a dog")
+LAYOUT = Layout(
+    512, 384, (Instance("dog", Box(10, 20, 110, 90)), Instance("cat", Box(200, 20, 300, 90))), "a dog"
+)
 
 
 @pytest.fixture(params=["a.yaml", "a.YML", "a.json", "a.png"])
@@ -84,11 +86,15 @@ def test_boxes_of_coco_that_leave_the_picture(tmp_path: Path) -> None:
     (layout, _) = read_layouts(two_images(tmp_path, [-0.3, 20, 512.5, 70]))
     assert layout.instances[0].box.xyxy == (0, 20, 512, 90)
     path = two_images(tmp_path, [500, 20, 40, 70])
-    with pytest.raises(InvalidFile, match=r"two.json, image id 1: instances\[0\] \(dog\): .*outside the 512 x 384"):
+    with pytest.raises(
+        InvalidFile, match=r"two.json, image id 1: instances\[0\] \(dog\): .*outside the 512 x 384"
+    ):
         read_layouts(path)
     assert len(read_layouts(path, image_id=2)) == 1
     for bbox in ([10, 20, 0, 70], [600, 20, 50, 50]):
-        with pytest.raises(InvalidFile, match=r"annotations\[0\].bbox: the box has no area inside the picture"):
+        with pytest.raises(
+            InvalidFile, match=r"annotations\[0\].bbox: the box has no area inside the picture"
+        ):
             read_layouts(two_images(tmp_path, bbox))
 
 
