@@ -95,9 +95,26 @@ def write_yaml(path: Path, layout: Layout) -> None:
     """Write `layout` as a layout file; :func:`read_yaml` gives back an equal one."""
     content = layout_to_dict(layout)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(
-            content, file, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1_000_000
+        yaml.dump(
+            content,
+            file,
+            _Dumper,
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=None,
+            width=1_000_000,
         )
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's, but rare line breaks are escaped; it would write and then read them as spaces."""
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text_node)
 
 
 def _canvas(file: Entries) -> Layout:

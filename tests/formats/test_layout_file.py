@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layoutgen.errors import DoesNotFit, InvalidFile, InvalidOption
@@ -228,6 +228,7 @@ def layouts(draw: st.DrawFn) -> Layout:
 
 
 @given(layouts())
+@example(Layout(8, 8, prompt="a\x85b \u2028 c\nd", negative_prompt="\ufeff\t'\""))
 def test_write_then_read_gives_an_equal_layout(
     tmp_path_factory: pytest.TempPathFactory, layout: Layout
 ) -> None:
