@@ -18,11 +18,12 @@ dogs: $(OUT)/annotations.json
 $(OUT)/annotations.json: | $(VENV)/.installed
 	$(BIN)/layoutgen sample sample_layouts/100_dogs.yaml -n 100 dogs -o $(OUT)
 
+# Hypothesis's own profile for CI draws the same examples every time, and does not call a slow machine a fault.
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --hypothesis-profile=ci
 
 # Each stamp says that its packages were installed after the last change to what they are.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
