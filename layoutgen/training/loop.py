@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ def train(
     run: Path,
     *,
     max_seconds: float | None = None,
+    cpu: bool = False,
 ) -> Iterator[Progress]:
     """Train `pipeline`'s U-Net, text encoder and layout encoder on `dataset`; yield after every step.
 
@@ -50,8 +52,9 @@ def train(
 
     Args:
         max_seconds: stop, with a checkpoint, when this much time has passed.
+        cpu: do not use a GPU, even if there is one.
     """
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    accelerator = Accelerator(cpu=cpu, mixed_precision=config.mixed_precision)
     device, world = accelerator.device, accelerator.num_processes
 
     # What is trained, as objects.
@@ -124,7 +127,8 @@ def train(
 
             passed = time.monotonic() - started
             yield Progress(images, loss.item(), (images - begun_at) / passed, waited / passed)
-            out_of_time = max_seconds is not None and passed > max_seconds
+            # The first process decides for all: clocks differ.
+            (out_of_time,) = broadcast_object_list([max_seconds is not None and passed > max_seconds])
             if images - saved >= config.save_every or images >= config.images or out_of_time:
                 saved = images
                 if accelerator.is_main_process:

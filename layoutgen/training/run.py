@@ -42,6 +42,10 @@ def start(
         InvalidOption: options that do not go together, or not with the run that is continued.
         OutputExists: the folder holds something else.
     """
+    if device not in (None, "cpu", "cuda"):
+        raise InvalidOption(
+            f"--device must be cpu or cuda, not {device}: accelerate gives each process its GPU"
+        )
     if (model is None) == (scratch is None):
         raise InvalidOption("pass --model to fine-tune, or --from-scratch for a new small model (not both)")
     _check_folder(output, config, model, scratch)
@@ -55,7 +59,7 @@ def start(
         pipeline = load_pipeline(find_model(model).source, device, "fp32")
         adapt(pipeline, config.methods, config.encoding)
     _write_config(output, config, model, scratch)
-    yield from train(pipeline, dataset, config, output, max_seconds=max_seconds)
+    yield from train(pipeline, dataset, config, output, max_seconds=max_seconds, cpu=device == "cpu")
 
 
 def _from_scratch(

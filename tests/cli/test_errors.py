@@ -63,7 +63,7 @@ def test_a_bad_document(refused, coco, command, tree, case: str) -> None:
     [
         (b"", "empty"),
         (b" \n", "empty"),
-        (b'{"images": [{"id": 1, ', "truncated"),
+        (b'{"images": [{"id": 1, ', "cut off"),
         (b"[1, 2]", "must hold a JSON object"),
         (b"images: []", "not JSON"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8"),
