@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -46,13 +48,8 @@ class LayoutDataset(Dataset[tuple[Tensor, Layout]]):
         seed: int,
         flip: bool,
     ) -> None:
-        self._scene, self.labels, self.resolution, self.seed, self._flip = (
-            scene,
-            labels,
-            resolution,
-            seed,
-            flip,
-        )
+        self._scene, self._flip = scene, flip
+        self.labels, self.resolution, self.seed = labels, resolution, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Layout]:
         rng = np.random.default_rng([self.seed, 1, number])
@@ -84,10 +81,13 @@ def open_dataset(data: Path, *, resolution: int, seed: int) -> LayoutDataset:
     entries = read_prepared(data)
     labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))
 
+    @lru_cache(maxsize=2)  # a batch may reach into the next epoch
+    def order(epoch: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng([seed, 2, epoch]).permutation(len(entries))
+
     def scene(number: int) -> Scene:
         epoch, place = divmod(number, len(entries))
-        order = np.random.default_rng([seed, 2, epoch]).permutation(len(entries))
-        entry = entries[int(order[place])]
+        entry = entries[int(order(epoch)[place])]
         return Scene(open_photo(data / entry.file_name), entry.layout)
 
     return LayoutDataset(scene, labels, resolution=resolution, seed=seed, flip=True)

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from layoutgen.formats.photos import save_photo
 from layoutgen.formats.prepared import PreparedImage, write_prepared
 from layoutgen.output import output_folder
 from layoutgen.prepare.recipe import SCENES_FILE, SceneRecipe
@@ -65,5 +66,5 @@ def _write(job: tuple[int, str]) -> PreparedImage:
     number, folder = job
     scene = _composer.compose(number)
     name = f"images/scene_{number:06d}.jpg"
-    scene.image.save(Path(folder, name), quality=95, subsampling=0)
+    save_photo(scene.image, Path(folder, name))
     return PreparedImage(name, scene.layout)

@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -194,6 +193,6 @@ def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPToken
 
 def _captions(dataset: LayoutDataset, count: int) -> Iterator[str]:
     """Captions and labels of the first examples."""
-    for _, layout in islice((dataset[k] for k in range(count)), count):
+    for _, layout in (dataset[k] for k in range(count)):
         yield layout.prompt
         yield from (instance.label for instance in layout.instances)
