@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,42 +23,136 @@ from layoutgen.prepare.scenes import Scene
 from layoutgen.prepare.sources import open_photo
 
 
+class Example(NamedTuple):
+    """A training example: `image` (3, H, W) in [-1, 1] or latents (C, h, w), its layout, and its number."""
+
+    image: Tensor
+    layout: Layout
+    number: int
+
+
 @dataclass(frozen=True)
 class Batch:
-    """B training examples: `pixels` (B, 3, H, W) in [-1, 1], and their layouts."""
+    """B training examples.
 
-    pixels: Tensor
+    Attributes:
+        images: pixels (B, 3, H, W) in [-1, 1]; or scaled latents (B, C, h, w), if `encoded`.
+        layouts: what is where, in pixels; boxes beyond a crop keep their coordinates.
+        numbers: of the examples in the whole training.
+    """
+
+    images: Tensor
     layouts: tuple[Layout, ...]
+    numbers: tuple[int, ...]
+    encoded: bool = False
+
+    def split(self, size: int) -> Iterator[Batch]:
+        """Parts of `size` examples, the last one what is left."""
+        for start in range(0, len(self.layouts), size):
+            rows = slice(start, start + size)
+            yield replace(
+                self, images=self.images[rows], layouts=self.layouts[rows], numbers=self.numbers[rows]
+            )
 
 
-class LayoutDataset(Dataset[tuple[Tensor, Layout]]):
-    """Examples by their number in the whole training, without end: pixels (3, H, W) and layout.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One image of a data set: how it is opened, its size in pixels, and the file that it comes from."""
+
+    open: Callable[[int], Scene]  # called with the example's number
+    width: int
+    height: int
+    layout: Layout | None = None  # None: another one each time
+    path: Path | None = None
+
+
+class LayoutDataset(Dataset[Example]):
+    """Examples by their number in the whole training, without end.
+
+    An epoch shows every source once in an order of its own. Sources are shown in groups of `group` whose
+    images have one size, so that a step of `group` examples is one tensor on any number of processes.
 
     Args:
-        scene: the image and layout number k; an epoch of a finite data set is its own permutation.
-        resolution: H = W in pixels.
+        sizes: (W, H) in pixels of the training images; a source gets the one nearest to its own shape.
+        group: examples of a step, on all processes together.
         flip: mirror half of the examples.
+        fixed_crops: an image is always cut alike (only its mirroring differs), so that it can be cached.
     """
 
     def __init__(
         self,
-        scene: Callable[[int], Scene],
+        sources: Sequence[Source],
         labels: tuple[str, ...],
         *,
-        resolution: int,
+        sizes: Sequence[tuple[int, int]],
         seed: int,
-        flip: bool,
+        group: int = 1,
+        flip: bool = True,
+        fixed_crops: bool = False,
     ) -> None:
-        self._scene, self._flip = scene, flip
-        self.labels, self.resolution, self.seed = labels, resolution, seed
+        self.sources, self.labels, self.sizes, self.seed = sources, labels, tuple(sizes), seed
+        self._flip, self._fixed = flip, fixed_crops
+        self._group = group if len(sizes) > 1 else 1
+        shapes = np.array([width / height for width, height in sizes])
+        self._bucket = [
+            int(np.abs(np.log(shapes * source.height / source.width)).argmin()) for source in sources
+        ]
+        self._members = [
+            np.flatnonzero(np.array(self._bucket) == bucket) for bucket in range(len(self.sizes))
+        ]
+        self.epoch = sum(-(-len(members) // self._group) * self._group for members in self._members)
+        """Examples of an epoch: all sources, and a few of them twice to fill the last group of each size."""
+        self._orders: dict[int, npt.NDArray[np.int64]] = {}
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Layout]:
-        rng = np.random.default_rng([self.seed, 1, number])
-        scene = crop(self._scene(number), self.resolution, rng)
-        image, layout = scene.image, scene.layout
-        if self._flip and rng.random() < 0.5:
-            image, layout = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), layout.flip()
-        return to_pixels(image), layout
+    def __getitem__(self, number: int) -> Example:
+        source, mirrored = self.place(number)
+        scene = self.sources[source].open(number)
+        image = self.cut(scene.image, source, number, mirrored)
+        return Example(to_pixels(image), self.cropped(scene.layout, source, number, mirrored), number)
+
+    def place(self, number: int) -> tuple[int, bool]:
+        """Which source example `number` shows, and whether mirrored."""
+        epoch, place = divmod(number, self.epoch)
+        mirrored = self._flip and bool(np.random.default_rng([self.seed, 1, number, 1]).random() < 0.5)
+        if epoch not in self._orders:
+            before = {k: v for k, v in self._orders.items() if k == epoch - 1}  # a batch may reach into both
+            self._orders = before | {epoch: self._shuffled(epoch)}
+        return int(self._orders[epoch][place]), mirrored
+
+    def crop_box(self, source: int, number: int) -> tuple[int, int, int, int]:
+        """The part (x, y, width, height) of the image that example `number` shows, in pixels.
+
+        It has the shape of the training image and at least two thirds of the largest such part; an image
+        that is only a little larger than the training image is cut without scaling.
+        """
+        key = [self.seed, 4, source] if self._fixed else [self.seed, 1, number]
+        rng = np.random.default_rng(key)
+        image, (width, height) = self.sources[source], self.size_of(source)
+        scale = min(image.width / width, image.height / height)
+        if not 1 <= scale <= 1.5:
+            scale *= rng.uniform(2 / 3, 1)
+            width, height = max(1, int(width * scale)), max(1, int(height * scale))
+        x, y = int(rng.integers(image.width - width + 1)), int(rng.integers(image.height - height + 1))
+        return x, y, width, height
+
+    def cut(self, image: Image.Image, source: int, number: int, mirrored: bool) -> Image.Image:
+        """What example `number` shows of `image`, of `source`."""
+        x, y, width, height = self.crop_box(source, number)
+        size = self.size_of(source)
+        if (width, height) == size:
+            part = image.crop((x, y, x + width, y + height))
+        else:
+            part = image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + width, y + height))
+        return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else part
+
+    def cropped(self, layout: Layout, source: int, number: int, mirrored: bool) -> Layout:
+        """What `layout`, of `source`, is in example `number`; boxes keep their unclipped coordinates."""
+        part = layout.crop(*self.crop_box(source, number)).resize(*self.size_of(source))
+        return part.flip() if mirrored else part
+
+    def size_of(self, source: int) -> tuple[int, int]:
+        """(W, H) of the training images of `source`, in pixels."""
+        return self.sizes[self._bucket[source]]
 
     def batches(self, start: int, batch_size: int, step: int) -> Iterator[list[int]]:
         """Numbers of the examples of one process, from example `start` on, every `step` examples."""
@@ -65,51 +160,71 @@ class LayoutDataset(Dataset[tuple[Tensor, Layout]]):
             yield list(range(start, start + batch_size))
             start += step
 
+    def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
+        """The sources in the order of `epoch`: groups of one size each, in any order."""
+        rng = np.random.default_rng([self.seed, 2, epoch])
+        groups: list[npt.NDArray[np.int64]] = []
+        for members in self._members:
+            if len(members):
+                count = -(-len(members) // self._group) * self._group
+                groups.extend(np.resize(rng.permutation(members), count).reshape(-1, self._group))
+        return np.stack([groups[k] for k in rng.permutation(len(groups))]).ravel()
 
-def open_dataset(data: Path, *, resolution: int, seed: int) -> LayoutDataset:
+
+def open_dataset(
+    data: Path,
+    *,
+    resolution: int,
+    seed: int,
+    multiple: int | None = None,
+    group: int = 1,
+    fixed_crops: bool = False,
+) -> LayoutDataset:
     """Open what ``prepare coco`` or ``prepare scenes`` wrote.
+
+    Args:
+        resolution: side of the square training images in pixels.
+        multiple: train on several aspect ratios instead, with sides that are multiples of this many pixels.
 
     Raises:
         InvalidFile: `data` is neither.
     """
+    sizes = [(resolution, resolution)] if multiple is None else aspect_sizes(resolution, multiple)
     recipe = data / SCENES_FILE
     if recipe.is_file():
         scenes = SceneRecipe.read(recipe)
-        return LayoutDataset(
-            scenes.composer().compose, scenes.labels, resolution=resolution, seed=seed, flip=False
-        )
+        source = Source(scenes.composer().compose, scenes.config.width, scenes.config.height)
+        return LayoutDataset([source], scenes.labels, sizes=sizes, seed=seed, group=group, flip=False)
     entries = read_prepared(data)
     labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))
-
-    @lru_cache(maxsize=2)  # a batch may reach into the next epoch
-    def order(epoch: int) -> npt.NDArray[np.int64]:
-        return np.random.default_rng([seed, 2, epoch]).permutation(len(entries))
-
-    def scene(number: int) -> Scene:
-        epoch, place = divmod(number, len(entries))
-        entry = entries[int(order(epoch)[place])]
-        return Scene(open_photo(data / entry.file_name), entry.layout)
-
-    return LayoutDataset(scene, labels, resolution=resolution, seed=seed, flip=True)
+    sources = [_photo(data / entry.file_name, entry.layout) for entry in entries]
+    return LayoutDataset(
+        sources, labels, sizes=sizes, seed=seed, group=group, flip=True, fixed_crops=fixed_crops
+    )
 
 
-def crop(scene: Scene, resolution: int, rng: np.random.Generator) -> Scene:
-    """A random square of a scene, at least two thirds of its shorter side, at `resolution` pixels.
+def aspect_sizes(resolution: int, multiple: int) -> list[tuple[int, int]]:
+    """Sizes (W, H) of about ``resolution ** 2`` pixels and no more, from 1:2 to 2:1 (NovelAI's buckets).
 
-    A scene that is only a little larger is cut without scaling. Boxes keep their unclipped coordinates.
+    Sides are multiples of `multiple`.
     """
-    image, layout = scene.image, scene.layout
-    shorter = min(image.size)
-    side = resolution if resolution <= shorter <= 1.5 * resolution else int(shorter * rng.uniform(2 / 3, 1))
-    x, y = (int(rng.integers(extent - side + 1)) for extent in image.size)
-    window = layout.crop(x, y, side, side)
-    if side == resolution:
-        return Scene(image.crop((x, y, x + side, y + side)), window)
-    size = (resolution, resolution)
-    part = image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + side, y + side))
-    return Scene(part, window.resize(resolution, resolution))
+    sizes = set()
+    for width in range(multiple, 2 * resolution + 1, multiple):
+        height = resolution**2 // width // multiple * multiple
+        if height and 0.5 <= width / height <= 2:
+            sizes.add((width, height))
+    return sorted(sizes)
 
 
-def collate(examples: list[tuple[Tensor, Layout]]) -> Batch:
-    """Join examples to a batch."""
-    return Batch(torch.stack([pixels for pixels, _ in examples]), tuple(layout for _, layout in examples))
+def _photo(path: Path, layout: Layout) -> Source:
+    return Source(partial(_open, path, layout), layout.width, layout.height, layout, path)
+
+
+def _open(path: Path, layout: Layout, number: int) -> Scene:
+    return Scene(open_photo(path), layout)
+
+
+def collate(examples: list[Example], *, encoded: bool = False) -> Batch:
+    """Join examples to a batch; `encoded`: they hold latents."""
+    images, layouts, numbers = zip(*examples, strict=True)
+    return Batch(torch.stack(images), tuple(layouts), tuple(numbers), encoded)

@@ -6,7 +6,8 @@
     ├── InvalidOption      an option, or a pair of options, that cannot work
     ├── DoesNotFit         more instances than the canvas has room for
     ├── UnknownLabel       a label that the model has not learnt
-    └── OutputExists       a result that would be overwritten
+    ├── OutputExists       a result that would be overwritten
+    └── CannotSave         a result that cannot be written
 
 The command line turns these, and only these, into one line and exit code 2. Every message says what is
 wrong, where, and what to do about it.
@@ -48,3 +49,7 @@ class UnknownLabel(LayoutgenError):
 
 class OutputExists(LayoutgenError):
     """A result is already there and would be overwritten."""
+
+
+class CannotSave(LayoutgenError):
+    """A result cannot be written, for example because the disk is full."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,13 @@ class LayoutPipeline(DiffusionPipeline):
             scheduler=scheduler,
             layout_encoder=layout_encoder,
         )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
+        """See diffusers; also takes a run folder of ``layoutgen train``, and opens the ``model/`` in it."""
+        model = Path(pretrained_model_name_or_path) / "model"
+        source = model if (model / "model_index.json").is_file() else pretrained_model_name_or_path
+        return super().from_pretrained(source, **options)
 
     @property
     def factor(self) -> int:

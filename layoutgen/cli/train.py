@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from layoutgen.cli import console
 from layoutgen.cli.options import Output, Quiet
 
+if TYPE_CHECKING:
+    from layoutgen.training.run import Run
+
+_DATA, _STEP, _MEMORY, _KEEP = "Data", "Objective and steps", "Memory and speed", "Checkpoints and reports"
+
 
 def train(
+    context: typer.Context,
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="What `prepare coco` or `prepare scenes` wrote.")
     ],
     output: Output,
-    method: Annotated[
+    methods: Annotated[
         list[str] | None,
-        typer.Option(help="text2img or img2img; both, one after the other, for one model that can do both."),
+        typer.Option(
+            "--method",
+            metavar="METHOD",
+            show_default="text2img",
+            help="text2img or img2img; both, one after the other, for one model that can do both.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -26,65 +40,196 @@ def train(
     ] = None,
     from_scratch: Annotated[
         Path | None,
-        typer.Option(metavar="CONFIG", show_default=False, help="Train a small model of this shape (YAML)."),
+        typer.Option(metavar="FILE", show_default=False, help="Train a small model of this shape (YAML)."),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", show_default=False, help="Options from a YAML file; the command line wins."
+            metavar="FILE",
+            show_default=False,
+            help="Options from a YAML file, such as a run's config.yaml; the command line wins.",
         ),
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(show_default="box", help="Of text2img: box or text.")
-    ] = None,
-    images: Annotated[
-        int | None, typer.Option(show_default="100000", help="Examples to show in all.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(show_default="16", help="Examples a step and process.")
-    ] = None,
-    resolution: Annotated[
-        int | None, typer.Option(show_default="512", help="Side of the images, in pixels.")
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option(show_default="1e-4", help="Of AdamW.")] = None,
-    warmup: Annotated[int | None, typer.Option(show_default="100", help="Steps until it is reached.")] = None,
-    ema: Annotated[
-        float | None, typer.Option(show_default="0.999", help="Decay of the averaged weights.")
-    ] = None,
-    drop_caption: Annotated[
-        float | None, typer.Option(show_default="0.1", help="Share without caption.")
-    ] = None,
-    drop_layout: Annotated[
-        float | None, typer.Option(show_default="0.1", help="Share without layout.")
-    ] = None,
-    min_snr: Annotated[float | None, typer.Option(show_default="5", help="Min-SNR gamma; 0: off.")] = None,
-    box_weight: Annotated[
-        float | None, typer.Option(show_default="0.2", help="How much small boxes count; 0: off.")
+        str | None,
+        typer.Option(
+            metavar="box|text", show_default="box", help="Of text2img: one token for each box, or text."
+        ),
     ] = None,
     train_text_encoder: Annotated[
         bool | None,
         typer.Option(
             "--train-text-encoder/--freeze-text-encoder",
             show_default="freeze",
-            help="Train the text encoder too.",
+            help="Train the text encoder too; text encoding gets location tokens.",
+        ),
+    ] = None,
+    lora_rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="RANK",
+            show_default="0: the whole U-Net",
+            help="Train low-rank adapters of the attention only.",
+        ),
+    ] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(show_default="100000", rich_help_panel=_STEP, help="Examples to show in all."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(show_default="16", rich_help_panel=_STEP, help="Examples a step and process."),
+    ] = None,
+    resolution: Annotated[
+        int | None,
+        typer.Option(show_default="512", rich_help_panel=_DATA, help="Side of the images, in pixels."),
+    ] = None,
+    aspect_buckets: Annotated[
+        bool | None,
+        typer.Option(
+            "--aspect-buckets/--square",
+            show_default="square",
+            rich_help_panel=_DATA,
+            help="Train on several aspect ratios of about the same area.",
+        ),
+    ] = None,
+    cache_latents: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache-latents/--no-cache-latents",
+            show_default="off",
+            rich_help_panel=_DATA,
+            help="Encode images and captions once, into DATA/.latents; crops are then fixed.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(show_default="1", rich_help_panel=_DATA, help="Processes that read data.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(show_default="1e-4", rich_help_panel=_STEP, help="Of the optimizer.")
+    ] = None,
+    warmup: Annotated[
+        int | None, typer.Option(show_default="100", rich_help_panel=_STEP, help="Steps until it is reached.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="constant|linear|cosine",
+            show_default="constant",
+            rich_help_panel=_STEP,
+            help="What the learning rate does then.",
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="adamw|adamw8bit",
+            show_default="adamw",
+            rich_help_panel=_STEP,
+            help="adamw8bit needs bitsandbytes.",
+        ),
+    ] = None,
+    ema: Annotated[
+        float | None,
+        typer.Option(show_default="0.999", rich_help_panel=_STEP, help="Decay of the averaged weights."),
+    ] = None,
+    drop_caption: Annotated[
+        float | None, typer.Option(show_default="0.1", rich_help_panel=_STEP, help="Share without caption.")
+    ] = None,
+    drop_layout: Annotated[
+        float | None, typer.Option(show_default="0.1", rich_help_panel=_STEP, help="Share without layout.")
+    ] = None,
+    min_snr: Annotated[
+        float | None, typer.Option(show_default="5", rich_help_panel=_STEP, help="Min-SNR gamma; 0: off.")
+    ] = None,
+    box_weight: Annotated[
+        float | None,
+        typer.Option(show_default="0.2", rich_help_panel=_STEP, help="How much small boxes count; 0: off."),
+    ] = None,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(
+            show_default="the batch; halved when memory runs out",
+            rich_help_panel=_MEMORY,
+            help="Examples at once; gradients are accumulated to the whole batch.",
+        ),
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool | None,
+        typer.Option(
+            "--gradient-checkpointing/--no-gradient-checkpointing",
+            show_default="off",
+            rich_help_panel=_MEMORY,
+            help="Compute activations twice instead of keeping them.",
+        ),
+    ] = None,
+    mixed_precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="no|fp16|bf16", show_default="no", rich_help_panel=_MEMORY, help="Of the network's work."
+        ),
+    ] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile", show_default="off", rich_help_panel=_MEMORY, help="Use torch.compile."
         ),
     ] = None,
     save_every: Annotated[
-        int | None, typer.Option(show_default="5000", help="Examples between two checkpoints.")
+        int | None,
+        typer.Option(show_default="5000", rich_help_panel=_KEEP, help="Examples between two checkpoints."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(show_default="1", help="Processes that read data.")] = None,
-    mixed_precision: Annotated[
-        str | None, typer.Option(metavar="no|fp16|bf16", show_default="no", help="Of the U-Net's work.")
+    keep_checkpoints: Annotated[
+        int | None, typer.Option(show_default="2", rich_help_panel=_KEEP, help="How many stay.")
+    ] = None,
+    report_every: Annotated[
+        int | None,
+        typer.Option(
+            show_default="5000",
+            rich_help_panel=_KEEP,
+            help="Examples between two contact sheets in OUTPUT/samples; 0: none.",
+        ),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            show_default="the first of DATA",
+            rich_help_panel=_KEEP,
+            help="Layouts for the contact sheets: YAML or COCO json.",
+        ),
+    ] = None,
+    tracker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="none",
+            rich_help_panel=_KEEP,
+            help="One of accelerate's trackers, such as tensorboard (in OUTPUT).",
+        ),
     ] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(show_default="no limit", help="Stop with a checkpoint after this time.")
+        float | None,
+        typer.Option(
+            show_default="no limit", rich_help_panel=_KEEP, help="Stop with a checkpoint after this time."
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu or cuda.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE",
+            show_default="cuda if there is one",
+            rich_help_panel=_MEMORY,
+            help="cpu or cuda.",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(show_default="0", help="The same seed gives the same run.")
+        int | None,
+        typer.Option(show_default="0", rich_help_panel=_STEP, help="The same seed gives the same run."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show data, memory and plan, and stop; nothing is written.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Teach a checkpoint to follow layouts.
@@ -94,43 +239,69 @@ def train(
     """
     from layoutgen.training.config import TrainConfig, read_options
 
-    given: dict[str, Any] = {
-        "methods": method and tuple(method),
-        "encoding": encoding,
-        "images": images,
-        "batch_size": batch_size,
-        "resolution": resolution,
-        "learning_rate": learning_rate,
-        "warmup": warmup,
-        "ema": ema,
-        "drop_caption": drop_caption,
-        "drop_layout": drop_layout,
-        "min_snr": min_snr,
-        "box_weight": box_weight,
-        "train_text_encoder": train_text_encoder,
-        "save_every": save_every,
-        "workers": workers,
-        "mixed_precision": mixed_precision,
-        "seed": seed,
-    }
     stored = read_options(config, TrainConfig) if config is not None else {}
-    chosen = TrainConfig(**stored | {key: value for key, value in given.items() if value is not None})
+    given = {field.name: context.params[field.name] for field in fields(TrainConfig)}
+    # Typer gives an option that can be repeated as an empty sequence when it is not given at all.
+    chosen = TrainConfig(**stored | {k: v for k, v in given.items() if v not in (None, [], ())})
 
     from layoutgen.sampling import quiet_libraries
-    from layoutgen.training.run import read_scratch, start
+    from layoutgen.training.run import prepare_run, read_scratch
 
     quiet_libraries()
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes the first one speaks
     scratch = read_scratch(from_scratch) if from_scratch is not None else None
-    seconds = None if max_minutes is None else 60 * max_minutes
     say = (lambda message: None) if quiet else console.say
-    run = start(
-        data, output, chosen, model=model, scratch=scratch, device=device, max_seconds=seconds, report=say
-    )
+    run = prepare_run(data, output, chosen, model=model, scratch=scratch, device=device, report=say)
+    if not quiet:
+        console.out.print(_parts(run))
+    if dry_run:
+        if not quiet:
+            console.out.print(_plan(run))
+        return
+    seconds = None if max_minutes is None else 60 * max_minutes
     with console.progress(quiet) as bar:
         task = bar.add_task("training", total=chosen.images)
         average = None
-        for step in run:
+        for step in run.start(max_seconds=seconds, report=say):
             average = step.loss if average is None else 0.98 * average + 0.02 * step.loss
             text = f"loss {average:.4f}, {step.images_per_second:.1f} images/s, waiting {step.waiting:.0%}"
             bar.update(task, completed=step.images, description=text)
-    say(f"Model: {output / 'model'}" if average is not None else f"Nothing left to train: {output / 'model'}")
+    if average is None:
+        say(f"Nothing left to train: {output / 'model'}")
+    else:
+        say(f"Model: {output / 'model'} (loss {average:.4f}, waited for data {step.waiting:.0%} of the time)")
+
+
+def _parts(run: Run) -> Table:
+    """The options, and what is trained and what is frozen."""
+    options = ", ".join(f"{f.name} {getattr(run.config, f.name)}" for f in fields(run.config))
+    table = Table("part", "parameters", "trained", title=options, title_justify="left")
+    for part in run.parts:
+        table.add_row(part.name, f"{part.parameters:,}", f"{part.trained:,}" if part.trained else "frozen")
+    return table
+
+
+def _plan(run: Run) -> Table:
+    """What the run would do."""
+    plan = run.plan()
+    table = Table("plan", "", show_header=False)
+    images = f"{plan.images:,} images" if plan.images else "new scenes all the time"
+    table.add_row("data", f"{images}; the figures below are of {plan.looked_at} examples")
+    table.add_row("labels", ", ".join(f"{label} {count}" for label, count in plan.labels.items()) or "none")
+    table.add_row("instances", "{:g} to {:g}, median {:g}".format(*_order(plan.instances)))
+    table.add_row(
+        "longer sides of boxes", "{:.0f} to {:.0f} px, median {:.0f} px".format(*_order(plan.sides))
+    )
+    shown = f", each image {plan.epochs:.1f} times" if plan.images else ""
+    table.add_row("steps", f"{plan.steps:,} of {plan.step_size} examples{shown}")
+    table.add_row("weights, gradients, optimizer, averages", f"{plan.state_bytes / 2**30:.2f} GiB a process")
+    table.add_row("activations", f"{plan.activation_bytes / 2**30:.2f} GiB a process, from one example")
+    table.add_row(
+        "checkpoints", f"every {run.config.save_every:,} examples into {run.folder / 'checkpoints'}"
+    )
+    return table
+
+
+def _order(three: tuple[float, float, float]) -> tuple[float, float, float]:
+    """(lowest, median, highest) -> (lowest, highest, median)."""
+    return three[0], three[2], three[1]

@@ -97,6 +97,7 @@ class LayoutMethod(ABC):
     """One way to tell a U-Net about a layout."""
 
     name: str
+    text_encoder: Any
 
     @abstractmethod
     def encode(self, layouts: Sequence[Layout]) -> Condition:

@@ -25,6 +25,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         labels: the labels that it has learnt; None: any text (a CLIP text encoder knows them all).
         smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the square canvas that it was trained on.
+        location_tokens: tokens for places that the tokenizer was given; 0: coordinates are numbers.
     """
 
     @register_to_config
@@ -40,6 +41,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         labels: tuple[str, ...] | None = None,
         smallest: float = 16.0,
         window: int = 512,
+        location_tokens: int = 0,
     ) -> None:
         super().__init__()
         self.mlp = nn.Sequential(

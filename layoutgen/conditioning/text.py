@@ -14,17 +14,21 @@ def embed_prompts(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts
 
     M is the encoder's window (77 tokens), K the chunks that the longest prompt needs; nothing is cut.
     """
+    ids = torch.tensor(prompt_rows(tokenizer, prompts), device=text_encoder.device)  # (B * K, M)
+    embeddings = text_encoder(ids).last_hidden_state
+    return embeddings.unflatten(0, (len(prompts), -1)).flatten(1, 2)
+
+
+def prompt_rows(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> list[list[int]]:
+    """The B * K rows of M token ids that :func:`embed_prompts` encodes for B `prompts`."""
     window = tokenizer.model_max_length
     bodies = [_ids(tokenizer, prompt) for prompt in prompts]
     chunks = max(1, *(-(-len(body) // (window - 2)) for body in bodies))
-    rows = [
+    return [
         _framed(tokenizer, body[start : start + window - 2], window)
         for body in bodies
         for start in range(0, chunks * (window - 2), window - 2)
     ]
-    ids = torch.tensor(rows, device=text_encoder.device)  # (B * K, M)
-    embeddings = text_encoder(ids).last_hidden_state
-    return embeddings.unflatten(0, (len(prompts), chunks)).flatten(1, 2)
 
 
 def embed_phrases(

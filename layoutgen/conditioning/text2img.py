@@ -18,6 +18,7 @@ from layoutgen.conditioning.text import embed_phrases, embed_prompts, pool_phras
 from layoutgen.layout import Instance, Layout
 
 Encoding = Literal["box", "text"]
+LOCATIONS = 512  # tokens for twice the canvas' side; GeoDiffusion has 256 for one side
 
 
 class Text2Img(LayoutMethod):
@@ -72,7 +73,8 @@ class Text2Img(LayoutMethod):
             embedded = self._box_tokens(per_instance, boxes)[:, None]  # (I, 1, D)
             real = torch.ones(embedded.shape[:2], dtype=torch.bool, device=like.device)
         else:
-            sentences = [sentence(i, layouts[row]) for row, _, i in per_instance]
+            places = 0 if self.layout_encoder is None else self.layout_encoder.config.location_tokens
+            sentences = [sentence(i, layouts[row], places) for row, _, i in per_instance]
             embedded, real = embed_phrases(self.tokenizer, self.text_encoder, sentences)  # (I, M, D), (I, M)
         rows = torch.tensor([row for row, _, _ in per_instance], device=like.device)
         columns = torch.tensor([index for _, index, _ in per_instance], device=like.device)
@@ -125,7 +127,24 @@ def box_fractions(layouts: Sequence[Layout]) -> Tensor:
     return boxes
 
 
-def sentence(instance: Instance, layout: Layout) -> str:
-    """An annotation as text: its label and its corners in thousandths of the canvas."""
-    corners = (round(1000 * v) for v in instance.box.scale(1 / layout.width, 1 / layout.height).xyxy)
-    return " ".join([instance.label, *map(str, corners)])
+def sentence(instance: Instance, layout: Layout, places: int = 0) -> str:
+    """An annotation as text: its label and its corners in thousandths of the canvas.
+
+    With `places`, corners are location tokens instead: that many for the range from -0.5 to 1.5 canvases,
+    so that a box that begins outside a window still says so.
+    """
+    corners = instance.box.scale(1 / layout.width, 1 / layout.height).xyxy
+    if places:
+        numbers = (min(places - 1, max(0, int((v + 0.5) / 2 * places))) for v in corners)
+        return " ".join([instance.label, *map(location_token, numbers)])
+    return " ".join([instance.label, *(str(round(1000 * v)) for v in corners)])
+
+
+def add_location_tokens(tokenizer: CLIPTokenizer) -> None:
+    """Give `tokenizer` a token for each place; its text encoder must grow with it."""
+    tokenizer.add_tokens([location_token(place) for place in range(LOCATIONS)])
+
+
+def location_token(place: int) -> str:
+    """The token of a place."""
+    return f"<place_{place}>"

@@ -6,16 +6,26 @@ import torch
 from torch import nn
 
 from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
 
 
 def adapt(
-    pipeline: LayoutPipeline, methods: tuple[str, ...], encoding: str, labels: tuple[str, ...] | None = None
+    pipeline: LayoutPipeline,
+    methods: tuple[str, ...],
+    encoding: str,
+    labels: tuple[str, ...] | None = None,
+    *,
+    location_tokens: bool = False,
 ) -> None:
     """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels of zeros.
 
     A model that has learnt layouts before is left as it is.
+
+    Args:
+        location_tokens: give the tokenizer a token for each place, for the ``text`` encoding, as ReCo and
+            GeoDiffusion do; the text encoder must then be trained.
 
     Raises:
         InvalidOption: the model learnt other methods before.
@@ -29,6 +39,11 @@ def adapt(
                 f"the model to start from was made for {learnt}: train it by these, or start anew"
             )
         return
+    methods = tuple(dict.fromkeys(methods))
+    texts = "text2img" in methods and encoding == "text" and location_tokens
+    if texts:
+        add_location_tokens(pipeline.tokenizer)
+        pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)
     latent = int(pipeline.unet.config.in_channels)
     encoder = LayoutEncoder(
         text_dim=pipeline.unet.config.cross_attention_dim,
@@ -38,6 +53,7 @@ def adapt(
         encodings=(encoding,) if "text2img" in methods else (),
         labels=labels,
         window=pipeline.window,
+        location_tokens=LOCATIONS if texts else 0,
     )
     pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
     if encoder.extra_channels:

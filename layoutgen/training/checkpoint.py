@@ -5,39 +5,123 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from layoutgen.errors import CannotSave
 
 _PREFIX = "images-"
+_WEIGHTS = "trained.safetensors"
 
 
-def save(folder: Path, images: int, state: dict[str, Any], *, keep: int = 2) -> Path:
-    """Write `state` as ``images-N.pt`` in `folder` and remove all but the newest `keep`.
+class Checkpoints:
+    """The checkpoints of a run, a folder ``images-N`` each: trained weights, optimizer, averaged weights.
 
-    Raises:
-        OSError: the disk is full; earlier checkpoints are untouched.
+    Everything goes through accelerate, so that sharded models (FSDP, DeepSpeed) are saved as shards; a model
+    that is whole on each process is saved once, without its frozen weights.
+
+    Args:
+        keep: how many of the newest stay.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_PREFIX}{images:010d}.pt"
-    aside = path.with_suffix(".partial")
-    try:
-        with aside.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    for old in _all(folder)[:-keep]:
-        old.unlink()
-    return path
+
+    def __init__(
+        self, folder: Path, accelerator: Accelerator, model: nn.Module, ema: EMAModel, *, keep: int
+    ) -> None:
+        self.folder, self._accelerator, self._ema, self._keep = folder, accelerator, ema, keep
+        self._model = accelerator.unwrap_model(model)
+        accelerator.register_save_state_pre_hook(self._save_weights)
+        accelerator.register_load_state_pre_hook(self._load_weights)
+
+    def save(self, images: int) -> None:
+        """Keep the state after `images` examples.
+
+        Raises:
+            CannotSave: the disk is full or cannot be written; earlier checkpoints are untouched.
+        """
+        path = self.folder / f"{_PREFIX}{images:010d}"
+        aside = path.with_name(f".{path.name}.partial")
+        main = self._accelerator.is_main_process
+        try:
+            if main:
+                shutil.rmtree(aside, ignore_errors=True)
+                aside.mkdir(parents=True)
+            self._accelerator.wait_for_everyone()
+            self._accelerator.save_state(str(aside))
+            if main or self._sharded():
+                torch.save(self._ema.state_dict(), aside / self._ema_file())
+            self._accelerator.wait_for_everyone()
+            if main:
+                flush(aside)
+                replace_folder(aside, path)
+                for old in _all(self.folder)[: -self._keep]:
+                    shutil.rmtree(old)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise self._refusal(images, error) from error
+
+    def load_latest(self) -> int:
+        """Restore the newest complete checkpoint; returns its number of images, or 0 if there is none."""
+        paths = _all(self.folder)
+        if not paths:
+            return 0
+        self._accelerator.load_state(str(paths[-1]))
+        state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
+        self._ema.load_state_dict(state)
+        self._ema.to(self._accelerator.device)
+        return _images(paths[-1])
+
+    def _save_weights(self, models: list[nn.Module], weights: list[object], folder: str) -> None:
+        """Accelerate's hook: the trained weights alone, of a model that is whole on each process."""
+        if not weights:
+            return
+        weights.clear()
+        if self._accelerator.is_main_process:
+            trained = {
+                name: parameter.detach().contiguous()
+                for name, parameter in self._model.named_parameters()
+                if parameter.requires_grad
+            }
+            save_file(trained, Path(folder) / _WEIGHTS)
+
+    def _load_weights(self, models: list[nn.Module], folder: str) -> None:
+        """Accelerate's hook: what :meth:`_save_weights` wrote."""
+        if not models:
+            return
+        models.clear()
+        stored = load_file(Path(folder) / _WEIGHTS)
+        with torch.no_grad():
+            for name, parameter in self._model.named_parameters():
+                if parameter.requires_grad:
+                    parameter.copy_(stored.pop(name))
+
+    def _ema_file(self) -> str:
+        """Averaged weights are sharded as the model is: a file for each process then, else one for all."""
+        return f"averaged_{self._accelerator.process_index if self._sharded() else 0}.pt"
+
+    def _sharded(self) -> bool:
+        return self._accelerator.distributed_type in ("FSDP", "DEEPSPEED")
+
+    def _refusal(self, images: int, error: Exception) -> CannotSave:
+        paths = _all(self.folder)
+        kept = f"{paths[-1]} is whole" if paths else "there is no earlier one"
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        return CannotSave(
+            f"the checkpoint after {images} images cannot be written to {self.folder}: {reason}; {kept}: "
+            "make room, and the same command continues from there"
+        )
 
 
-def load_latest(folder: Path) -> dict[str, Any] | None:
-    """The newest complete checkpoint in `folder`, or None."""
-    paths = _all(folder)
-    return torch.load(paths[-1], map_location="cpu", weights_only=True) if paths else None
+def flush(folder: Path) -> None:
+    """Make the system write the files of `folder` to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def replace_folder(new: Path, target: Path) -> None:
@@ -51,4 +135,8 @@ def replace_folder(new: Path, target: Path) -> None:
 
 
 def _all(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{_PREFIX}*.pt"))
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
+
+
+def _images(path: Path) -> int:
+    return int(path.name.removeprefix(_PREFIX))

@@ -2,185 +2,258 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from diffusers import DDPMScheduler
+from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
+from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from layoutgen.conditioning.base import LayoutMethod
 from layoutgen.conditioning.text2img import box_fractions
-from layoutgen.dataset import Batch, LayoutDataset, collate
+from layoutgen.dataset import Batch, Example, LayoutDataset, collate
+from layoutgen.errors import CannotSave, InvalidOption
 from layoutgen.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training import checkpoint
+from layoutgen.training.checkpoint import Checkpoints
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.objective import area_weights, noisy_target, snr_weights
+from layoutgen.training.denoiser import Denoiser
+from layoutgen.training.draws import draw
+from layoutgen.training.export import as_pipeline, averaged_state, write_model
+from layoutgen.training.monitor import Losses, Monitor
+from layoutgen.training.objective import area_weights, inside_boxes, noisy_target, snr_weights
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a step reports."""
+    """What a step reports, over all processes."""
 
     images: int
     loss: float
     images_per_second: float
-    waiting: float  # share of the time that the step waited for data
+    waiting: float  # share of the time that the steps waited for data
 
 
 def train(
     pipeline: LayoutPipeline,
+    denoiser: Denoiser,
     dataset: LayoutDataset,
+    examples: Dataset[Example],
     config: TrainConfig,
     run: Path,
+    accelerator: Accelerator,
     *,
+    validation: Sequence[Layout] = (),
     max_seconds: float | None = None,
-    cpu: bool = False,
 ) -> Iterator[Progress]:
-    """Train `pipeline`'s U-Net, text encoder and layout encoder on `dataset`; yield after every step.
+    """Train what of `denoiser`, made of `pipeline`'s modules, needs gradients; yield after every step.
 
-    The run folder gets ``checkpoints/`` to continue from and ``model/``, with averaged weights.
+    The run folder gets ``checkpoints/`` to continue from, ``model/`` with averaged weights,
+    ``metrics.jsonl``, and ``samples/`` with the `validation` layouts as ``model/`` paints them.
 
     Args:
+        dataset: the order of the examples.
+        examples: the same examples, with pixels or latents.
         max_seconds: stop, with a checkpoint, when this much time has passed.
-        cpu: do not use a GPU, even if there is one.
-    """
-    accelerator = Accelerator(cpu=cpu, mixed_precision=config.mixed_precision)
-    device, world = accelerator.device, accelerator.num_processes
 
-    # What is trained, as objects.
-    methods = [
-        pipeline.method(name, config.encoding if name == "text2img" else None) for name in config.methods
-    ]
-    model = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
-    if pipeline.layout_encoder is not None:
-        model["layout_encoder"] = pipeline.layout_encoder
-    pipeline.text_encoder.requires_grad_(config.train_text_encoder)
-    pipeline.vae.to(device).requires_grad_(False)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
-    ema = EMAModel(parameters, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
-    model.to(device)
+    Raises:
+        CannotSave: the disk is full; the last checkpoint is untouched.
+    """
+    # The model and what is kept beside it.
+    pipeline.vae.to(accelerator.device)
+    denoiser.to(accelerator.device)
     pipeline.unet.to(memory_format=torch.channels_last)
-    ema.to(device)
+    if config.compile:
+        pipeline.unet.compile(dynamic=True)
+    trained = [p for p in denoiser.parameters() if p.requires_grad]
+    model, optimizer = accelerator.prepare(denoiser, _optimizer(trained, config))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    ema.to(accelerator.device)
 
     # Where it stopped.
-    images = 0
-    state = checkpoint.load_latest(run / "checkpoints")
-    if state is not None:
-        images = int(state["images"])
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        ema.load_state_dict(state["ema"])
-    optimizer = accelerator.prepare_optimizer(optimizer)
+    checkpoints = Checkpoints(run / "checkpoints", accelerator, model, ema, keep=config.keep_checkpoints)
+    images = checkpoints.load_latest()
+    monitor = Monitor(run, accelerator, images)
 
     # The data, from there on.
-    step_size = config.batch_size * world
-    loader = DataLoader(
-        dataset,
-        batch_sampler=dataset.batches(
-            images + accelerator.process_index * config.batch_size, config.batch_size, step_size
-        ),
-        collate_fn=collate,
-        num_workers=config.workers,
+    step_size = config.batch_size * accelerator.num_processes
+    first = images + accelerator.process_index * config.batch_size
+    batches = iter(
+        DataLoader(
+            examples,
+            batch_sampler=dataset.batches(first, config.batch_size, step_size),
+            collate_fn=partial(collate, encoded=examples is not dataset),
+            num_workers=config.workers,
+        )
     )
-    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
-    started, waited, saved = time.monotonic(), 0.0, images
-    begun_at = images
-    model.train()
-    with ExitStack() as attached:
-        for method in methods:
-            attached.enter_context(method.attached(pipeline.unet))
-        batches = iter(loader)
+    rates = learning_rates(config, step_size)
+    gradients = Gradients(pipeline, model, config, accelerator)
+    started, waited, begun = time.monotonic(), 0.0, images
+
+    denoiser.train()
+    with denoiser.attached():
         while images < config.images:
             before = time.monotonic()
             batch = next(batches)
             waited += time.monotonic() - before
 
-            # One step: a loss, a gradient, an average.
+            # One step: gradients, weights, averages.
             step = images // step_size
+            losses = gradients.add(batch, step)
+            accelerator.clip_grad_norm_(trained, 1.0)
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
-            generator = torch.Generator().manual_seed(
-                hash((config.seed, accelerator.process_index, step)) % 2**63
-            )
-            with accelerator.autocast():
-                loss = batch_loss(
-                    pipeline, methods[step % len(methods)], scheduler, batch, config, generator, device
-                )
-            accelerator.backward(loss)
-            _average_gradients(parameters, world)
-            accelerator.clip_grad_norm_(parameters, 1.0)
+                group["lr"] = rates(step)
             optimizer.step()
             optimizer.zero_grad()
-            ema.step(parameters)
+            ema.step(trained)
             images += step_size
 
             passed = time.monotonic() - started
-            yield Progress(images, loss.item(), (images - begun_at) / passed, waited / passed)
+            speed = {"images_per_second": (images - begun) / passed, "waiting": waited / passed}
             # The first process decides for all: clocks differ.
             (out_of_time,) = broadcast_object_list([max_seconds is not None and passed > max_seconds])
-            if images - saved >= config.save_every or images >= config.images or out_of_time:
-                saved = images
+            last = images >= config.images or out_of_time
+            save = last or _passes(images, step_size, config.save_every)
+            report = bool(validation) and (last or _passes(images, step_size, config.report_every))
+            monitor.note(images, losses, speed | {"learning_rate": rates(step)}, last=save)
+            yield Progress(images, losses.loss, **speed)
+
+            # The checkpoint comes last: after a kill before it, all of this is done again.
+            if save or report:
+                state = averaged_state(accelerator, model, trained, ema)
                 if accelerator.is_main_process:
-                    state = {
-                        "images": images,
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "ema": ema.state_dict(),
-                    }
-                    checkpoint.save(run / "checkpoints", images, state)
-                    save_model(pipeline, parameters, ema, run)
-            if out_of_time:
+                    averaged = as_pipeline(pipeline, state, lora_rank=config.lora_rank)
+                    if report:
+                        monitor.paint(averaged, validation, images, method=config.methods[0])
+                    if save:
+                        _keep_model(averaged, run)
+                    del averaged
+                accelerator.wait_for_everyone()
+            if save:
+                checkpoints.save(images)
+            if last:
                 break
+
+
+def _passes(images: int, step_size: int, every: int) -> bool:
+    """Whether the step that ends at `images` completes another `every` images, wherever a run began."""
+    return images // every > (images - step_size) // every
+
+
+class Gradients:
+    """The gradients of a batch, in parts that fit the memory.
+
+    When a part does not fit, the batch is done again in parts of half the size, and all batches after it;
+    the sum is the same. Several processes would wait for each other for ever, so there it is an error.
+    """
+
+    def __init__(
+        self, pipeline: LayoutPipeline, model: nn.Module, config: TrainConfig, accelerator: Accelerator
+    ) -> None:
+        self._pipeline, self._model, self._config = pipeline, model, config
+        self._accelerator = accelerator
+        self.size = config.micro_batch or config.batch_size
+
+    def add(self, batch: Batch, step: int) -> Losses:
+        """Add the gradients of the mean loss of `batch` to the parameters; the losses of all processes."""
+        while True:
+            try:
+                losses = self._accumulate(batch, step)
+                break
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error):
+                    raise
+                self._halve(error)
+        sums = self._accelerator.reduce(losses.sums.to(self._accelerator.device, torch.float32))
+        return Losses(sums.cpu().double(), losses.examples * self._accelerator.num_processes)
+
+    def _accumulate(self, batch: Batch, step: int) -> Losses:
+        total: Losses | None = None
+        parts = list(batch.split(self.size))
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)  # only then do processes exchange gradients
+            with nullcontext() if last else self._accelerator.no_sync(self._model):
+                loss, losses = batch_loss(
+                    self._pipeline, self._model, step, part, self._config, self._accelerator
+                )
+                self._accelerator.backward(loss * (len(part.layouts) / len(batch.layouts)))
+            total = losses if total is None else total + losses
+        assert total is not None  # a batch is never empty
+        return total
+
+    def _halve(self, error: RuntimeError) -> None:
+        """Start again with half the size."""
+        if self.size == 1 or self._accelerator.num_processes > 1:
+            remedy = (
+                f"pass --micro-batch {self.size // 2}"
+                if self.size > 1
+                else "pass --gradient-checkpointing, or a smaller --resolution"
+            )
+            raise InvalidOption(f"out of memory with {self.size} examples at once: {remedy}") from error
+        self._model.zero_grad()
+        clear_device_cache(garbage_collection=True)
+        self.size = -(-self.size // 2)
 
 
 def batch_loss(
     pipeline: LayoutPipeline,
-    method: LayoutMethod,
-    scheduler: DDPMScheduler,
+    model: nn.Module,
+    step: int,
     batch: Batch,
     config: TrainConfig,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Tensor:
-    """The weighted denoising loss of one batch; `generator` (on the CPU) decides noise, times and dropout."""
-    size = len(batch.layouts)
-    with torch.no_grad():
-        latents = (
-            pipeline.vae.encode(batch.pixels.to(device), return_dict=False)[0].mode()
-            * pipeline.vae.config.scaling_factor
+    accelerator: Accelerator,
+) -> tuple[Tensor, Losses]:
+    """The weighted denoising loss () of `batch`, and what it says of the places inside and outside boxes."""
+    device = accelerator.device
+    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+    with accelerator.autocast():
+        latents = _latents(pipeline, batch, device)
+        draws = draw(
+            config.seed,
+            batch.numbers,
+            latents.shape[1:],
+            times=scheduler.config.num_train_timesteps,
+            drop_caption=config.drop_caption,
+            drop_layout=config.drop_layout,
         )
-    noise = torch.randn(latents.shape, generator=generator).to(device)
-    times = torch.randint(scheduler.config.num_train_timesteps, (size,), generator=generator).to(device)
-    bare = torch.rand(size, generator=generator) < config.drop_caption
-    unplaced = torch.rand(size, generator=generator) < config.drop_layout
-
-    layouts = [
-        without_prompt(lay) if drop else lay for lay, drop in zip(batch.layouts, bare.tolist(), strict=True)
-    ]
-    condition = method.encode(layouts).to(device, latents.dtype).without_layout(unplaced)
-    noisy, target = noisy_target(scheduler, latents, noise, times)
-    error = (
-        (condition.predict(pipeline.unet, noisy, times).float() - target.float()).square().mean(1)
-    )  # (B, h, w)
-    if config.box_weight:
-        weights = area_weights(
-            box_fractions(batch.layouts), error.shape[1], error.shape[2], config.box_weight
-        )
-        error = error * weights.to(device)
+        layouts = [
+            without_prompt(layout) if drop else layout
+            for layout, drop in zip(batch.layouts, draws.uncaptioned.tolist(), strict=True)
+        ]
+        times = draws.times.to(device)
+        noisy, target = noisy_target(scheduler, latents, draws.noise.to(latents), times)
+        predicted = model(step, layouts, draws.unplaced, noisy, times)
+    error = (predicted.float() - target.float()).square().mean(1)  # (B, h, w)
     if config.min_snr:
         error = error * snr_weights(scheduler, times, config.min_snr)[:, None, None]
-    return error.mean()
+    boxes = box_fractions(batch.layouts).to(device)
+    height, width = error.shape[1:]
+    weighted = error
+    if config.box_weight:
+        weighted = error * area_weights(boxes, height, width, config.box_weight)
+    loss = weighted.mean()
+    return loss, Losses.measure(loss, error, inside_boxes(boxes, height, width).any(1))
+
+
+@torch.no_grad()
+def _latents(pipeline: LayoutPipeline, batch: Batch, device: torch.device) -> Tensor:
+    """The scaled latents (B, C, h, w) of `batch`."""
+    images = batch.images.to(device)
+    if batch.encoded:
+        return images
+    return pipeline.vae.encode(images, return_dict=False)[0].mode() * pipeline.vae.config.scaling_factor
 
 
 def without_prompt(layout: Layout) -> Layout:
@@ -188,24 +261,39 @@ def without_prompt(layout: Layout) -> Layout:
     return Layout(layout.width, layout.height, layout.instances)
 
 
-def save_model(pipeline: LayoutPipeline, parameters: list[nn.Parameter], ema: EMAModel, run: Path) -> None:
-    """Write the pipeline with averaged weights to ``model/`` of the run, aside first."""
-    aside = run / ".model.partial"
-    shutil.rmtree(aside, ignore_errors=True)
-    ema.store(parameters)
-    ema.copy_to(parameters)
+def learning_rates(config: TrainConfig, step_size: int) -> Callable[[int], float]:
+    """The learning rate as a function of the step, which alone it depends on."""
+    steps = -(-config.images // step_size)
+    dummy = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
+    schedule = get_scheduler(
+        "constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        dummy,
+        num_warmup_steps=config.warmup,
+        num_training_steps=steps,
+    )
+    return lambda step: config.learning_rate * schedule.lr_lambdas[0](step + 1)
+
+
+def _optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.99), "weight_decay": 0.01}
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, **options)
+    from bitsandbytes.optim import AdamW8bit
+
+    return AdamW8bit(parameters, **options)
+
+
+def _keep_model(averaged: LayoutPipeline, run: Path) -> None:
+    """Write ``model/`` of the run.
+
+    Raises:
+        CannotSave: the disk is full.
+    """
     try:
-        pipeline.save_pretrained(aside)
-    finally:
-        ema.restore(parameters)
-    checkpoint.replace_folder(aside, run / "model")
-
-
-def _average_gradients(parameters: list[nn.Parameter], world: int) -> None:
-    """The mean gradient of all processes."""
-    if world == 1:
-        return
-    for parameter in parameters:
-        if parameter.grad is not None:
-            torch.distributed.all_reduce(parameter.grad)
-            parameter.grad /= world
+        write_model(averaged, run / "model")
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise CannotSave(
+            f"{run / 'model'} cannot be written: {reason}; the checkpoints in {run / 'checkpoints'} are whole: "
+            "make room, and the same command continues from the last one"
+        ) from error

@@ -30,16 +30,25 @@ def snr_weights(scheduler: DDPMScheduler, times: Tensor, gamma: float) -> Tensor
     return kept / snr if kind == "epsilon" else kept / (snr + 1) if kind == "v_prediction" else kept
 
 
+def inside_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
+    """(B, N, h, w) bool: the latent cell's centre lies in the box.
+
+    `boxes` (B, N, 4) are fractions of the canvas, rows of zeros padding.
+    """
+    x = (torch.arange(width, device=boxes.device) + 0.5) / width
+    y = (torch.arange(height, device=boxes.device) + 0.5) / height
+    x0, y0, x1, y1 = boxes[..., None].unbind(2)  # (B, N, 1)
+    return ((y >= y0) & (y < y1))[..., None] & ((x >= x0) & (x < x1))[:, :, None]
+
+
 def area_weights(boxes: Tensor, height: int, width: int, exponent: float) -> Tensor:
     """Weights (B, h, w) that let small boxes count: 2 / area ** exponent inside, 1 outside, mean 1 per image.
 
-    `boxes` (B, N, 4) are fractions of the canvas, rows of zeros padding; area is in latent cells.
-    Where boxes overlap the smallest counts. Source: GeoDiffusion (arXiv 2306.04607), section 3.3.
+    `boxes` (B, N, 4) are fractions of the canvas, rows of zeros padding; area is in latent cells, relative
+    to the canvas. Where boxes overlap the smallest counts. Source: GeoDiffusion (arXiv 2306.04607), 3.3.
     """
-    x = (torch.arange(width) + 0.5) / width
-    y = (torch.arange(height) + 0.5) / height
+    inside = inside_boxes(boxes, height, width)
     x0, y0, x1, y1 = boxes[..., None].unbind(2)  # (B, N, 1)
-    inside = ((y >= y0) & (y < y1))[..., None] & ((x >= x0) & (x < x1))[:, :, None]  # (B, N, h, w)
     area = ((x1 - x0) * (y1 - y0) * height * width).clamp_min(1.0)[..., None]
     largest = (
         (inside * 2.0 * (height * width / area) ** exponent).amax(1) if boxes.shape[1] else inside.sum(1)

@@ -16,6 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from layoutgen.autoencoder import PatchAutoencoder
 from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
 from layoutgen.dataset import LayoutDataset
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -77,6 +78,9 @@ def build(
     report(f"fitting the autoencoder to {config.autoencoder_images} examples")
     vae = fit_autoencoder(config, dataset, seed=seed, report=report)
     tokenizer = build_tokenizer(_captions(dataset, 256), config)
+    texts = "text2img" in methods and encoding == "text"
+    if texts:
+        add_location_tokens(tokenizer)
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -102,6 +106,7 @@ def build(
         labels=dataset.labels,
         smallest=config.smallest,
         window=config.window,
+        location_tokens=LOCATIONS if texts else 0,
     )
     deeper = len(config.channels) - 1
     unet = UNet2DConditionModel(
@@ -135,7 +140,7 @@ def fit_autoencoder(
     report: Callable[[str], None] = lambda message: None,
 ) -> PatchAutoencoder:
     """Principal components of the data's patches, then the decoder's convolutions by gradient descent."""
-    images = torch.stack([dataset[k][0] for k in range(config.autoencoder_images)])
+    images = torch.stack([dataset[k].image for k in range(config.autoencoder_images)])
     vae = PatchAutoencoder(config.patch_size, config.latent_channels)
     vae.fit(images.split(64))
     optimizer = torch.optim.AdamW(vae.refine.parameters(), lr=1e-3)
@@ -193,6 +198,6 @@ def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPToken
 
 def _captions(dataset: LayoutDataset, count: int) -> Iterator[str]:
     """Captions and labels of the first examples."""
-    for _, layout in (dataset[k] for k in range(count)):
+    for layout in (dataset[k].layout for k in range(count)):
         yield layout.prompt
         yield from (instance.label for instance in layout.instances)

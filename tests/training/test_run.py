@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
 from layoutgen.pipeline import LayoutPipeline
-from tests.toy import toy_pipeline
+from layoutgen.training.config import TrainConfig
+from tests.training.conftest import draw_scenes, endless_scenes, invoke, same, train, weights
 
 runner = CliRunner()
-
-SCRATCH = """
-window: 32
-patch_size: 4
-latent_channels: 6
-autoencoder_images: 8
-autoencoder_steps: 2
-text_dim: 32
-text_layers: 1
-channels: [16, 32]
-frequencies: 3
-"""
-
-
-@pytest.fixture
-def prepared(coco: Callable[..., tuple[Path, Path]], tmp_path: Path) -> Path:
-    """Four prepared images of 48 x 40 pixels with two objects each."""
-    names = [(f"{k}.png", 48, 40) for k in range(4)]
-    objects = [(k + 1, label, [4.0 + k, 6.0, 18.0, 20.0 + k]) for k in range(4) for label in ("dog", "cat")]
-    images, annotations = coco(names, objects)
-    done = runner.invoke(
-        app, ["prepare", "coco", str(images), str(annotations), "-o", str(tmp_path / "data")]
-    )
-    assert done.exit_code == 0, done.output
-    return tmp_path / "data"
-
-
-def train(data: Path, run: Path, *options: str, images: int = 8) -> None:
-    done = runner.invoke(
-        app,
-        [
-            *f"train {data} -o {run} --images {images} --batch-size 2 --workers 0 --save-every 4".split(),
-            *options,
-        ],
-        catch_exceptions=False,
-    )
-    assert done.exit_code == 0, done.output
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    pipeline = LayoutPipeline.from_pretrained(run / "model")
-    parts = ("unet", "text_encoder", "layout_encoder")
-    return {f"{p}.{name}": value for p in parts for name, value in getattr(pipeline, p).state_dict().items()}
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> list[str]:
-    (tmp_path / "scratch.yaml").write_text(SCRATCH)
-    return ["--from-scratch", str(tmp_path / "scratch.yaml"), "--train-text-encoder", "--resolution", "32"]
 
 
 def test_a_run_that_is_continued_ends_bit_for_bit_where_an_uninterrupted_one_does(
@@ -74,19 +29,28 @@ def test_a_run_that_is_continued_ends_bit_for_bit_where_an_uninterrupted_one_doe
     early = weights(tmp_path / "parts")
     train(prepared, tmp_path / "parts", *scratch, *methods, images=12)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
-    assert whole.keys() == parts.keys()
-    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
-    assert any(not torch.equal(value, parts[name]) for name, value in early.items())
+    assert same(whole, parts)
+    assert not same(early, parts)
 
 
 @pytest.mark.parametrize(
     "options",
-    [["--method", "text2img"], ["--method", "img2img"], ["--method", "text2img", "--encoding", "text"]],
+    [
+        ["--method", "text2img"],
+        ["--method", "img2img"],
+        ["--method", "text2img", "--encoding", "text"],
+        ["--method", "text2img", "--encoding", "text", "--train-text-encoder"],
+        ["--method", "img2img", "--lora-rank", "2"],
+        ["--method", "text2img", "--lora-rank", "2", "--gradient-checkpointing"],
+        ["--method", "text2img", "--train-text-encoder", "--gradient-checkpointing", "--micro-batch", "1"],
+        ["--method", "img2img", "--mixed-precision", "bf16"],
+    ],
 )
-def test_a_checkpoint_is_fine_tuned_and_sampled(prepared: Path, tmp_path: Path, options: list[str]) -> None:
-    toy_pipeline(tmp_path, size=4).save_pretrained(tmp_path / "sd")
+def test_a_checkpoint_is_fine_tuned_and_sampled(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], options: list[str]
+) -> None:
     run = tmp_path / "run"
-    train(prepared, run, "--model", str(tmp_path / "sd"), "--resolution", "32", *options, images=4)
+    train(prepared, run, *checkpoint, *options, images=4)
     (tmp_path / "two.yaml").write_text(
         "canvas: {width: 32, height: 32}\nprompt: a dog\ninstances:\n  - {label: dog, xyxy: [2, 2, 30, 30]}\n"
     )
@@ -114,6 +78,11 @@ def test_another_option_for_the_same_run_is_refused(
         (["--method", "magic"], "--method must be"),
         (["--ema", "1.5"], "--ema must be"),
         (["--mixed-precision", "fp4"], "--mixed-precision must be"),
+        (["--micro-batch", "3"], "--micro-batch must be a divisor"),
+        (["--method", "img2img", "--encoding", "text"], "--encoding text is an option of"),
+        (["--tracker", "abacus", "--model", "x/y"], "--tracker abacus is unknown"),
+        (["--mixed-precision", "fp16", "--model", "x/y"], "needs a CUDA device"),
+        (["--config", "nowhere.yaml"], "cannot be read"),
     ],
 )
 def test_what_cannot_work_is_one_line(prepared: Path, tmp_path: Path, options: list[str], words: str) -> None:
@@ -132,3 +101,136 @@ def test_an_unknown_key_in_the_config_is_refused(prepared: Path, tmp_path: Path)
     )
     assert done.exit_code == 2
     assert "imagse" in done.output
+
+
+def test_what_a_run_leaves(prepared: Path, tmp_path: Path, scratch: list[str]) -> None:
+    run = tmp_path / "run"
+    options = ["--report-every", "4", "--tracker", "tensorboard", "--keep-checkpoints", "1"]
+    printed = train(prepared, run, *scratch, *options)
+    assert "trained" in printed and "frozen" in printed
+    assert "learning_rate 0.0001" in " ".join(printed.split())
+    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["images-0000000008"]
+    assert sorted(p.name for p in (run / "samples").iterdir()) == [
+        "images-0000000004.png", "images-0000000008.png",
+    ]  # fmt: skip
+    with Image.open(run / "samples/images-0000000008.png") as sheet:
+        assert sheet.width > 4 * 256
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines] == [4, 8]
+    assert all(line["loss"] > 0 and line["loss_inside"] > 0 and line["loss_outside"] > 0 for line in lines)
+    assert list(run.rglob("events.out.tfevents*"))
+    assert yaml.safe_load((run / "origin.yaml").read_text())["versions"]["torch"] == torch.__version__
+
+
+def test_a_runs_own_config_starts_the_same_run(prepared: Path, tmp_path: Path, scratch: list[str]) -> None:
+    train(prepared, tmp_path / "one", *scratch, "--method", "img2img", "--box-weight", "0.4")
+    again = ["--config", str(tmp_path / "one/config.yaml"), *scratch[:2], "--device", "cpu", "--quiet"]
+    done = runner.invoke(app, ["train", str(prepared), "-o", str(tmp_path / "two"), *again])
+    assert done.exit_code == 0, done.output
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+OTHER = {
+    "methods": ("img2img",),
+    "encoding": "text",
+    "schedule": "cosine",
+    "optimizer": "adamw8bit",
+    "mixed_precision": "bf16",
+    "validation": "some.yaml",
+    "tracker": "tensorboard",
+    "batch_size": 6,
+    "micro_batch": 3,
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(TrainConfig)])
+def test_every_option_reaches_the_config_and_wins_over_the_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(data: Path, output: Path, config: TrainConfig, **rest: object) -> None:
+        raise Stop(config)
+
+    monkeypatch.setattr("layoutgen.training.run.prepare_run", stop)
+    field = next(f for f in fields(TrainConfig) if f.name == name)
+    value = OTHER.get(name, not field.default if isinstance(field.default, bool) else None)
+    if value is None:
+        value = field.default / 2 if isinstance(field.default, float) else int(field.default or 0) + 16  # type: ignore[call-overload]
+    flag = "--method" if name == "methods" else f"--{name.replace('_', '-')}"
+    given = [flag] if isinstance(value, bool) else [flag, value[0] if name == "methods" else str(value)]
+    others = ["--batch-size", "6"] if name == "micro_batch" else []
+    if field.default is not None:
+        stored = list(field.default) if name == "methods" else field.default
+        (tmp_path / "file.yaml").write_text(yaml.safe_dump({name: stored}))
+        others += ["--config", str(tmp_path / "file.yaml")]
+    with pytest.raises(Stop) as caught:
+        runner.invoke(app, ["train", "data", "-o", "run", *given, *others], catch_exceptions=False)
+    assert getattr(caught.value.args[0], name) == value != field.default
+
+
+def test_a_dry_run_tells_and_writes_nothing(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
+    printed = " ".join(train(prepared, tmp_path / "run", *checkpoint, "--dry-run").split())
+    assert "6 images" in printed and "dog" in printed and "4 of 2 examples" in printed
+    assert "activations" in printed
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_size_of_the_parts_changes_nothing(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*checkpoint, "--batch-size", "4", "--learning-rate", "0.01", "--warmup", "0", "--ema", "0"]
+    train(prepared, tmp_path / "whole", *options)
+    train(prepared, tmp_path / "parts", *options, "--micro-batch", "1")
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    # Adam divides by the root of a square, so noise in tiny gradients may show: compare to the update's size.
+    for name, value in whole.items():
+        torch.testing.assert_close(value, parts[name], atol=2e-3, rtol=1e-3)
+
+
+def test_what_does_not_fit_the_memory_is_done_in_parts(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from layoutgen.training.denoiser import Denoiser
+
+    options = [*checkpoint, "--batch-size", "4"]
+    train(prepared, tmp_path / "parts", *options, "--micro-batch", "1")
+    forward, sizes = Denoiser.forward, []
+
+    def small(self, turn, layouts, *rest):
+        sizes.append(len(layouts))
+        if len(layouts) > 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 3 GiB")
+        return forward(self, turn, layouts, *rest)
+
+    monkeypatch.setattr(Denoiser, "forward", small)
+    train(prepared, tmp_path / "halved", *options)
+    assert sizes == [4, 2, *[1] * 8]
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "halved"))
+
+
+def test_aspect_buckets_and_cached_latents_train(tmp_path: Path, checkpoint: list[str]) -> None:
+    wide = draw_scenes(tmp_path / "wide", 5, size=(96, 48))
+    options = [*checkpoint[:2], "--resolution", "64", "--aspect-buckets", "--cache-latents"]
+    assert "encoding 5 images of 80 x 48" in train(wide, tmp_path / "run", *options)
+    assert len(list((wide / ".latents").rglob("*.npy"))) == 2  # latents of one shape, and captions
+    assert "images of" not in train(wide, tmp_path / "again", *options)
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "again"))
+
+
+def test_scenes_are_not_cached(tmp_path: Path, checkpoint: list[str]) -> None:
+    done = invoke(endless_scenes(tmp_path), tmp_path / "run", *checkpoint, "--cache-latents")
+    assert done.exit_code == 2 and "--cache-latents needs a fixed set" in done.output
+
+
+def test_lora_trains_the_adapters_alone(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
+    from safetensors.torch import load_file
+
+    train(prepared, tmp_path / "run", *checkpoint, "--method", "text2img", "--lora-rank", "2", "--ema", "0")
+    saved = load_file(tmp_path / "run/checkpoints/images-0000000008/trained.safetensors")
+    assert all("lora" in name or name.startswith("layout_encoder.") for name in saved)
+    before = LayoutPipeline.from_pretrained(tmp_path / "sd").unet.state_dict()
+    after = weights(tmp_path / "run")
+    changed = {name for name, value in before.items() if not torch.equal(value, after[f"unet.{name}"])}
+    assert changed and all(".attn" in name for name in changed)

@@ -1,0 +1,116 @@
+"""What a run is going to do, before it does it: the data as training sees it, memory, steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from layoutgen.dataset import Example, LayoutDataset, collate
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.config import TrainConfig
+from layoutgen.training.denoiser import Denoiser, Part
+from layoutgen.training.loop import batch_loss
+
+_LOOKED_AT = 64
+_FLOAT = 4  # bytes; master weights, gradients and averages are fp32 in every precision
+_ADAM = {"adamw": 8, "adamw8bit": 2}  # bytes of optimizer state per parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run's plan.
+
+    Attributes:
+        images: pictures of the data, 0: a new one each time; `looked_at`: examples behind the figures below.
+        labels: how often each label was seen.
+        instances: fewest, median and most instances of an example.
+        sides: shortest, median and longest longer side of a box, in pixels of the training image.
+        steps, step_size: optimizer steps in all, and examples of one on all processes together.
+        epochs: how often each image is shown.
+        state_bytes: weights, gradients, optimizer and averages, on each process.
+        activation_bytes: kept for the backward pass, of one pass of the network, measured on one example.
+    """
+
+    images: int
+    looked_at: int
+    labels: dict[str, int]
+    instances: tuple[float, float, float]
+    sides: tuple[float, float, float]
+    steps: int
+    step_size: int
+    epochs: float
+    state_bytes: int
+    activation_bytes: int
+
+
+def make_plan(
+    pipeline: LayoutPipeline,
+    denoiser: Denoiser,
+    parts: Sequence[Part],
+    dataset: LayoutDataset,
+    config: TrainConfig,
+    accelerator: Accelerator,
+) -> Plan:
+    """Look at the first examples, and send one through the network."""
+    endless = dataset.sources[0].path is None
+    count = _LOOKED_AT if endless else min(_LOOKED_AT, len(dataset.sources))
+    examples = [dataset[k] for k in range(count)]
+    layouts = [example.layout for example in examples]
+    sides = [max(i.box.width, i.box.height) for layout in layouts for i in layout.instances]
+    step_size = config.batch_size * accelerator.num_processes
+    micro = config.micro_batch or config.batch_size
+    return Plan(
+        images=0 if endless else len(dataset.sources),
+        looked_at=count,
+        labels=dict(Counter(i.label for layout in layouts for i in layout.instances).most_common()),
+        instances=_three([len(layout.instances) for layout in layouts]),
+        sides=_three(sides),
+        steps=-(-config.images // step_size),
+        step_size=step_size,
+        epochs=0.0 if endless else config.images / dataset.epoch,
+        state_bytes=_state_bytes(parts, config),
+        activation_bytes=micro * activation_bytes(pipeline, denoiser, examples[0], config, accelerator),
+    )
+
+
+def _state_bytes(parts: Sequence[Part], config: TrainConfig) -> int:
+    weights = sum(part.parameters for part in parts)
+    trained = sum(part.trained for part in parts)
+    return weights * _FLOAT + trained * (2 * _FLOAT + _ADAM[config.optimizer])
+
+
+def activation_bytes(
+    pipeline: LayoutPipeline,
+    denoiser: Denoiser,
+    example: Example,
+    config: TrainConfig,
+    accelerator: Accelerator,
+) -> int:
+    """Bytes that autograd keeps for one example's backward pass, the largest over the methods."""
+    own = {p.untyped_storage().data_ptr() for p in denoiser.parameters()}
+    largest = 0
+    for turn in range(len(denoiser.methods)):
+        kept: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor, kept: dict[int, int] = kept) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with denoiser.attached(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss, _ = batch_loss(pipeline, denoiser, turn, collate([example]), config, accelerator)
+        del loss
+        largest = max(largest, sum(kept.values()))
+    return largest
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    if not values:
+        return 0.0, 0.0, 0.0
+    return float(min(values)), float(np.median(values)), float(max(values))

@@ -1,0 +1,122 @@
+"""Small data sets and models that the tests of training share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from layoutgen import Box, Instance, Layout
+from layoutgen.cli import app
+from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.pipeline import LayoutPipeline
+from tests.toy import toy_pipeline
+
+SCRATCH = """
+window: 32
+patch_size: 4
+latent_channels: 6
+autoencoder_images: 8
+autoencoder_steps: 2
+text_dim: 32
+text_layers: 1
+channels: [16, 32]
+frequencies: 3
+"""
+
+
+def draw_scenes(folder: Path, count: int, *, first: int = 0, size: tuple[int, int] = (48, 48)) -> Path:
+    """Prepared data: grey noise with one to three boxes of a label's own colour."""
+    folder.mkdir(parents=True, exist_ok=True)
+    colors = {"dog": (200, 60, 40), "cat": (40, 80, 210)}
+    entries = []
+    for number in range(first, first + count):
+        rng = np.random.default_rng(number)
+        width, height = size
+        pixels = rng.integers(110, 140, (height, width, 3)).astype(np.uint8)
+        instances = []
+        for _ in range(int(rng.integers(1, 4))):
+            label = ("dog", "cat")[int(rng.integers(2))]
+            w, h = (int(v) for v in rng.integers(10, 22, 2))
+            x, y = int(rng.integers(width - w)), int(rng.integers(height - h))
+            pixels[y : y + h, x : x + w] = colors[label]
+            instances.append(Instance(label, Box(x, y, x + w, y + h)))
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        caption = f"{len(instances)} things"
+        entries.append(PreparedImage(f"{number}.png", Layout(width, height, tuple(instances), caption)))
+    write_prepared(folder, entries)
+    return folder
+
+
+def endless_scenes(folder: Path) -> Path:
+    """A recipe of endless scenes of one drawn dog on grey ground."""
+    photo, ground = folder / "dogs", folder / "grounds"
+    photo.mkdir()
+    ground.mkdir()
+    Image.new("RGB", (64, 64), (180, 90, 40)).save(photo / "dog.png")
+    Image.new("RGB", (64, 64), (120, 120, 120)).save(ground / "grey.png")
+    outline = [10, 10, 54, 10, 54, 54, 10, 54]
+    objects = [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 44, 44], "segmentation": [outline]}
+    ]
+    document = {
+        "images": [{"id": 1, "file_name": "dog.png", "width": 64, "height": 64}],
+        "categories": [{"id": 1, "name": "dog"}],
+        "annotations": objects,
+    }
+    (photo / "instances.json").write_text(json.dumps(document))
+    where = f"{photo} --backgrounds {ground} -o {folder / 'scenes'}"
+    looks = "--endless --canvas 48 48 --size 12 20 --instances 1 3"
+    done = CliRunner().invoke(app, ["prepare", "scenes", *where.split(), *looks.split()])
+    assert done.exit_code == 0, done.output
+    return folder / "scenes"
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    """Six prepared images."""
+    return draw_scenes(tmp_path / "data", 6)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> list[str]:
+    """Options for a model from nothing."""
+    (tmp_path / "scratch.yaml").write_text(SCRATCH)
+    return ["--from-scratch", str(tmp_path / "scratch.yaml"), "--train-text-encoder", "--resolution", "32"]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> list[str]:
+    """Options for fine-tuning a toy SD v1 checkpoint."""
+    toy_pipeline(tmp_path, size=4).save_pretrained(tmp_path / "sd")
+    return ["--model", str(tmp_path / "sd"), "--resolution", "32"]
+
+
+def invoke(data: Path, run: Path, *options: str, images: int = 8) -> Result:
+    """Runs `layoutgen train`; batches of 2, a checkpoint every 4 images, no contact sheets."""
+    usual = f"train {data} -o {run} --images {images} --batch-size 2 --workers 0 --save-every 4 --device cpu"
+    return CliRunner().invoke(app, [*usual.split(), "--report-every", "0", *options], catch_exceptions=False)
+
+
+def train(data: Path, run: Path, *options: str, images: int = 8) -> str:
+    """A training that must succeed; returns what it printed."""
+    done = invoke(data, run, *options, images=images)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """All trained weights of a finished run."""
+    pipeline = LayoutPipeline.from_pretrained(run)
+    parts = [p for p in ("unet", "text_encoder", "layout_encoder") if getattr(pipeline, p) is not None]
+    return {f"{p}.{name}": value for p in parts for name, value in getattr(pipeline, p).state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of weights are equal bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
