@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -46,7 +48,7 @@ class Checkpoints:
         path = self.folder / f"{_PREFIX}{images:010d}"
         aside = path.with_name(f".{path.name}.partial")
         main = self._accelerator.is_main_process
-        try:
+        with saving(path, self.folder):
             if main:
                 shutil.rmtree(aside, ignore_errors=True)
                 aside.mkdir(parents=True)
@@ -58,11 +60,7 @@ class Checkpoints:
             if main:
                 flush(aside)
                 replace_folder(aside, path)
-                for old in _all(self.folder)[: -self._keep]:
-                    shutil.rmtree(old)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise self._refusal(images, error) from error
+                self._remove_old()
 
     def load_latest(self) -> int:
         """Restore the newest complete checkpoint; returns its number of images, or 0 if there is none."""
@@ -73,7 +71,13 @@ class Checkpoints:
         state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
         self._ema.load_state_dict(state)
         self._ema.to(self._accelerator.device)
+        if self._accelerator.is_main_process:
+            self._remove_old()
         return _images(paths[-1])
+
+    def _remove_old(self) -> None:
+        for old in _all(self.folder)[: -self._keep]:
+            shutil.rmtree(old)
 
     def _save_weights(self, models: list[nn.Module], weights: list[object], folder: str) -> None:
         """Accelerate's hook: the trained weights alone, of a model that is whole on each process."""
@@ -106,14 +110,23 @@ class Checkpoints:
     def _sharded(self) -> bool:
         return self._accelerator.distributed_type in ("FSDP", "DEEPSPEED")
 
-    def _refusal(self, images: int, error: Exception) -> CannotSave:
-        paths = _all(self.folder)
-        kept = f"{paths[-1]} is whole" if paths else "there is no earlier one"
+
+@contextmanager
+def saving(path: Path, checkpoints: Path) -> Iterator[None]:
+    """Turn a failed write of `path` into one line that says from where the run continues.
+
+    Raises:
+        CannotSave: torch and safetensors have exceptions of their own for a full disk.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        kept = _all(checkpoints)
+        shutil.rmtree(path.with_name(f".{path.name}.partial"), ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        return CannotSave(
-            f"the checkpoint after {images} images cannot be written to {self.folder}: {reason}; {kept}: "
-            "make room, and the same command continues from there"
-        )
+        whole = f"{kept[-1]} is whole" if kept else "no checkpoint was written yet"
+        remedy = "make room, and the same command continues from there"
+        raise CannotSave(f"{path} cannot be written: {reason}; {whole}: {remedy}") from error
 
 
 def flush(folder: Path) -> None:

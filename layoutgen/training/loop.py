@@ -17,16 +17,15 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from diffusers import DDPMScheduler
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from layoutgen.conditioning.text2img import box_fractions
 from layoutgen.dataset import Batch, Example, LayoutDataset, collate
-from layoutgen.errors import CannotSave, InvalidOption
+from layoutgen.errors import InvalidOption
 from layoutgen.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.checkpoint import Checkpoints
+from layoutgen.training.checkpoint import Checkpoints, saving
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
 from layoutgen.training.draws import draw
@@ -138,7 +137,8 @@ def train(
                     if report:
                         monitor.paint(averaged, validation, images, method=config.methods[0])
                     if save:
-                        _keep_model(averaged, run)
+                        with saving(run / "model", checkpoints.folder):
+                            write_model(averaged, run / "model")
                     del averaged
                 accelerator.wait_for_everyone()
             if save:
@@ -281,19 +281,3 @@ def _optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.opt
     from bitsandbytes.optim import AdamW8bit
 
     return AdamW8bit(parameters, **options)
-
-
-def _keep_model(averaged: LayoutPipeline, run: Path) -> None:
-    """Write ``model/`` of the run.
-
-    Raises:
-        CannotSave: the disk is full.
-    """
-    try:
-        write_model(averaged, run / "model")
-    except (OSError, RuntimeError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise CannotSave(
-            f"{run / 'model'} cannot be written: {reason}; the checkpoints in {run / 'checkpoints'} are whole: "
-            "make room, and the same command continues from the last one"
-        ) from error

@@ -18,6 +18,7 @@ from layoutgen.drawing.overlay import overlay
 from layoutgen.formats.files import replacing
 from layoutgen.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.checkpoint import saving
 
 _LOG_STEPS = 10
 _PAINT_STEPS = 20
@@ -108,7 +109,10 @@ class Monitor:
             line: dict[str, Any] = {"images": images} | {
                 k: None if math.isnan(v) else v for k, v in values.items()
             }
-            with self._file.open("a", encoding="utf-8") as file:
+            with (
+                saving(self._file, self._run / "checkpoints"),
+                self._file.open("a", encoding="utf-8") as file,
+            ):
                 file.write(json.dumps(line) + "\n")
 
     def paint(self, pipeline: LayoutPipeline, layouts: Sequence[Layout], images: int, **options: Any) -> Path:
@@ -120,7 +124,6 @@ class Monitor:
             painted += [image, overlay(image, layout)]
         captions = [text for layout in layouts for text in (layout.prompt, f"{len(layout.instances)} boxes")]
         path = self._run / "samples" / f"images-{images:010d}.png"
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as aside:
+        with saving(path, self._run / "checkpoints"), replacing(path) as aside:
             contact_sheet(painted, captions, columns=4).save(aside, format="PNG")
         return path
