@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from layoutgen.autoencoder import to_pixels
+from layoutgen.formats.photos import read_photo
 from layoutgen.formats.prepared import read_prepared
 from layoutgen.layout import Layout
 from layoutgen.prepare.recipe import SCENES_FILE, SceneRecipe
 from layoutgen.prepare.scenes import Scene
-from layoutgen.prepare.sources import open_photo
 
 
 class Example(NamedTuple):
@@ -221,7 +221,7 @@ def _photo(path: Path, layout: Layout) -> Source:
 
 
 def _open(path: Path, layout: Layout, number: int) -> Scene:
-    return Scene(open_photo(path), layout)
+    return Scene(read_photo(path, layout.width, layout.height), layout)
 
 
 def collate(examples: list[Example], *, encoded: bool = False) -> Batch:

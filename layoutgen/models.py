@@ -10,6 +10,8 @@ from pathlib import Path
 from layoutgen.assets import MODEL
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 
+TRAINABLE = ("text2img", "img2img")
+METHODS = (*TRAINABLE, "regional")
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from layoutgen.errors import InvalidOption, OutputExists
 
+SAMPLES = ("images", "overlays", "annotations.json")
+"""What every producer of samples writes into its output folder."""
 _LIST = ".layoutgen"
 
 

@@ -19,10 +19,9 @@ from layoutgen.conditioning.regional import Regional
 from layoutgen.conditioning.text2img import Text2Img
 from layoutgen.errors import InvalidOption
 from layoutgen.layout import Layout
-from layoutgen.models import check_labels
+from layoutgen.models import METHODS, check_labels
 from layoutgen.windows import Window, blend_weights, cover
 
-METHODS = ("text2img", "img2img", "regional")
 _WINDOW_BATCH = 8  # windows through the U-Net at once
 _OVERLAP = 0.25  # of a window
 

@@ -15,11 +15,9 @@ from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.png import write_png
 from layoutgen.layout import Layout
-from layoutgen.output import output_folder
+from layoutgen.output import SAMPLES, output_folder
 from layoutgen.pipeline import LayoutPipeline
 
-WRITES = ("images", "overlays", "annotations.json")
-"""What :func:`sample` writes into its output folder."""
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -105,8 +103,8 @@ def sample(
         "method": method.name,
         "encoding": getattr(method, "encoding", None),
     }
-    with output_folder(output, WRITES, overwrite=overwrite) as aside:
-        for folder in WRITES[:2]:
+    with output_folder(output, SAMPLES, overwrite=overwrite) as aside:
+        for folder in SAMPLES[:2]:
             (aside / folder).mkdir()
         for number, (name, layout, seed) in enumerate(jobs):
             image = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -24,34 +25,54 @@ def toy_tokenizer(folder: Path) -> CLIPTokenizer:
 
 def toy_pipeline(folder: Path, *, size: int = 16) -> LayoutPipeline:
     """An SD v1 pipeline of toy size: 4 latent channels, 8 pixels a cell, a window of 8 * `size` pixels."""
+    text = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 3}
+    unet = {
+        "layers_per_block": 1,
+        "block_out_channels": (16, 32),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "attention_head_dim": 2,
+        "norm_num_groups": 8,
+    }
+    vae = {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 4}
+    return sd_pipeline(folder, text=text, unet={"sample_size": size, **unet}, vae=vae)
+
+
+def sd_pipeline(
+    folder: Path,
+    *,
+    text: dict[str, int] | None = None,
+    unet: dict[str, Any] | None = None,
+    vae: dict[str, Any] | None = None,
+) -> LayoutPipeline:
+    """A Stable Diffusion v1 pipeline with random weights, at v1's own size where nothing else is said.
+
+    U-Net 320/640/1280/1280, CLIP ViT-L text encoder, 4-channel autoencoder; the tokenizer is a toy's.
+    """
     torch.manual_seed(0)
     tokenizer = toy_tokenizer(folder / "toy_tokenizer")
-    text = CLIPTextConfig(
+    clip = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+    clip |= text or {}
+    text_config = CLIPTextConfig(
         vocab_size=len(tokenizer),
-        hidden_size=24,
-        intermediate_size=32,
-        projection_dim=24,
-        num_hidden_layers=2,
-        num_attention_heads=3,
+        projection_dim=clip["hidden_size"],
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        **clip,
     )
-    unet = UNet2DConditionModel(
-        sample_size=size,
-        layers_per_block=1,
-        block_out_channels=(16, 32),
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=24,
-        attention_head_dim=2,
-        norm_num_groups=8,
+    network = UNet2DConditionModel(
+        **{"sample_size": 64, "cross_attention_dim": clip["hidden_size"]} | (unet or {})
     )
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 8),
+    autoencoder = {
+        "block_out_channels": (128, 256, 512, 512),
+        "layers_per_block": 2,
+        "scaling_factor": 0.18215,
+    }
+    coder = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        norm_num_groups=4,
+        **(autoencoder if vae is None else vae),
     )
     scheduler = DDIMScheduler(
         beta_start=0.00085,
@@ -61,6 +82,7 @@ def toy_pipeline(folder: Path, *, size: int = 16) -> LayoutPipeline:
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    pipeline = LayoutPipeline(vae.eval(), CLIPTextModel(text).eval(), tokenizer, unet.eval(), scheduler)
+    encoder = CLIPTextModel(text_config)
+    pipeline = LayoutPipeline(coder.eval(), encoder.eval(), tokenizer, network.eval(), scheduler)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -104,7 +104,7 @@ def sample(
     from layoutgen.errors import InvalidOption
     from layoutgen.layout import Layout
     from layoutgen.models import check_labels, find_model
-    from layoutgen.output import check_output
+    from layoutgen.output import SAMPLES, check_output
 
     layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
@@ -121,7 +121,7 @@ def sample(
     layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
     check_labels({label for _, one in layouts for label in one.labels}, info.labels)
     output = output or Path("out") / _output_name(layout, numbers)
-    check_output(output, ("images", "overlays", "annotations.json"), overwrite=overwrite)
+    check_output(output, SAMPLES, overwrite=overwrite)
 
     from layoutgen.sampling import SampleSettings, load_pipeline, quiet_libraries
     from layoutgen.sampling import sample as paint

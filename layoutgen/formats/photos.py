@@ -15,11 +15,12 @@ PHOTO_SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def read_photo(path: Path, width: int, height: int) -> Image.Image:
+def read_photo(path: Path, width: int | None = None, height: int | None = None) -> Image.Image:
     """The photo at `path`, annotated as `width` x `height` pixels, as an RGB image of that size.
 
     COCO's boxes refer to the stored pixels, so an EXIF orientation is ignored - unless only the turned photo
-    has the annotated size, which is how tools annotate that turn it first. Transparent parts become white.
+    has the annotated size, which is how tools annotate that turn it first. A photo without annotations, so
+    without a size, is turned upright. Transparent parts become white.
 
     Raises:
         InvalidFile: missing, no image, truncated, or of another size.
@@ -33,7 +34,9 @@ def read_photo(path: Path, width: int, height: int) -> Image.Image:
     except _BROKEN as error:
         reason = "" if str(path) in str(error) else f" ({error})"
         raise InvalidFile(path, f"is not an image that can be read{reason}") from None
-    if photo.size != (width, height):
+    if width is None:
+        photo = ImageOps.exif_transpose(photo)
+    elif photo.size != (width, height):
         stored = f"{photo.width} x {photo.height}"
         photo = ImageOps.exif_transpose(photo)
         if photo.size != (width, height):

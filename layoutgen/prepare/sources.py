@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.coco import CocoAnnotation, CocoImage, decode_mask, read_coco
 from layoutgen.formats.files import read_json
+from layoutgen.formats.photos import read_photo
 from layoutgen.layout import Box
 from layoutgen.prepare.scenes import Cutout
 
@@ -71,14 +72,14 @@ def read_cutouts(
         max_side: larger objects are reduced to a longer side of this many pixels.
 
     Raises:
-        InvalidFile: the source has no annotations, or an image is missing or is not an image.
+        InvalidFile: the source has no annotations, or an image is missing, broken or of another size.
     """
     if not source.annotations:
         raise InvalidFile(source.images, "has no COCO instances json", remedy="cut-outs need masks")
     for entry in read_coco(Path(source.annotations)):
         wanted = [a for a in entry.annotations if _usable(a, entry, labels, min_side, source.min_score)]
         if wanted:
-            photo = open_photo(Path(source.images) / entry.file_name)
+            photo = _photo(source, entry)
             yield from (_cut(photo, a, entry, max_side) for a in wanted)
 
 
@@ -91,14 +92,14 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
         files = sorted(
             p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions()
         )
-        yield from (open_photo(file) for file in files)
+        yield from (read_photo(file) for file in files)
         return
     rng = np.random.default_rng(seed)
     for entry in read_coco(Path(source.annotations)):
         parts = _empty_parts(entry, min_side, rng)
         if not parts:
             continue
-        photo = open_photo(Path(source.images) / entry.file_name)
+        photo = _photo(source, entry)
         crops = [photo.crop(part) for part in parts]
         unrest = [_unrest(crop) for crop in crops]
         if min(unrest) <= _CALM:
@@ -110,20 +111,8 @@ def _unrest(image: Image.Image) -> float:
     return float(np.array(image.convert("L").resize((24, 24), Image.Resampling.BOX)).std())
 
 
-def open_photo(path: Path) -> Image.Image:
-    """The RGB image at `path`.
-
-    Raises:
-        InvalidFile: it is missing or is not an image.
-    """
-    try:
-        with Image.open(path) as image:
-            photo: Image.Image = image.convert("RGB")
-            return photo
-    except FileNotFoundError:
-        raise InvalidFile(path, "the image is missing", remedy="check the folder of images") from None
-    except OSError as error:
-        raise InvalidFile(path, "is not an image that can be read", remedy="replace or remove it") from error
+def _photo(source: SceneSource, entry: CocoImage) -> Image.Image:
+    return read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
 
 
 def _usable(

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.models import TRAINABLE
 
 _CHOICES = {
     "encoding": ("box", "text"),
@@ -93,7 +94,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", tuple(self.methods))
-        if not self.methods or any(method not in ("text2img", "img2img") for method in self.methods):
+        if not self.methods or any(method not in TRAINABLE for method in self.methods):
             named = ", ".join(self.methods) or "none"
             raise InvalidOption(f"--method must be text2img, img2img or both, not {named}")
         for name, choices in _CHOICES.items():

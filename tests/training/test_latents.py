@@ -1,0 +1,78 @@
+"""Cached latents: what the autoencoder would say now, and never what it said of something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+from layoutgen.conditioning.text import embed_prompts
+from layoutgen.dataset import LayoutDataset, open_dataset
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.latents import cache_captions, cache_latents
+from tests.toy import toy_pipeline
+from tests.training.conftest import draw_scenes
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return draw_scenes(tmp_path / "data", 5)
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> LayoutPipeline:
+    return toy_pipeline(tmp_path, size=4)
+
+
+def opened(data: Path, resolution: int = 32) -> LayoutDataset:
+    return open_dataset(data, resolution=resolution, seed=0, fixed_crops=True)
+
+
+@torch.no_grad()
+def test_they_are_the_latents_of_the_same_examples(data: Path, toy: LayoutPipeline) -> None:
+    dataset = opened(data)
+    cached = cache_latents(toy, dataset, data, lambda message: None)
+    for number in (0, 3, 8, 21):
+        pixels, layout, _ = dataset[number]
+        expected = toy.vae.encode(pixels[None], return_dict=False)[0].mode() * toy.vae.config.scaling_factor
+        assert_close(cached[number].image, expected[0], atol=2e-3, rtol=2e-3)  # stored in half precision
+        assert cached[number].layout == layout
+
+
+def files(data: Path) -> int:
+    return len(list((data / ".latents").rglob("*.npy")))
+
+
+def test_what_changes_the_latents_is_encoded_anew(data: Path, toy: LayoutPipeline) -> None:
+    def encode(resolution: int = 32) -> int:
+        cache_latents(toy, opened(data, resolution), data, lambda message: None)
+        return files(data)
+
+    assert encode() == 1
+    assert encode() == 1
+    assert encode(resolution=16) == 2
+    Image.new("RGB", (48, 48), (1, 2, 3)).save(data / "2.png")
+    assert encode() == 3
+    with torch.no_grad():
+        next(toy.vae.parameters()).add_(0.1)
+    assert encode() == 4
+    assert encode() == 4
+
+
+@torch.no_grad()
+def test_captions_too(data: Path, toy: LayoutPipeline) -> None:
+    dataset = opened(data)
+    cached = cache_captions(toy, dataset, data, lambda message: None)
+    captions = ["", "2 things", "never seen"]
+    expected = embed_prompts(toy.tokenizer, toy.text_encoder, captions)
+    assert_close(
+        embed_prompts(toy.tokenizer, cached, captions), expected
+    )  # one is unknown: the encoder is asked
+    assert_close(embed_prompts(toy.tokenizer, cached, captions[:2]), expected[:2], atol=2e-3, rtol=2e-3)
+    with torch.no_grad():
+        next(toy.text_encoder.parameters()).add_(0.1)
+    cache_captions(toy, dataset, data, lambda message: None)
+    assert files(data) == 2
