@@ -61,8 +61,10 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
     def encode(self, images: Tensor, return_dict: bool = True) -> AutoencoderKLOutput | tuple:
         """Encode `images` (B, 3, H, W); the distribution has no variance."""
-        patches = F.pixel_unshuffle(images, self.config.patch_size).movedim(1, -1)  # (B, h, w, 3PP)
-        latents = F.linear(patches - self.mean, self.encode_basis).movedim(-1, 1)  # (B, C, h, w)
+        # The projection of every patch on the basis is a convolution that steps from patch to patch.
+        side = self.config.patch_size
+        kernels = self.encode_basis.unflatten(1, (3, side, side))  # (C, 3, P, P)
+        latents = F.conv2d(images, kernels, -self.encode_basis @ self.mean, stride=side)  # (B, C, h, w)
         moments = torch.cat([latents, torch.full_like(latents, -30.0)], dim=1)
         posterior = DiagonalGaussianDistribution(moments, deterministic=True)
         return AutoencoderKLOutput(latent_dist=posterior) if return_dict else (posterior,)

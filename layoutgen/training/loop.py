@@ -78,7 +78,7 @@ def train(
     trained = [p for p in denoiser.parameters() if p.requires_grad]
     model, optimizer = accelerator.prepare(denoiser, _optimizer(trained, config))
     trained = [p for p in model.parameters() if p.requires_grad]
-    ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True)
     ema.to(accelerator.device)
 
     # Where it stopped.
@@ -277,7 +277,7 @@ def learning_rates(config: TrainConfig, step_size: int) -> Callable[[int], float
 def _optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
     options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.99), "weight_decay": 0.01}
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **options)
+        return torch.optim.AdamW(parameters, **options, fused=True)
     from bitsandbytes.optim import AdamW8bit
 
     return AdamW8bit(parameters, **options)
