@@ -20,6 +20,7 @@ from layoutgen.layout import Box, Instance, Layout
 
 _PLACE_TRIES = 40
 _OPAQUE = 128  # alpha from which a pixel counts as part of the object
+_SOLID = [255 * (alpha >= _OPAQUE) for alpha in range(256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _resized(cutout: Cutout, side: float, wider: float, *, flip: bool) -> Image.
 
 
 def _opaque_box(alpha: Image.Image) -> tuple[int, int, int, int] | None:
-    return alpha.point(lambda value: 255 * (value >= _OPAQUE)).getbbox()
+    return alpha.point(_SOLID).getbbox()
 
 
 def _largest_share(tried: npt.NDArray[np.float64], boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -233,8 +234,9 @@ def _areas(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _with_shadows(canvas: Image.Image, placed: Sequence[_Placed], strength: float) -> Image.Image:
     """Darken the ground a little below every object."""
     shade = Image.new("L", canvas.size)
+    darkness = [round(alpha * strength) for alpha in range(256)]
     for item in placed:
-        alpha = item.image.getchannel("A").point(lambda value: round(value * strength))
+        alpha = item.image.getchannel("A").point(darkness)
         drop = max(1, round(0.05 * item.image.height))
         shade.paste(alpha, (item.x, item.y + drop), alpha)
     keep = ImageChops.invert(shade.filter(ImageFilter.BoxBlur(3)))
