@@ -57,13 +57,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image of a data set: how it is opened, its size in pixels, and the file that it comes from."""
+    """One image of a data set: how it is opened, its size in pixels, and the file that it comes from.
+
+    Parts of it begin at multiples of `grid` pixels, unless they are scaled.
+    """
 
     open: Callable[[int], Scene]  # called with the example's number
     width: int
     height: int
     layout: Layout | None = None  # None: another one each time
     path: Path | None = None
+    grid: int = 1
 
 
 class LayoutDataset(Dataset[Example]):
@@ -128,11 +132,12 @@ class LayoutDataset(Dataset[Example]):
         key = [self.seed, 4, source] if self._fixed else [self.seed, 1, number]
         rng = np.random.default_rng(key)
         image, (width, height) = self.sources[source], self.size_of(source)
-        scale = min(image.width / width, image.height / height)
+        scale, grid = min(image.width / width, image.height / height), image.grid
         if not 1 <= scale <= 1.5:
-            scale *= rng.uniform(2 / 3, 1)
+            scale, grid = scale * rng.uniform(2 / 3, 1), 1
             width, height = max(1, int(width * scale)), max(1, int(height * scale))
-        x, y = int(rng.integers(image.width - width + 1)), int(rng.integers(image.height - height + 1))
+        x = int(rng.integers((image.width - width) // grid + 1)) * grid
+        y = int(rng.integers((image.height - height) // grid + 1)) * grid
         return x, y, width, height
 
     def cut(self, image: Image.Image, source: int, number: int, mirrored: bool) -> Image.Image:
@@ -193,7 +198,8 @@ def open_dataset(
     recipe = data / SCENES_FILE
     if recipe.is_file():
         scenes = SceneRecipe.read(recipe)
-        source = Source(scenes.composer().compose, scenes.config.width, scenes.config.height)
+        look = scenes.config
+        source = Source(scenes.composer().compose, look.width, look.height, grid=look.grid)
         return LayoutDataset([source], scenes.labels, sizes=sizes, seed=seed, group=group, flip=False)
     entries = read_prepared(data)
     labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))

@@ -66,6 +66,12 @@ class Box:
         """The box moved by `x`, `y` pixels."""
         return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
 
+    def snap(self, grid: int) -> Box:
+        """The box with each edge on the nearest multiple of `grid` pixels, at least `grid` wide and high."""
+        x0, x1 = _snapped(self.x0, self.x1, grid)
+        y0, y1 = _snapped(self.y0, self.y1, grid)
+        return Box(x0, y0, x1, y1)
+
     def intersection(self, other: Box) -> float:
         """Area of the overlap with `other`, in square pixels; 0 if they only touch."""
         width = min(self.x1, other.x1) - max(self.x0, other.x0)
@@ -81,6 +87,14 @@ class Box:
         """The part inside a canvas of `width` x `height` pixels; None if nothing is inside."""
         x0, y0, x1, y1 = max(self.x0, 0.0), max(self.y0, 0.0), min(self.x1, width), min(self.y1, height)
         return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def _snapped(low: float, high: float, grid: int) -> tuple[float, float]:
+    first, last = (math.floor(edge / grid + 0.5) * grid for edge in (low, high))
+    if first == last:
+        first = math.floor((low + high) / (2 * grid)) * grid
+        last = first + grid
+    return first, last
 
 
 def _is_finite(value: Real) -> bool:
@@ -172,6 +186,10 @@ class Layout:
             Instance(i.label, i.box.shift(-x, -y)) for i in self.instances if i.box.intersection(window) > 0
         )
         return replace(self, width=width, height=height, instances=shown)
+
+    def snap(self, grid: int) -> Layout:
+        """The layout with the edges of all boxes on multiples of `grid` pixels; see :meth:`Box.snap`."""
+        return replace(self, instances=tuple(Instance(i.label, i.box.snap(grid)) for i in self.instances))
 
     def clip(self) -> Layout:
         """The layout with every box cut to the canvas; what lies wholly outside is dropped."""

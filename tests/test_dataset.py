@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_boxes_beyond_the_crop_keep_their_place() -> None:
     boxes = [dataset[k].layout.instances[0].box for k in range(20)]
     assert any(box.x0 < 0 for box in boxes) and any(box.x1 > 32 for box in boxes)
     assert all(box.width > 32 for box in boxes)
+
+
+def test_parts_begin_on_the_grid_of_their_source() -> None:
+    source = replace(marked(56, 56, Box(16, 8, 32, 40)), grid=8)
+    dataset = LayoutDataset([source], ("dog",), sizes=[(40, 40)], seed=0)
+    corners = {dataset.crop_box(0, number)[:2] for number in range(60)}
+    assert corners == {(x, y) for x in (0, 8, 16) for y in (0, 8, 16)}
 
 
 def test_an_example_depends_on_its_number_alone(tmp_path: Path) -> None:

@@ -41,6 +41,17 @@ def test_shift_is_undone_by_its_inverse(box: Box, x: float, y: float) -> None:
     assert box.shift(x, y).width == pytest.approx(box.width, abs=1e-6)
 
 
+@given(boxes, st.integers(1, 64))
+def test_snapped_edges_are_the_nearest_on_the_grid(box: Box, grid: int) -> None:
+    snapped = box.snap(grid)
+    assert all(edge % grid == 0 for edge in snapped.xyxy)
+    assert snapped.snap(grid) == snapped
+    for low, high, was, is_ in ((box.x0, box.x1, 0, 2), (box.y0, box.y1, 1, 3)):
+        if high - low > grid:
+            assert abs(snapped.xyxy[was] - low) <= grid / 2 and abs(snapped.xyxy[is_] - high) <= grid / 2
+        assert snapped.xyxy[is_] - snapped.xyxy[was] >= grid
+
+
 @given(boxes, boxes)
 def test_intersection_and_iou(one: Box, other: Box) -> None:
     assert one.intersection(other) == other.intersection(one)

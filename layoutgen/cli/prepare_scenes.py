@@ -53,6 +53,14 @@ def scenes(
     stretch: Annotated[
         float, typer.Option(min=0, max=1, help="Make objects wider or narrower by up to this share.")
     ] = 0.0,
+    grid: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="PX",
+            help="Sides and places of objects are multiples of this, as a small model learns them soonest.",
+        ),
+    ] = 1,
     min_mask_score: Annotated[
         float, typer.Option(min=0, max=1, help="Skip objects whose annotation has a lower mask_score.")
     ] = 0.0,
@@ -74,7 +82,7 @@ def scenes(
     from layoutgen.prepare.sources import find_source
     from layoutgen.prepare.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
 
-    config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, seed)
+    config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, grid, seed)
     check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)
     sources = tuple(find_source(path) for path in backgrounds or [data])
     recipe = SceneRecipe((find_source(data, min_mask_score),), sources, tuple(sorted(category or ())), config)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+
+from layoutgen.layout import Layout
 
 
 class LayoutEncoder(ModelMixin, ConfigMixin):
@@ -26,6 +29,8 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the square canvas that it was trained on.
         location_tokens: tokens for places that the tokenizer was given; 0: coordinates are numbers.
+        grid: the model has learnt boxes whose edges are multiples of this many pixels, and others are
+            rounded to that.
     """
 
     @register_to_config
@@ -42,6 +47,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         smallest: float = 16.0,
         window: int = 512,
         location_tokens: int = 0,
+        grid: int = 1,
     ) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
@@ -58,6 +64,11 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         return int(self.config.map_channels) + (
             4 * int(self.config.frequencies) * self.config.position_channels
         )
+
+    def on_grid(self, layouts: Sequence[Layout]) -> Sequence[Layout]:
+        """The `layouts` as the model has learnt them: with their boxes on its grid."""
+        grid = int(self.config.grid)
+        return layouts if grid == 1 else [layout.snap(grid) for layout in layouts]
 
     def forward(self, labels: Tensor, boxes: Tensor) -> Tensor:
         """Tokens (N, D) for label embeddings (N, D) and `boxes` (N, 4), xyxy as fractions of the canvas."""

@@ -46,6 +46,8 @@ class Img2Img(LayoutMethod):
 
     def encode(self, layouts: Sequence[Layout]) -> Condition:
         """See :meth:`LayoutMethod.encode`."""
+        if self.layout_encoder is not None:
+            layouts = self.layout_encoder.on_grid(layouts)
         prompt, negative = prompts_of(self.tokenizer, self.text_encoder, layouts)
         height, width = layouts[0].height // self.factor, layouts[0].width // self.factor
         channels = None

@@ -37,6 +37,7 @@ class ScratchConfig:
         layers: residual blocks per level.
         self_attention: whether latents attend to each other, not only to the text and the layout tokens. An
             object of a few latents is seen whole by the convolutions, which cost less.
+        grid: edges of boxes are rounded to multiples of this many pixels, as in scenes of the same grid.
     """
 
     window: int = 256
@@ -52,6 +53,7 @@ class ScratchConfig:
     channels: tuple[int, ...] = (64, 128, 192)
     layers: int = 1
     self_attention: bool = True
+    grid: int = 1
     frequencies: int = 8
 
 
@@ -110,6 +112,7 @@ def build(
         smallest=config.smallest,
         window=config.window,
         location_tokens=LOCATIONS if texts else 0,
+        grid=config.grid,
     )
     deeper = len(config.channels) - 1
     unet = UNet2DConditionModel(

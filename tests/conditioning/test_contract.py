@@ -76,6 +76,17 @@ def test_the_layout_matters(toy: LayoutPipeline, method: LayoutMethod) -> None:
     assert (one - none).abs().mean() > 1e-4
 
 
+@pytest.mark.parametrize("name", ["box", "img2img"])
+def test_a_model_of_a_grid_hears_boxes_on_it(toy: LayoutPipeline, name: str) -> None:
+    method, asked = toy.method(*METHODS[name]), layout(4)
+    exact, on_grid = predicted(toy, method, [asked]), predicted(toy, method, [asked.snap(8)])
+    toy.layout_encoder.register_to_config(grid=8)
+    rounded = predicted(toy, method, [asked])
+    toy.layout_encoder.register_to_config(grid=1)
+    assert_close(rounded, on_grid)
+    assert (exact - on_grid).abs().mean() > 1e-4
+
+
 def test_a_batch_of_two_is_two_singles(toy: LayoutPipeline, method: LayoutMethod) -> None:
     layouts = [layout(5, seed=1), replace(layout(9, seed=2), prompt="in snow")]
     both = predicted(toy, method, layouts)

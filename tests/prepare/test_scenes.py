@@ -86,6 +86,15 @@ def test_only_cutouts_of_the_asked_shape_are_used_and_they_are_stretched_no_furt
     assert 0.625 / 1.6 < min(stretched) < 0.625 / 1.3 and 0.625 * 1.3 < max(stretched) < 0.625 * 1.6
 
 
+def test_objects_lie_on_the_grid() -> None:
+    boxes = [i.box for k in range(20) for i in composer(grid=8).compose(k).layout.instances]
+    # A disc is cut at half its opacity, so that its visible edge may lie a pixel inside.
+    assert all(
+        abs(one - other) <= 1 for box in boxes for one, other in zip(box.xyxy, box.snap(8).xyxy, strict=True)
+    )
+    assert {box.snap(8).x0 % 16 for box in boxes} == {0, 8}
+
+
 def test_no_cutout_of_the_asked_shape_is_said() -> None:
     with pytest.raises(InvalidOption, match="no cut-outs"):
         composer(aspect=(4.0, 5.0))
@@ -121,6 +130,8 @@ def test_ground_names(color: tuple[int, int, int], name: str) -> None:
         {"width": 1},
         {"aspect": (2.0, 1.0)},
         {"stretch": 1.5},
+        {"grid": 0},
+        {"grid": 64},
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, object]) -> None:
