@@ -3,15 +3,30 @@
 #   recipes/embedded_model.sh PETS COCO RUN [images]
 # PETS: folder with the photos and one COCO instances json with masks (Oxford-IIIT Pet). COCO: a folder of
 # photos with a COCO instances json; its empty parts are backgrounds. Each may also be the json itself.
-# The same command again continues the run. On a GPU add --mixed-precision and a larger --batch-size to the
-# last command (a new run folder is needed then). The shipped weights saw batches of 16, and of 8 after 16,000 images.
+# images: crops that the painter is shown (stage 2), where nearly all of the time goes; more is better.
+# The same command again continues where it was stopped. On a GPU: OPTIONS="--batch-size 256" (a new run folder
+# is needed then; add --mixed-precision fp16 there, or no on a CPU without bf16). LOG.md tells how the shipped
+# weights came to be.
 set -euo pipefail
-pets=$1 coco=$2 run=$3 images=${4:-1000000}
+pets=$1 coco=$2 run=$3 images=${4:-4000000}
 here=$(cd "$(dirname "$0")" && pwd)
-if [ ! -f "$run-scenes/scenes.json" ]; then
-    layoutgen prepare scenes "$pets" --backgrounds "$pets" --backgrounds "$coco" -o "$run-scenes" --endless \
-        --canvas 320 320 --instances 1 30 --size 32 80 --min-mask-score 0.86 --category dog --category cat
-fi
-layoutgen train "$run-scenes" -o "$run" --from-scratch "$here/small.yaml" --config "$here/small_train.yaml" \
-    --images "$images"
-# To ship it: python recipes/embed.py "$run"
+read -ra options <<< "${OPTIONS:-}"
+
+scenes() { # FOLDER SIDE FEWEST MOST: endless scenes, a little larger than the crops that are trained on
+    [ -f "$1/scenes.json" ] || layoutgen prepare scenes "$pets" --backgrounds "$pets" --backgrounds "$coco" \
+        -o "$1" --endless --canvas "$2" "$2" --instances "$3" "$4" --size 38 58 --grid 8 --aspect 0.45 0.95 \
+        --stretch 0.1 --min-mask-score 0.88 --category dog --category cat
+}
+scenes "$run-windows" 208 6 26
+scenes "$run-crops" 112 2 7
+
+# 1. The autoencoder, and a first notion of both methods on whole windows.
+layoutgen train "$run-windows" -o "$run-1" --from-scratch "$here/small.yaml" --config "$here/small_windows.yaml" \
+    --images 12000 "${options[@]}"
+# 2. Painting: small crops, so that a step sees many noise levels; the class map says what is where.
+layoutgen train "$run-crops" -o "$run-2" --model "$run-1" --config "$here/small_crops.yaml" \
+    --images "$images" "${options[@]}"
+# 3. Both methods on whole windows again; the learning rate falls to zero.
+layoutgen train "$run-windows" -o "$run-3" --model "$run-2" --config "$here/small_windows.yaml" \
+    --schedule warmup_stable_decay --images 24000 "${options[@]}"
+# To ship it: python recipes/embed.py "$run-3"
