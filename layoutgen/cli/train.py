@@ -114,10 +114,11 @@ def train(
     schedule: Annotated[
         str | None,
         typer.Option(
-            metavar="constant|linear|cosine",
+            metavar="NAME",
             show_default="constant",
             rich_help_panel=_STEP,
-            help="What the learning rate does then.",
+            help="What the learning rate does then: constant, linear, cosine, or warmup_stable_decay: held, "
+            "then down to zero over the last fifth of --images.",
         ),
     ] = None,
     optimizer: Annotated[

@@ -15,7 +15,7 @@ _CHOICES = {
     "encoding": ("box", "text"),
     "mixed_precision": ("no", "fp16", "bf16"),
     "optimizer": ("adamw", "adamw8bit"),
-    "schedule": ("constant", "linear", "cosine"),
+    "schedule": ("constant", "linear", "cosine", "warmup_stable_decay"),
 }
 _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_checkpoints")
 _SHARES = ("drop_caption", "drop_layout", "ema")  # at least 0, below 1
@@ -44,7 +44,8 @@ class TrainConfig:
             accumulated, so that it changes memory and time, not the result.
         resolution: side of the square training images, in pixels.
         aspect_buckets: train on images of several aspect ratios, of about the same number of pixels.
-        learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`.
+        learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`:
+            constant, linear or cosine; or warmup_stable_decay: held, then linearly to 0 in the last fifth.
         optimizer: adamw, or adamw8bit (bitsandbytes).
         ema: decay of the averaged weights, which are what is kept in the end.
         drop_caption, drop_layout: shares of examples that are shown without caption, or without layout.

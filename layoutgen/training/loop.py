@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,6 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from diffusers import DDPMScheduler
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -32,6 +31,7 @@ from layoutgen.training.draws import draw
 from layoutgen.training.export import as_pipeline, averaged_state, write_model
 from layoutgen.training.monitor import Losses, Monitor
 from layoutgen.training.objective import area_weights, inside_boxes, noisy_target, snr_weights
+from layoutgen.training.schedule import learning_rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,19 +259,6 @@ def _latents(pipeline: LayoutPipeline, batch: Batch, device: torch.device) -> Te
 def without_prompt(layout: Layout) -> Layout:
     """The layout with no caption."""
     return Layout(layout.width, layout.height, layout.instances)
-
-
-def learning_rates(config: TrainConfig, step_size: int) -> Callable[[int], float]:
-    """The learning rate as a function of the step, which alone it depends on."""
-    steps = -(-config.images // step_size)
-    dummy = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
-    schedule = get_scheduler(
-        "constant_with_warmup" if config.schedule == "constant" else config.schedule,
-        dummy,
-        num_warmup_steps=config.warmup,
-        num_training_steps=steps,
-    )
-    return lambda step: config.learning_rate * schedule.lr_lambdas[0](step + 1)
 
 
 def _optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:

@@ -60,6 +60,16 @@ def test_a_checkpoint_is_fine_tuned_and_sampled(
     assert (tmp_path / "out/images/two_0.png").is_file()
 
 
+@pytest.mark.parametrize("schedule", ["constant", "warmup_stable_decay"])
+def test_more_images_continue_a_run_whose_learning_rate_does_not_fall(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], schedule: str
+) -> None:
+    train(prepared, tmp_path / "run", *checkpoint, "--schedule", schedule, images=2)
+    done = invoke(prepared, tmp_path / "run", *checkpoint, "--schedule", schedule, images=4)
+    assert done.exit_code == (0 if schedule == "constant" else 2)
+    assert schedule == "constant" or "was trained with images 2, not 4" in " ".join(done.output.split())
+
+
 def test_another_option_for_the_same_run_is_refused(
     prepared: Path, tmp_path: Path, scratch: list[str]
 ) -> None:
