@@ -22,6 +22,8 @@ How = Literal["scatter", "grid"]
 Range = tuple[float, float]
 Boxes = npt.NDArray[np.float64]
 
+ASPECT: Range = (0.75, 1.33)
+"""Width / height of boxes when nothing else is asked for."""
 _FILL = (0.7, 0.94)  # longer side as a share of the cell, when no size is asked for
 _MARGIN = 2.0  # pixels that shaking keeps between boxes, where there is room
 _REACHES = (0.0, 1.0, 0.3, 0.1)  # how far shaking moves a box, in its sides; 0 is anywhere on the canvas
@@ -36,7 +38,7 @@ def arrange(
     *,
     size: Range | None = None,
     how: How = "scatter",
-    aspect: Range = (0.75, 1.33),
+    aspect: Range = ASPECT,
     smallest: float = 16,
     seed: int = 0,
 ) -> Layout:
@@ -78,7 +80,7 @@ def ask_for(
     *,
     size: Range | None = None,
     how: How = "scatter",
-    aspect: Range = (0.75, 1.33),
+    aspect: Range = ASPECT,
     smallest: float = 16,
     seed: int = 0,
 ) -> Layout:

@@ -46,6 +46,13 @@ def scenes(
         float, typer.Option(min=0, max=1, help="Largest share of a box that another may cover.")
     ] = 0.0,
     shadow: Annotated[float, typer.Option(min=0, max=1, help="Darkness of the shadows.")] = 0.35,
+    aspect: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="MIN MAX", help="Only objects of this width / height.", show_default="all"),
+    ] = (0.1, 10.0),
+    stretch: Annotated[
+        float, typer.Option(min=0, max=1, help="Make objects wider or narrower by up to this share.")
+    ] = 0.0,
     min_mask_score: Annotated[
         float, typer.Option(min=0, max=1, help="Skip objects whose annotation has a lower mask_score.")
     ] = 0.0,
@@ -67,7 +74,7 @@ def scenes(
     from layoutgen.prepare.sources import find_source
     from layoutgen.prepare.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
 
-    config = SceneConfig(canvas[0], canvas[1], instances, size, overlap, shadow, seed)
+    config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, seed)
     check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)
     sources = tuple(find_source(path) for path in backgrounds or [data])
     recipe = SceneRecipe((find_source(data, min_mask_score),), sources, tuple(sorted(category or ())), config)

@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from layoutgen.arrange import How, Range
+from layoutgen.arrange import ASPECT, How, Range
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.entries import Entries, Entry
 from layoutgen.formats.files import type_name
 from layoutgen.layout import Box, Instance, Layout
 
 _PLACED = ("label", "xyxy", "xywh")
-_GROUP = ("label", "count", "size", "arrange")
+_GROUP = ("label", "count", "size", "aspect", "arrange")
 _EXAMPLES = {"xyxy": "write [left, top, right, bottom]", "xywh": "write [left, top, width, height]"}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`count` instances to be arranged, `size` in pixels; `place` is where the file asks for them."""
+    """`count` instances to be arranged: `size` in pixels, `aspect` width / height; `place` in the file."""
 
     place: str
     label: str
     count: int
     size: Range | None
+    aspect: Range
     how: How
 
 
@@ -60,8 +61,8 @@ def _is_group(file: Entries, entry: Any, place: str) -> bool:
     if "count" in given and given & {"xyxy", "xywh"}:
         problem = "has a box and a count: is it one instance or a group?"
         raise file.error(place, problem, "remove the box or the count")
-    if "count" not in given and given & {"size", "arrange"}:
-        raise file.error(place, "size and arrange are for groups", "add a count, or remove them")
+    if "count" not in given and given & {"size", "aspect", "arrange"}:
+        raise file.error(place, "size, aspect and arrange are for groups", "add a count, or remove them")
     file.only(entry, place, _GROUP if "count" in given else (*_PLACED, "count"))
     return "count" in given
 
@@ -74,13 +75,22 @@ def _group(file: Entries, entry: Entry, place: str, scale: float) -> Group:
     size = None
     if "size" in entry:
         remedy = "write the range of the longer side, such as size: [32, 48]"
-        low, high = (value * scale for value in file.numbers(entry, place, "size", 2, remedy))
-        if not 0 < low <= high:
-            raise file.error(f"{place}.size", "must be above 0, the smaller number first", remedy)
-        size = low, high
+        low, high = _range(file, entry, place, "size", remedy)
+        size = low * scale, high * scale
+    aspect = ASPECT
+    if "aspect" in entry:
+        remedy = "write the range of width / height, such as aspect: [0.6, 1.0]"
+        aspect = _range(file, entry, place, "aspect", remedy)
     how = cast(How, file.choice(entry, place, "arrange", ("scatter", "grid")))
     count = file.whole(entry, place, "count", least=1)
-    return Group(place, _label(file, entry, place), count, size, how)
+    return Group(place, _label(file, entry, place), count, size, aspect, how)
+
+
+def _range(file: Entries, entry: Entry, place: str, key: str, remedy: str) -> Range:
+    low, high = file.numbers(entry, place, key, 2, remedy)
+    if not 0 < low <= high:
+        raise file.error(f"{place}.{key}", "must be above 0, the smaller number first", remedy)
+    return low, high
 
 
 def _box(file: Entries, entry: Entry, place: str) -> Box:

@@ -10,13 +10,14 @@
       - {label: dog, count: 40, size: [60, 110], arrange: scatter}     # size: of the longer side
 
 Groups are arranged in what the hand-placed boxes leave free. In fractions, a group's `size` is measured by
-the shorter side of the canvas.
+the shorter side of the canvas. `aspect: [0.6, 1.0]` asks for boxes of that width / height.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,9 @@ def _canvas(file: Entries) -> Layout:
 def _arranged(file: Entries, layout: Layout, group: Group, seed: int, smallest: float) -> Layout:
     try:
         return arrange(
-            layout, group.label, group.count, size=group.size, how=group.how, smallest=smallest, seed=seed
-        )
+            layout, group.label, group.count,
+            size=group.size, aspect=group.aspect, how=group.how, smallest=smallest, seed=seed,
+        )  # fmt: skip
     except DoesNotFit as error:
         raise DoesNotFit(f"{file.path}, {file.where(group.place)}: {error}") from None
     except InvalidOption as error:
@@ -143,9 +145,13 @@ def _arranged(file: Entries, layout: Layout, group: Group, seed: int, smallest: 
 
 def _asked(layout: Layout, ask: Ask, groups: Sequence[Group], seed: int, smallest: float) -> Layout:
     count, label = ask
-    for group in groups[:1]:
-        # At the size that the file gives; if so many have no room, they become smaller.
-        with suppress(DoesNotFit, InvalidOption):
-            return ask_for(layout, count, label, size=group.size, how=group.how, smallest=smallest, seed=seed)
-        return ask_for(layout, count, label, how=group.how, smallest=smallest, seed=seed)
-    return ask_for(layout, count, label, smallest=smallest, seed=seed)
+    if not groups:
+        return ask_for(layout, count, label, smallest=smallest, seed=seed)
+    group = groups[0]
+    place = partial(
+        ask_for, layout, count, label, aspect=group.aspect, how=group.how, smallest=smallest, seed=seed
+    )
+    # At the size that the file gives; if so many have no room, they become smaller.
+    with suppress(DoesNotFit, InvalidOption):
+        return place(size=group.size)
+    return place()

@@ -40,6 +40,8 @@ class SceneConfig:
         size: shortest and longest longer side of an object, in pixels.
         overlap: largest share of either box that two boxes may have in common.
         shadow: darkness of the soft shadow under objects, 0 to 1.
+        aspect: smallest and largest width / height of the cut-outs that are used.
+        stretch: a cut-out becomes wider or narrower by up to this share; 0: it keeps its shape.
         seed: with the index, all that a scene depends on.
     """
 
@@ -49,6 +51,8 @@ class SceneConfig:
     size: tuple[float, float] = (32.0, 128.0)
     overlap: float = 0.0
     shadow: float = 0.35
+    aspect: tuple[float, float] = (0.1, 10.0)
+    stretch: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +68,10 @@ class SceneConfig:
             )
         if not 0 <= self.overlap <= 1 or not 0 <= self.shadow <= 1:
             raise InvalidOption("overlap and shadow must be between 0 and 1")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise InvalidOption(f"aspect {self.aspect} must be a range MIN MAX above 0")
+        if not 0 <= self.stretch <= 1:
+            raise InvalidOption(f"stretch must be between 0 and 1, not {self.stretch}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,8 @@ class SceneComposer:
     def __init__(
         self, cutouts: Sequence[Cutout], backgrounds: Sequence[Image.Image], config: SceneConfig
     ) -> None:
+        low, high = config.aspect
+        cutouts = [c for c in cutouts if low <= c.image.width / c.image.height <= high]
         if not cutouts or not backgrounds:
             missing = "cut-outs" if not cutouts else "backgrounds"
             raise InvalidOption(f"there are no {missing} to compose scenes from; loosen the filters")
@@ -143,7 +153,8 @@ class SceneComposer:
         for _ in range(wanted):
             cutout = self._pick(rng)
             side = float(np.clip(scene_size * rng.uniform(0.8, 1.25), low, high))
-            image = _resized(cutout, side, flip=bool(rng.random() < 0.5))
+            wider = (1 + config.stretch) ** rng.uniform(-1, 1)
+            image = _resized(cutout, side, wider, flip=bool(rng.random() < 0.5))
             spots = np.stack(
                 [
                     rng.integers(0, config.width - image.width + 1, _PLACE_TRIES),
@@ -187,10 +198,11 @@ def _caption(instances: Sequence[Instance], ground: str) -> str:
     return f"{subject}{ground} ground"
 
 
-def _resized(cutout: Cutout, side: float, *, flip: bool) -> Image.Image:
-    """The cut-out with a longer side of `side` pixels, trimmed to its opaque pixels."""
-    scale = side / max(cutout.image.size)
-    size = (max(2, round(cutout.image.width * scale)), max(2, round(cutout.image.height * scale)))
+def _resized(cutout: Cutout, side: float, wider: float, *, flip: bool) -> Image.Image:
+    """The cut-out, `wider` times as wide, its longer side `side` pixels, trimmed to its opaque pixels."""
+    width, height = cutout.image.width * wider, cutout.image.height
+    scale = side / max(width, height)
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
     image = cutout.image.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC)
     if flip:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -35,6 +35,8 @@ class ScratchConfig:
         text_dim, text_layers, text_length, vocabulary: of the text encoder and its tokenizer.
         channels: U-Net channels by level; all levels but the first have attention.
         layers: residual blocks per level.
+        self_attention: whether latents attend to each other, not only to the text and the layout tokens. An
+            object of a few latents is seen whole by the convolutions, which cost less.
     """
 
     window: int = 256
@@ -49,6 +51,7 @@ class ScratchConfig:
     vocabulary: int = 600
     channels: tuple[int, ...] = (64, 128, 192)
     layers: int = 1
+    self_attention: bool = True
     frequencies: int = 8
 
 
@@ -119,6 +122,8 @@ def build(
         up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
         cross_attention_dim=config.text_dim,
         attention_head_dim=tuple(max(1, width // 32) for width in config.channels),
+        only_cross_attention=not config.self_attention,
+        mid_block_only_cross_attention=not config.self_attention,
         norm_num_groups=16,
     )
     scheduler = DDIMScheduler(

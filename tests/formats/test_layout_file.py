@@ -99,6 +99,13 @@ def test_what_is_asked_for_replaces_groups_and_keeps_boxes(tmp_path: Path, count
         assert max(longer) < 30
 
 
+@pytest.mark.parametrize("ask", [None, (5, "dogs")])
+def test_a_group_has_boxes_of_its_aspect(tmp_path: Path, ask: tuple[int, str] | None) -> None:
+    text = HEAD + "instances: [{label: dog, count: 8, size: [20, 24], aspect: [0.5, 0.6]}]"
+    shapes = [i.box.width / i.box.height for i in read_yaml(file(tmp_path, text), ask=ask).instances]
+    assert len(shapes) == (5 if ask else 8) and 0.5 - 1e-6 <= min(shapes) <= max(shapes) <= 0.6 + 1e-6
+
+
 def test_asking_for_what_the_file_groups_changes_nothing(tmp_path: Path) -> None:
     path = file(tmp_path, HEAD + "instances:\n" + group)
     assert read_yaml(path, ask=(8, "dogs"), seed=4) == read_yaml(path, seed=4)
@@ -156,7 +163,7 @@ placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
         (HEAD + placed + "- {label: dog, xyxy: [1, 2, 3, 4], count: 5}", "has a box and a count"),
         (
             HEAD + placed + "- {label: dog, xyxy: [1, 2, 3, 4], size: [5, 6]}",
-            "size and arrange are for groups",
+            "arrange are for groups",
         ),
         (HEAD + placed + "- {label: dog, box: [1, 2, 3, 4]}", r"instances\[1\].box: unknown field"),
         (HEAD + placed + "- label: dog\n  xyxy: [1, 2, 3]", r"line 5, instances\[1\].xyxy: must be 4 finite"),
@@ -179,6 +186,14 @@ placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
             r"instances\[0\].size: .*smaller number first",
         ),
         (HEAD + "instances: [{label: dog, count: 2, size: [5, 9]}]", r"instances\[0\].size: .*below 16 px"),
+        (
+            HEAD + "instances: [{label: dog, count: 2, aspect: [2, 1]}]",
+            r"instances\[0\].aspect: must be above 0",
+        ),
+        (
+            HEAD + placed + "- {label: dog, xyxy: [1, 2, 3, 4], aspect: [1, 1]}",
+            "aspect and arrange are for groups",
+        ),
         (HEAD + "instances: [{label: dog, count: 2, arrange: row}]", "must be scatter or grid"),
         (HEAD + "instances: &a [{label: dog, count: 2}]\nprompt: *a", "line 2, prompt: refers to another"),
         (HEAD + "instances: &a [*a]", "refers to another part"),

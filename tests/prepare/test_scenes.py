@@ -75,6 +75,22 @@ def test_sizes_are_in_range() -> None:
     assert 36 < max(sides) <= 41
 
 
+def test_only_cutouts_of_the_asked_shape_are_used_and_they_are_stretched_no_further_than_asked() -> None:
+    def shapes(**options: object) -> list[float]:
+        boxes = [i.box for k in range(20) for i in composer(**options).compose(k).layout.instances]
+        return [box.width / box.height for box in boxes if max(box.width, box.height) > 24]
+
+    assert max(shapes(aspect=(0.5, 1.0))) < 1 < min(shapes(aspect=(1.0, 3.0)))
+    kept, stretched = shapes(aspect=(0.5, 1.0)), shapes(aspect=(0.5, 1.0), stretch=0.5)
+    assert max(kept) - min(kept) < 0.1 < max(stretched) - min(stretched)
+    assert 0.625 / 1.6 < min(stretched) < 0.625 / 1.3 and 0.625 * 1.3 < max(stretched) < 0.625 * 1.6
+
+
+def test_no_cutout_of_the_asked_shape_is_said() -> None:
+    with pytest.raises(InvalidOption, match="no cut-outs"):
+        composer(aspect=(4.0, 5.0))
+
+
 def test_an_object_that_another_covers_loses_its_box() -> None:
     scene = composer(width=40, height=40, instances=(2, 2), size=(40, 40), overlap=1.0).compose(0)
     canvas = Box(0, 0, 40, 40)
@@ -96,7 +112,16 @@ def test_ground_names(color: tuple[int, int, int], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"instances": (5, 2)}, {"size": (50, 20)}, {"size": (16, 500)}, {"overlap": 2}, {"width": 1}]
+    "options",
+    [
+        {"instances": (5, 2)},
+        {"size": (50, 20)},
+        {"size": (16, 500)},
+        {"overlap": 2},
+        {"width": 1},
+        {"aspect": (2.0, 1.0)},
+        {"stretch": 1.5},
+    ],
 )
 def test_impossible_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(InvalidOption):
@@ -108,6 +133,7 @@ def test_without_cutouts_there_is_nothing_to_compose() -> None:
         SceneComposer([], [Image.new("RGB", (9, 9))], SceneConfig())
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # on a machine of one core
 def test_worker_processes_compose_the_same() -> None:
     class Scenes:
         def __init__(self) -> None:
