@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,8 +17,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from layoutgen.autoencoder import to_pixels
+from layoutgen.formats.files import read_bytes
 from layoutgen.formats.photos import read_photo
-from layoutgen.formats.prepared import read_prepared
+from layoutgen.formats.prepared import INDEX, read_prepared
 from layoutgen.layout import Layout
 from layoutgen.prepare.recipe import SCENES_FILE, SceneRecipe
 from layoutgen.prepare.scenes import Scene
@@ -174,6 +176,18 @@ class LayoutDataset(Dataset[Example]):
                 count = -(-len(members) // self._group) * self._group
                 groups.extend(np.resize(rng.permutation(members), count).reshape(-1, self._group))
         return np.stack([groups[k] for k in rng.permutation(len(groups))]).ravel()
+
+
+def fingerprint(data: Path) -> str:
+    """A code of what `data` lists: another one when an image, a box or a caption is added or changed.
+
+    Raises:
+        InvalidFile: it is no prepared data.
+    """
+    file = data / SCENES_FILE if (data / SCENES_FILE).is_file() else data / INDEX
+    if not file.is_file():
+        read_prepared(data)  # says what is wrong
+    return hashlib.sha256(read_bytes(file)).hexdigest()[:16]
 
 
 def open_dataset(

@@ -7,7 +7,8 @@
     ├── DoesNotFit         more instances than the canvas has room for
     ├── UnknownLabel       a label that the model has not learnt
     ├── OutputExists       a result that would be overwritten
-    └── CannotSave         a result that cannot be written
+    ├── CannotSave         a result that cannot be written
+    └── Diverged           a training whose loss is no number any more
 
 The command line turns these, and only these, into one line and exit code 2. Every message says what is
 wrong, where, and what to do about it.
@@ -53,3 +54,7 @@ class OutputExists(LayoutgenError):
 
 class CannotSave(LayoutgenError):
     """A result cannot be written, for example because the disk is full."""
+
+
+class Diverged(LayoutgenError):
+    """A training whose loss is no number any more."""

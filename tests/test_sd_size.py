@@ -15,7 +15,7 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.adapt import adapt
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, choose_trained
-from layoutgen.training.loop import batch_loss
+from layoutgen.training.gradients import batch_loss
 from tests.toy import sd_pipeline
 from tests.training.conftest import draw_scenes, invoke
 

@@ -23,8 +23,11 @@ def toy_tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder, model_max_length=77)
 
 
-def toy_pipeline(folder: Path, *, size: int = 16) -> LayoutPipeline:
-    """An SD v1 pipeline of toy size: 4 latent channels, 8 pixels a cell, a window of 8 * `size` pixels."""
+def toy_pipeline(folder: Path, *, size: int = 16, **changes: Any) -> LayoutPipeline:
+    """An SD v1 pipeline of toy size: 4 latent channels, 8 pixels a cell, a window of 8 * `size` pixels.
+
+    `changes` are of the U-Net.
+    """
     text = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 3}
     unet = {
         "layers_per_block": 1,
@@ -35,7 +38,7 @@ def toy_pipeline(folder: Path, *, size: int = 16) -> LayoutPipeline:
         "norm_num_groups": 8,
     }
     vae = {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 4}
-    return sd_pipeline(folder, text=text, unet={"sample_size": size, **unet}, vae=vae)
+    return sd_pipeline(folder, text=text, unet={"sample_size": size, **unet, **changes}, vae=vae)
 
 
 def sd_pipeline(

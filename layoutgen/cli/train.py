@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from layoutgen.cli import console
 from layoutgen.cli.options import Output, Quiet
+from layoutgen.cli.train_tables import parts_table, plan_table
 
 if TYPE_CHECKING:
-    from layoutgen.training.run import Run
+    from layoutgen.training.config import TrainConfig
+    from layoutgen.training.loop import Progress
 
 _DATA, _STEP, _MEMORY, _KEEP = "Data", "Objective and steps", "Memory and speed", "Checkpoints and reports"
+_LOG_SECONDS = 60  # between two lines where there is no terminal for a bar
 
 
 def train(
@@ -114,10 +119,11 @@ def train(
     schedule: Annotated[
         str | None,
         typer.Option(
-            metavar="constant|linear|cosine",
+            metavar="NAME",
             show_default="constant",
             rich_help_panel=_STEP,
-            help="What the learning rate does then.",
+            help="What the learning rate does then: constant, linear, cosine, or warmup_stable_decay: held, "
+            "then down to zero over the last fifth of --images.",
         ),
     ] = None,
     optimizer: Annotated[
@@ -237,71 +243,55 @@ def train(
     The same command again continues a run that was stopped or killed. `accelerate launch -m layoutgen train
     ...` uses many GPUs. `layoutgen sample --model RUN` paints with the result.
     """
+    from layoutgen.errors import InvalidOption
     from layoutgen.training.config import TrainConfig, read_options
 
+    if max_minutes is not None and not max_minutes > 0:
+        raise InvalidOption(f"--max-minutes must be above 0, not {max_minutes}")
     stored = read_options(config, TrainConfig) if config is not None else {}
     given = {field.name: context.params[field.name] for field in fields(TrainConfig)}
     # Typer gives an option that can be repeated as an empty sequence when it is not given at all.
     chosen = TrainConfig(**stored | {k: v for k, v in given.items() if v not in (None, [], ())})
 
     from layoutgen.sampling import quiet_libraries
-    from layoutgen.training.run import prepare_run, read_scratch
+    from layoutgen.training.run import prepare_run
+    from layoutgen.training.start import read_scratch
 
     quiet_libraries()
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes the first one speaks
-    scratch = read_scratch(from_scratch) if from_scratch is not None else None
     say = (lambda message: None) if quiet else console.say
-    run = prepare_run(data, output, chosen, model=model, scratch=scratch, device=device, report=say)
+    scratch = read_scratch(from_scratch) if from_scratch is not None else None
+    run = prepare_run(
+        data, output, chosen, model=model, scratch=scratch, device=device, dry=dry_run, report=say
+    )
     if not quiet:
-        console.out.print(_parts(run))
+        console.out.print(parts_table(run))
     if dry_run:
         if not quiet:
-            console.out.print(_plan(run))
+            console.out.print(plan_table(run))
         return
     seconds = None if max_minutes is None else 60 * max_minutes
+    last = _follow(run.start(max_seconds=seconds, report=say), chosen, quiet=quiet)
+    say(
+        f"Nothing left to train: {output / 'model'}"
+        if last is None
+        else f"Model: {output / 'model'} ({last})"
+    )
+
+
+def _follow(steps: Iterator[Progress], config: TrainConfig, *, quiet: bool) -> str | None:
+    """Show how the training goes, on a bar or, in a log, now and then in a line; returns the last news.
+
+    None if there was no step.
+    """
+    average, text, told = math.nan, None, time.monotonic()
     with console.progress(quiet) as bar:
-        task = bar.add_task("training", total=chosen.images)
-        average = None
-        for step in run.start(max_seconds=seconds, report=say):
-            average = step.loss if average is None else 0.98 * average + 0.02 * step.loss
-            text = f"loss {average:.4f}, {step.images_per_second:.1f} images/s, waiting {step.waiting:.0%}"
+        task = bar.add_task("training", total=config.images)
+        for step in steps:
+            average = step.loss if not math.isfinite(average) else 0.98 * average + 0.02 * step.loss
+            text = f"loss {average:.4f}, {step.images_per_second:.3g} images/s, waiting {step.waiting:.0%}"
             bar.update(task, completed=step.images, description=text)
-    if average is None:
-        say(f"Nothing left to train: {output / 'model'}")
-    else:
-        say(f"Model: {output / 'model'} (loss {average:.4f}, waited for data {step.waiting:.0%} of the time)")
-
-
-def _parts(run: Run) -> Table:
-    """The options, and what is trained and what is frozen."""
-    options = ", ".join(f"{f.name} {getattr(run.config, f.name)}" for f in fields(run.config))
-    table = Table("part", "parameters", "trained", title=options, title_justify="left")
-    for part in run.parts:
-        table.add_row(part.name, f"{part.parameters:,}", f"{part.trained:,}" if part.trained else "frozen")
-    return table
-
-
-def _plan(run: Run) -> Table:
-    """What the run would do."""
-    plan = run.plan()
-    table = Table("plan", "", show_header=False)
-    images = f"{plan.images:,} images" if plan.images else "new scenes all the time"
-    table.add_row("data", f"{images}; the figures below are of {plan.looked_at} examples")
-    table.add_row("labels", ", ".join(f"{label} {count}" for label, count in plan.labels.items()) or "none")
-    table.add_row("instances", "{:g} to {:g}, median {:g}".format(*_order(plan.instances)))
-    table.add_row(
-        "longer sides of boxes", "{:.0f} to {:.0f} px, median {:.0f} px".format(*_order(plan.sides))
-    )
-    shown = f", each image {plan.epochs:.1f} times" if plan.images else ""
-    table.add_row("steps", f"{plan.steps:,} of {plan.step_size} examples{shown}")
-    table.add_row("weights, gradients, optimizer, averages", f"{plan.state_bytes / 2**30:.2f} GiB a process")
-    table.add_row("activations", f"{plan.activation_bytes / 2**30:.2f} GiB a process, from one example")
-    table.add_row(
-        "checkpoints", f"every {run.config.save_every:,} examples into {run.folder / 'checkpoints'}"
-    )
-    return table
-
-
-def _order(three: tuple[float, float, float]) -> tuple[float, float, float]:
-    """(lowest, median, highest) -> (lowest, highest, median)."""
-    return three[0], three[2], three[1]
+            if bar.disable and not quiet and time.monotonic() - told > _LOG_SECONDS:
+                console.say(f"{step.images:,} of {config.images:,} images: {text}")
+                told = time.monotonic()
+    return text

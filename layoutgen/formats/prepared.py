@@ -17,7 +17,7 @@ from layoutgen.formats.entries import Entries, shown
 from layoutgen.formats.files import parse_json_object, read_text, replacing
 from layoutgen.layout import Box, Instance, Layout
 
-_INDEX = "metadata.jsonl"
+INDEX = "metadata.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
         InvalidFile: names the line and what to do; also if an image is missing.
     """
     folder = Path(folder)
-    path = folder / _INDEX
+    path = folder / INDEX
     if not path.is_file():
         remedy = "make prepared data with `layoutgen prepare`"
-        raise InvalidFile(folder, f"holds no {_INDEX}" if folder.is_dir() else "is no folder", remedy=remedy)
+        raise InvalidFile(folder, f"holds no {INDEX}" if folder.is_dir() else "is no folder", remedy=remedy)
     images: dict[str, PreparedImage] = {}
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -58,7 +58,7 @@ def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
 
 def write_prepared(folder: Path, images: Iterable[PreparedImage]) -> None:
     """Write the index of `images`, which are in `folder` or will be."""
-    with replacing(Path(folder) / _INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with replacing(Path(folder) / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
         for image in images:
             file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
 

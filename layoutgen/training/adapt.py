@@ -15,20 +15,21 @@ def adapt(
     pipeline: LayoutPipeline,
     methods: tuple[str, ...],
     encoding: str,
-    labels: tuple[str, ...] | None = None,
+    labels: tuple[str, ...] = (),
     *,
     location_tokens: bool = False,
 ) -> None:
     """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels of zeros.
 
-    A model that has learnt layouts before is left as it is.
+    A model that has learnt layouts before keeps what it has; if it knows only some labels, it gets more.
 
     Args:
+        labels: those of the data.
         location_tokens: give the tokenizer a token for each place, for the ``text`` encoding, as ReCo and
             GeoDiffusion do; the text encoder must then be trained.
 
     Raises:
-        InvalidOption: the model learnt other methods before.
+        InvalidOption: the model learnt other methods before, or its U-Net reads more than latents.
     """
     if pipeline.layout_encoder is not None:
         trained = pipeline.layout_encoder.config
@@ -38,20 +39,27 @@ def adapt(
             raise InvalidOption(
                 f"the model to start from was made for {learnt}: train it by these, or start anew"
             )
+        if trained.labels is not None:  # None: any text
+            pipeline.layout_encoder.register_to_config(labels=tuple(sorted({*trained.labels, *labels})))
         return
+    latent = int(pipeline.unet.config.in_channels)
+    if latent != pipeline.vae.config.latent_channels:
+        raise InvalidOption(
+            f"the U-Net of the model to start from reads {latent} channels, not the "
+            f"{pipeline.vae.config.latent_channels} of its latents: take a plain text-to-image checkpoint"
+        )
     methods = tuple(dict.fromkeys(methods))
     texts = "text2img" in methods and encoding == "text" and location_tokens
     if texts:
         add_location_tokens(pipeline.tokenizer)
         pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)
-    latent = int(pipeline.unet.config.in_channels)
     encoder = LayoutEncoder(
         text_dim=pipeline.unet.config.cross_attention_dim,
         hidden_dim=pipeline.unet.config.cross_attention_dim,
         map_channels=2 * latent if "img2img" in methods else 0,
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
-        labels=labels,
+        labels=None,
         window=pipeline.window,
         location_tokens=LOCATIONS if texts else 0,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from accelerate import Accelerator
@@ -15,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from layoutgen.errors import CannotSave
+from layoutgen.errors import CannotSave, InvalidFile
 
 _PREFIX = "images-"
 _WEIGHTS = "trained.safetensors"
@@ -63,12 +65,24 @@ class Checkpoints:
                 self._remove_old()
 
     def load_latest(self) -> int:
-        """Restore the newest complete checkpoint; returns its number of images, or 0 if there is none."""
+        """Restore the newest complete checkpoint; returns its number of images, or 0 if there is none.
+
+        Raises:
+            InvalidFile: the disk did not keep it.
+        """
         paths = _all(self.folder)
         if not paths:
             return 0
-        self._accelerator.load_state(str(paths[-1]))
-        state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
+        try:
+            self._accelerator.load_state(str(paths[-1]))
+            state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
+        except torch.OutOfMemoryError:
+            raise
+        except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError, SafetensorError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            before = f"from {paths[-2]}" if len(paths) > 1 else "from the start"
+            remedy = f"delete this folder, and the same command continues {before}"
+            raise InvalidFile(paths[-1], f"is damaged: {reason}", remedy=remedy) from error
         self._ema.load_state_dict(state)
         self._ema.to(self._accelerator.device)
         if self._accelerator.is_main_process:
@@ -125,8 +139,10 @@ def saving(path: Path, checkpoints: Path) -> Iterator[None]:
         shutil.rmtree(path.with_name(f".{path.name}.partial"), ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         whole = f"{kept[-1]} is whole" if kept else "no checkpoint was written yet"
-        remedy = "make room, and the same command continues from there"
-        raise CannotSave(f"{path} cannot be written: {reason}; {whole}: {remedy}") from error
+        forbidden = getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS)
+        remedy = "let it be written" if forbidden else "make room"
+        again = "and the same command continues from there"
+        raise CannotSave(f"{path} cannot be written: {reason}; {whole}: {remedy}, {again}") from error
 
 
 def flush(folder: Path) -> None:
@@ -145,6 +161,12 @@ def replace_folder(new: Path, target: Path) -> None:
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def images_done(folder: Path) -> int:
+    """After how many examples the newest of the checkpoints in `folder` was written; 0 if there is none."""
+    paths = _all(folder)
+    return _images(paths[-1]) if paths else 0
 
 
 def _all(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import yaml
 
 from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.formats.files import read_text
 from layoutgen.models import TRAINABLE
 
 _CHOICES = {
     "encoding": ("box", "text"),
     "mixed_precision": ("no", "fp16", "bf16"),
     "optimizer": ("adamw", "adamw8bit"),
-    "schedule": ("constant", "linear", "cosine"),
+    "schedule": ("constant", "linear", "cosine", "warmup_stable_decay"),
 }
 _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_checkpoints")
 _SHARES = ("drop_caption", "drop_layout", "ema")  # at least 0, below 1
@@ -44,7 +46,8 @@ class TrainConfig:
             accumulated, so that it changes memory and time, not the result.
         resolution: side of the square training images, in pixels.
         aspect_buckets: train on images of several aspect ratios, of about the same number of pixels.
-        learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`.
+        learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`:
+            constant, linear or cosine; or warmup_stable_decay: held, then linearly to 0 in the last fifth.
         optimizer: adamw, or adamw8bit (bitsandbytes).
         ema: decay of the averaged weights, which are what is kept in the end.
         drop_caption, drop_layout: shares of examples that are shown without caption, or without layout.
@@ -54,10 +57,10 @@ class TrainConfig:
         lora_rank: train low-rank adapters of the U-Net's attention instead of the U-Net; 0: the U-Net.
         gradient_checkpointing: compute activations twice instead of keeping them.
         compile: compile the U-Net with torch.compile.
-        cache_latents: encode images once, on disk.
+        cache_latents: encode images, captions and img2img's maps once, on disk; crops are then fixed.
         save_every: examples between two checkpoints; `keep_checkpoints`: how many stay.
         report_every: examples between two reports, with a contact sheet; 0: none.
-        validation: file with the layouts of the contact sheet; None: the first ones of the data.
+        validation: file with the layouts of the contact sheet, 8 at most; None: 4 of the data.
         tracker: one of accelerate's trackers, such as tensorboard.
         workers: processes that read data.
     """
@@ -106,11 +109,18 @@ class TrainConfig:
         for name in _NOT_NEGATIVE:
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("learning_rate", self.learning_rate > 0, "above 0")
+        for name in ("learning_rate", "min_snr", "box_weight"):
+            self._check(name, math.isfinite(getattr(self, name)), "a finite number")
+        self._check("seed", self.seed < 2**63, "below 2 ** 63")
         whole = not self.micro_batch or self.batch_size % self.micro_batch == 0
         self._check("micro_batch", whole, f"a divisor of --batch-size {self.batch_size}")
         if self.encoding == "text" and "text2img" not in self.methods:
             raise InvalidOption(
                 "--encoding text is an option of --method text2img: leave it out, or add that"
+            )
+        if self.validation is not None and not self.report_every:
+            raise InvalidOption(
+                "--validation is for contact sheets, and --report-every 0 wants none: drop one"
             )
 
     def _check(self, name: str, right: bool, rule: str) -> None:
@@ -125,9 +135,9 @@ def read_options(path: Path, known: type) -> dict[str, Any]:
         InvalidFile: it is not a YAML mapping, or has a key that `known` does not, or a value of another type.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InvalidFile(path, f"cannot be read: {' '.join(str(error).split())}") from error
+        data = yaml.safe_load(read_text(path))
+    except (ValueError, yaml.YAMLError) as error:
+        raise InvalidFile(path, f"is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise InvalidFile(path, "must be a mapping of options to values")
     examples = {field.name: field.default for field in fields(known)}

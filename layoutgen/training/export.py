@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import torch
 from accelerate import Accelerator, init_empty_weights
 from diffusers import UNet2DConditionModel
 from diffusers.training_utils import EMAModel
@@ -19,9 +22,13 @@ State = dict[str, Tensor]
 
 
 def averaged_state(
-    accelerator: Accelerator, model: nn.Module, parameters: list[nn.Parameter], ema: EMAModel
+    accelerator: Accelerator,
+    model: nn.Module,
+    parameters: list[nn.Parameter],
+    ema: EMAModel,
+    device: torch.device | str,
 ) -> State:
-    """A copy of the model's whole state with averaged weights; every process must call it.
+    """A copy, on `device`, of the model's whole state with averaged weights; every process must call it.
 
     The trained weights come back bit for bit.
     """
@@ -29,7 +36,7 @@ def averaged_state(
     ema.copy_to(parameters)
     try:
         state = accelerator.get_state_dict(model)
-        return {name: value.detach().clone() for name, value in (state or {}).items()}
+        return {name: value.detach().to(device, copy=True) for name, value in (state or {}).items()}
     finally:
         ema.restore(parameters)
 
@@ -60,10 +67,18 @@ def as_pipeline(pipeline: LayoutPipeline, state: State, *, lora_rank: int) -> La
     return made
 
 
-def write_model(pipeline: LayoutPipeline, target: Path) -> None:
-    """Write `pipeline` to the folder `target`; what was there is replaced when the new one is whole."""
+def write_model(
+    pipeline: LayoutPipeline, target: Path, notes: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write `pipeline` to the folder `target`; what was there is replaced when the new one is whole.
+
+    Args:
+        notes: text files beside it, by name.
+    """
     aside = target.with_name(f".{target.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     pipeline.save_pretrained(aside)
+    for name, text in notes.items():
+        (aside / name).write_text(text, encoding="utf-8")
     flush(aside)
     replace_folder(aside, target)

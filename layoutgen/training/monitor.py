@@ -15,13 +15,16 @@ from torch import Tensor
 
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
+from layoutgen.errors import Diverged
 from layoutgen.formats.files import replacing
 from layoutgen.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import saving
+from layoutgen.training.config import TrainConfig
 
 _LOG_STEPS = 10
 _PAINT_STEPS = 20
+_FP16_TOLERATED = 100  # steps in a row
 
 
 @dataclass(frozen=True)
@@ -115,15 +118,51 @@ class Monitor:
             ):
                 file.write(json.dumps(line) + "\n")
 
-    def paint(self, pipeline: LayoutPipeline, layouts: Sequence[Layout], images: int, **options: Any) -> Path:
-        """Paint the validation `layouts`, each with its own seed, into a contact sheet under ``samples/``."""
-        painted = []
-        for number, layout in enumerate(layouts):
-            generator = torch.Generator().manual_seed(number)
-            image = pipeline(layout, steps=_PAINT_STEPS, generator=generator, **options)[0]
-            painted += [image, overlay(image, layout)]
-        captions = [text for layout in layouts for text in (layout.prompt, f"{len(layout.instances)} boxes")]
+    def paint(
+        self,
+        pipeline: LayoutPipeline,
+        layouts: Sequence[Layout],
+        images: int,
+        ways: Sequence[tuple[str, str | None]],
+    ) -> Path:
+        """Paint the validation `layouts`, each with its own seed, into a contact sheet under ``samples/``.
+
+        Args:
+            ways: methods and encodings; each paints all layouts.
+        """
+        painted, captions = [], []
+        for method, encoding in ways:
+            for number, layout in enumerate(layouts):
+                generator = torch.Generator().manual_seed(number)
+                options: dict[str, Any] = {"method": method, "encoding": encoding, "steps": _PAINT_STEPS}
+                image = pipeline(layout, generator=generator, **options)[0]
+                painted += [image, overlay(image, layout)]
+                captions += [f"{method}: {layout.prompt}", f"{len(layout.instances)} boxes"]
         path = self._run / "samples" / f"images-{images:010d}.png"
         with saving(path, self._run / "checkpoints"), replacing(path) as aside:
             contact_sheet(painted, captions, columns=4).save(aside, format="PNG")
         return path
+
+
+class Guard:
+    """Stops a training that cannot recover, before its checkpoints are worth nothing.
+
+    In fp16 a loss beyond all numbers now and then is normal: the step is left out and the scale halved.
+    """
+
+    def __init__(self, config: TrainConfig, checkpoints: Path) -> None:
+        self._tolerated = _FP16_TOLERATED if config.mixed_precision == "fp16" else 0
+        self._checkpoints, self._broken = checkpoints, 0
+
+    def check(self, loss: float, images: int) -> None:
+        """Look at the loss of a step after `images` examples.
+
+        Raises:
+            Diverged: it is no number, once too often.
+        """
+        self._broken = 0 if math.isfinite(loss) else self._broken + 1
+        if self._broken > self._tolerated:
+            raise Diverged(
+                f"the loss is {loss} after {images:,} images: start anew with a lower --learning-rate or "
+                f"a longer --warmup; {self._checkpoints} is as it was before"
+            )

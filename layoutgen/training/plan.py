@@ -14,7 +14,7 @@ from layoutgen.dataset import Example, LayoutDataset, collate
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, Part
-from layoutgen.training.loop import batch_loss
+from layoutgen.training.gradients import batch_loss
 
 _LOOKED_AT = 64
 _FLOAT = 4  # bytes; master weights, gradients and averages are fp32 in every precision
@@ -26,16 +26,19 @@ class Plan:
     """A run's plan.
 
     Attributes:
+        done: examples that the run has seen already, where it continues.
         images: pictures of the data, 0: a new one each time; `looked_at`: examples behind the figures below.
         labels: how often each label was seen.
         instances: fewest, median and most instances of an example.
         sides: shortest, median and longest longer side of a box, in pixels of the training image.
         steps, step_size: optimizer steps in all, and examples of one on all processes together.
         epochs: how often each image is shown.
-        state_bytes: weights, gradients, optimizer and averages, on each process.
+        state_bytes: weights, gradients, optimizer and averages, on each process, and where contact sheets
+            are painted the copy of the weights that paints.
         activation_bytes: kept for the backward pass, of one pass of the network, measured on one example.
     """
 
+    done: int
     images: int
     looked_at: int
     labels: dict[str, int]
@@ -55,6 +58,8 @@ def make_plan(
     dataset: LayoutDataset,
     config: TrainConfig,
     accelerator: Accelerator,
+    *,
+    done: int,
 ) -> Plan:
     """Look at the first examples, and send one through the network."""
     endless = dataset.sources[0].path is None
@@ -65,6 +70,7 @@ def make_plan(
     step_size = config.batch_size * accelerator.num_processes
     micro = config.micro_batch or config.batch_size
     return Plan(
+        done=done,
         images=0 if endless else len(dataset.sources),
         looked_at=count,
         labels=dict(Counter(i.label for layout in layouts for i in layout.instances).most_common()),
@@ -79,7 +85,7 @@ def make_plan(
 
 
 def _state_bytes(parts: Sequence[Part], config: TrainConfig) -> int:
-    weights = sum(part.parameters for part in parts)
+    weights = sum(part.parameters for part in parts) * (2 if config.report_every else 1)
     trained = sum(part.trained for part in parts)
     return weights * _FLOAT + trained * (2 * _FLOAT + _ADAM[config.optimizer])
 
@@ -94,6 +100,7 @@ def activation_bytes(
     """Bytes that autograd keeps for one example's backward pass, the largest over the methods."""
     own = {p.untyped_storage().data_ptr() for p in denoiser.parameters()}
     largest = 0
+    denoiser.train()  # the text encoder checkpoints in training alone
     for turn in range(len(denoiser.methods)):
         kept: dict[int, int] = {}
 

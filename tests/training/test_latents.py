@@ -12,7 +12,9 @@ from torch.testing import assert_close
 from layoutgen.conditioning.text import embed_prompts
 from layoutgen.dataset import LayoutDataset, open_dataset
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.latents import cache_captions, cache_latents
+from layoutgen.training.cache import Cache
+from layoutgen.training.captions import cache_captions
+from layoutgen.training.latents import cache_latents
 from tests.toy import toy_pipeline
 from tests.training.conftest import draw_scenes
 
@@ -27,6 +29,10 @@ def toy(tmp_path: Path) -> LayoutPipeline:
     return toy_pipeline(tmp_path, size=4)
 
 
+def cache(data: Path) -> Cache:
+    return Cache(data / ".latents")
+
+
 def opened(data: Path, resolution: int = 32) -> LayoutDataset:
     return open_dataset(data, resolution=resolution, seed=0, fixed_crops=True)
 
@@ -34,7 +40,7 @@ def opened(data: Path, resolution: int = 32) -> LayoutDataset:
 @torch.no_grad()
 def test_they_are_the_latents_of_the_same_examples(data: Path, toy: LayoutPipeline) -> None:
     dataset = opened(data)
-    cached = cache_latents(toy, dataset, data, lambda message: None)
+    cached = cache_latents(toy, dataset, cache(data))
     for number in (0, 3, 8, 21):
         pixels, layout, _ = dataset[number]
         expected = toy.vae.encode(pixels[None], return_dict=False)[0].mode() * toy.vae.config.scaling_factor
@@ -48,7 +54,7 @@ def files(data: Path) -> int:
 
 def test_what_changes_the_latents_is_encoded_anew(data: Path, toy: LayoutPipeline) -> None:
     def encode(resolution: int = 32) -> int:
-        cache_latents(toy, opened(data, resolution), data, lambda message: None)
+        cache_latents(toy, opened(data, resolution), cache(data))
         return files(data)
 
     assert encode() == 1
@@ -65,7 +71,7 @@ def test_what_changes_the_latents_is_encoded_anew(data: Path, toy: LayoutPipelin
 @torch.no_grad()
 def test_captions_too(data: Path, toy: LayoutPipeline) -> None:
     dataset = opened(data)
-    cached = cache_captions(toy, dataset, data, lambda message: None)
+    cached = cache_captions(toy, dataset, cache(data))
     captions = ["", "2 things", "never seen"]
     expected = embed_prompts(toy.tokenizer, toy.text_encoder, captions)
     assert_close(
@@ -74,5 +80,5 @@ def test_captions_too(data: Path, toy: LayoutPipeline) -> None:
     assert_close(embed_prompts(toy.tokenizer, cached, captions[:2]), expected[:2], atol=2e-3, rtol=2e-3)
     with torch.no_grad():
         next(toy.text_encoder.parameters()).add_(0.1)
-    cache_captions(toy, dataset, data, lambda message: None)
+    cache_captions(toy, dataset, cache(data))
     assert files(data) == 2

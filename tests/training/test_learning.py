@@ -14,7 +14,7 @@ from layoutgen.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
-from layoutgen.training.loop import batch_loss
+from layoutgen.training.gradients import batch_loss
 from tests.training.conftest import draw_scenes, invoke
 
 WAYS = {"box": ("text2img", "box"), "text": ("text2img", "text"), "img2img": ("img2img", "box")}

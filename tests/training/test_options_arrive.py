@@ -3,121 +3,200 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
+from layoutgen.cli.train import train as command
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.loop import learning_rates
-from tests.training.conftest import invoke
+from tests.training.conftest import invoke, weights
 
-LOOP = "layoutgen.training.loop"
+Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+def last(argument: int | str) -> Callable[[Calls], Any]:
+    """An argument of the last call, by its place or name."""
+    return lambda calls: every(argument)(calls)[-1]
+
+
+def every(argument: int | str) -> Callable[[Calls], Any]:
+    """An argument of all calls."""
+    return lambda calls: [
+        named[argument] if isinstance(argument, str) else given[argument] for given, named in calls
+    ]
+
+
+def method(calls: Calls) -> Any:
+    """The first of the methods that a Denoiser is made of."""
+    return last(1)(calls)[0]
+
+
+def trained_text_encoder(calls: Calls) -> bool:
+    """Of the Denoiser that is trained."""
+    return all(p.requires_grad for p in last(1)(calls).text_encoder.parameters())
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """With `options`, the calls of ``module:name`` hold `value`; four images are shown, in batches of two."""
+
+    options: str
+    place: str
+    seen: Callable[[Calls], Any]
+    value: Any
+    stub: bool = False  # the call is noted, and does nothing
+
+
+LOOP, RUN, GRADIENTS = (f"layoutgen.training.{name}" for name in ("loop", "run", "gradients"))
 ARRIVALS = {
-    "learning rate": (["--learning-rate", "0.003"], "torch.optim:AdamW", "lr", 0.003),
-    "ema": (["--ema", "0.7"], f"{LOOP}:EMAModel", "decay", 0.7),
-    "drop caption": (["--drop-caption", "0.4"], f"{LOOP}:draw", "drop_caption", 0.4),
-    "drop layout": (["--drop-layout", "0.6"], f"{LOOP}:draw", "drop_layout", 0.6),
-    "seed": (["--seed", "7"], f"{LOOP}:draw", 0, 7),
-    "seed of the data": (["--seed", "7"], "layoutgen.training.run:open_dataset", "seed", 7),
-    "min snr": (["--min-snr", "2"], f"{LOOP}:snr_weights", 2, 2.0),
-    "box weight": (["--box-weight", "0.3"], f"{LOOP}:area_weights", 3, 0.3),
-    "workers": (["--workers", "1"], f"{LOOP}:DataLoader", "num_workers", 1),
-    "keep": (["--keep-checkpoints", "5"], f"{LOOP}:Checkpoints", "keep", 5),
-    "resolution": (["--resolution", "16"], "layoutgen.training.run:open_dataset", "resolution", 16),
-    "buckets": (["--aspect-buckets"], "layoutgen.training.run:open_dataset", "multiple", 16),
-    "cache": (["--cache-latents"], "layoutgen.training.run:open_dataset", "fixed_crops", True),
-    "rank": (["--lora-rank", "3"], "layoutgen.training.denoiser:add_adapters", 1, 3),
-    "tracker": (
-        ["--tracker", "tensorboard"],
-        "layoutgen.training.run:Accelerator",
-        "log_with",
-        "tensorboard",
+    "methods": Arrival("--method img2img", f"{RUN}:Denoiser", lambda c: method(c).name, "img2img"),
+    "encoding": Arrival("--encoding text", f"{RUN}:Denoiser", lambda c: method(c).encoding, "text"),
+    "images": Arrival("--images 6", f"{GRADIENTS}:draw", last(1), (4, 5)),
+    "batch_size": Arrival("--batch-size 3", f"{GRADIENTS}:draw", every(1), [(0, 1, 2), (3, 4, 5)]),
+    "micro_batch": Arrival("--micro-batch 1", f"{GRADIENTS}:draw", every(1), [(0,), (1,), (2,), (3,)]),
+    "resolution": Arrival("--resolution 16", f"{RUN}:open_dataset", last("resolution"), 16),
+    "aspect_buckets": Arrival("--aspect-buckets", f"{RUN}:open_dataset", last("multiple"), 16),
+    "learning_rate": Arrival("--learning-rate 0.003", "torch.optim:AdamW", last("lr"), 0.003),
+    "warmup": Arrival("--warmup 7", "layoutgen.training.schedule:get_scheduler", last("num_warmup_steps"), 7),
+    "schedule": Arrival("--schedule cosine", "layoutgen.training.schedule:get_scheduler", last(0), "cosine"),
+    "optimizer": Arrival("--optimizer adamw8bit", "bitsandbytes.optim:AdamW8bit", last("lr"), 1e-4),
+    "ema": Arrival("--ema 0.7", f"{LOOP}:EMAModel", last("decay"), 0.7),
+    "drop_caption": Arrival("--drop-caption 0.4", f"{GRADIENTS}:draw", last("drop_caption"), 0.4),
+    "drop_layout": Arrival("--drop-layout 0.6", f"{GRADIENTS}:draw", last("drop_layout"), 0.6),
+    "min_snr": Arrival("--min-snr 2", f"{GRADIENTS}:snr_weights", last(2), 2.0),
+    "box_weight": Arrival("--box-weight 0.3", f"{GRADIENTS}:area_weights", last(3), 0.3),
+    "train_text_encoder": Arrival("--train-text-encoder", f"{RUN}:train", trained_text_encoder, True),
+    "lora_rank": Arrival("--lora-rank 3", "layoutgen.training.denoiser:add_adapters", last(1), 3),
+    "gradient_checkpointing": Arrival(
+        "--gradient-checkpointing", "diffusers:UNet2DConditionModel.enable_gradient_checkpointing", len, 1
     ),
-    "precision": (
-        ["--mixed-precision", "bf16"],
-        "layoutgen.training.run:Accelerator",
-        "mixed_precision",
-        "bf16",
+    "compile": Arrival(
+        "--compile", "diffusers:UNet2DConditionModel.compile", last("dynamic"), True, stub=True
     ),
+    "cache_latents": Arrival("--cache-latents", f"{RUN}:open_dataset", last("fixed_crops"), True),
+    "save_every": Arrival("--save-every 2", f"{LOOP}:Checkpoints.save", every(1), [2, 4]),
+    "keep_checkpoints": Arrival("--keep-checkpoints 5", f"{LOOP}:Checkpoints", last("keep"), 5),
+    "report_every": Arrival("--report-every 2", f"{LOOP}:Monitor.paint", every(3), [2, 4]),
+    "validation": Arrival(
+        "--validation one.yaml --report-every 4", f"{RUN}:read_layouts", last(0), Path("one.yaml")
+    ),
+    "tracker": Arrival("--tracker tensorboard", f"{RUN}:Accelerator", last("log_with"), "tensorboard"),
+    "workers": Arrival("--workers 1", f"{LOOP}:DataLoader", last("num_workers"), 1),
+    "mixed_precision": Arrival(
+        "--mixed-precision bf16", f"{RUN}:Accelerator", last("mixed_precision"), "bf16"
+    ),
+    "seed": Arrival("--seed 7", f"{GRADIENTS}:draw", last(0), 7),
+    "seed of the data": Arrival("--seed 7", f"{RUN}:open_dataset", last("seed"), 7),
+    "max_minutes": Arrival("--max-minutes 2", f"{RUN}:train", last("max_seconds"), 120.0),
+    "device": Arrival("--device cpu", f"{RUN}:Accelerator", last("cpu"), True),
 }
+ELSEWHERE = {
+    "data", "output", "model", "from_scratch", "config", "dry_run", "quiet", "context",
+}  # fmt: skip
+"""Arguments of the command that are no values: other tests use them."""
+
+
+def test_no_option_is_forgotten() -> None:
+    arguments = set(inspect.signature(command).parameters)
+    assert {field.name for field in fields(TrainConfig)} <= arguments
+    assert arguments - ELSEWHERE == set(ARRIVALS) - {"seed of the data"}
 
 
 @pytest.mark.parametrize("case", ARRIVALS)
 def test_it_arrives(
     case: str, prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options, place, argument, value = ARRIVALS[case]
-    seen = spy(monkeypatch, place)
-    done = invoke(prepared, tmp_path / "run", *checkpoint, *options, images=2)
+    (tmp_path / "one.yaml").write_text("canvas: {width: 32, height: 32}\ninstances: []\n")
+    monkeypatch.chdir(tmp_path)
+    if case == "optimizer":
+        pretend_bitsandbytes(monkeypatch)
+    arrival = ARRIVALS[case]
+    calls = spy(monkeypatch, arrival.place, stub=arrival.stub)
+    done = invoke(prepared, tmp_path / "run", *checkpoint, *arrival.options.split(), images=4)
     assert done.exit_code == 0, done.output
-    assert [named[argument] if isinstance(argument, str) else given[argument] for given, named in seen][
-        -1
-    ] == value
+    assert arrival.seen(calls) == arrival.value
 
 
-def spy(monkeypatch: pytest.MonkeyPatch, place: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Notes the arguments of each call of ``module:name``, which still does its work."""
+def spy(monkeypatch: pytest.MonkeyPatch, place: str, *, stub: bool) -> Calls:
+    """Notes the arguments of each call of ``module:name``, which does its work unless it is a `stub`."""
     module, name = place.split(":")
-    owner, calls = importlib.import_module(module), []
-    real = getattr(owner, name)
+    *owners, function = name.split(".")
+    owner: Any = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    real = getattr(owner, function)
+    calls: Calls = []
 
     def noting(*given: Any, **named: Any) -> Any:
         calls.append((given, named))
-        return real(*given, **named)
+        return None if stub else real(*given, **named)
 
-    monkeypatch.setattr(owner, name, noting)
+    if isinstance(real, type):  # stays a class, for those who ask for methods or instances of it
+        noting = type(real.__name__, (real,), {"__init__": noted_init(real, calls)})
+    monkeypatch.setattr(owner, function, noting)
     return calls
 
 
-def test_gradient_checkpointing_and_compiling_are_switched_on(
-    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from diffusers import UNet2DConditionModel
+def noted_init(real: type, calls: Calls) -> Callable[..., None]:
+    def init(self: Any, *given: Any, **named: Any) -> None:
+        calls.append((given, named))
+        real.__init__(self, *given, **named)
 
-    called = []
-    monkeypatch.setattr(
-        UNet2DConditionModel, "enable_gradient_checkpointing", lambda self: called.append("checkpointing")
-    )
-    monkeypatch.setattr(UNet2DConditionModel, "compile", lambda self, **named: called.append("compile"))
-    options = ["--gradient-checkpointing", "--compile"]
-    assert invoke(prepared, tmp_path / "run", *checkpoint, *options, images=2).exit_code == 0
-    assert called == ["checkpointing", "compile"]
+    return init
+
+
+def pretend_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its AdamW8bit takes what AdamW takes; here it is AdamW."""
+    package, part = ModuleType("bitsandbytes"), ModuleType("bitsandbytes.optim")
+    package.__spec__ = ModuleSpec("bitsandbytes", None)
+    package.optim = part  # type: ignore[attr-defined]
+    part.AdamW8bit = type("AdamW8bit", (torch.optim.AdamW,), {})  # type: ignore[attr-defined]
+    for module in (package, part):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 @pytest.mark.slow
-def test_a_compiled_unet_learns_the_same(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
-    from tests.training.conftest import weights
-
+@pytest.mark.filterwarnings("ignore")  # what torch tells itself while it compiles
+@pytest.mark.parametrize(
+    "with_it",
+    [
+        ["--method", "text2img"],
+        ["--method", "img2img", "--method", "text2img"],
+        ["--method", "text2img", "--gradient-checkpointing", "--train-text-encoder"],
+        ["--method", "img2img", "--lora-rank", "2"],
+        ["--method", "text2img", "--encoding", "text", "--micro-batch", "1", "--report-every", "4"],
+    ],
+)
+def test_a_compiled_unet_learns_the_same(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], with_it: list[str]
+) -> None:
     for name, options in (("plain", []), ("compiled", ["--compile"])):
-        done = invoke(prepared, tmp_path / name, *checkpoint, *options, "--ema", "0", images=4)
+        done = invoke(prepared, tmp_path / name, *checkpoint, *options, *with_it, "--ema", "0", images=4)
         assert done.exit_code == 0, done.output
     plain, compiled = weights(tmp_path / "plain"), weights(tmp_path / "compiled")
     for name, value in plain.items():
         torch.testing.assert_close(value, compiled[name], atol=1e-4, rtol=1e-3)
 
 
-def test_the_learning_rate_follows_the_schedule() -> None:
-    def rates(schedule: str) -> list[float]:
-        config = TrainConfig(images=400, batch_size=2, learning_rate=0.5, warmup=50, schedule=schedule)
-        rate = learning_rates(config, 4)
-        return [rate(step) for step in range(100)]
-
-    for schedule in ("constant", "linear", "cosine"):
-        assert rates(schedule)[:50] == pytest.approx([0.5 * step / 50 for step in range(1, 51)])
-    assert rates("constant")[50:] == [0.5] * 50
-    assert rates("linear")[74] == pytest.approx(0.25) and rates("linear")[99] == 0
-    assert rates("cosine")[74] == pytest.approx(0.25) and rates("cosine")[87] < rates("linear")[87]
-
-
-def test_eight_bit_adam_is_refused_where_it_is_not_installed(
-    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("options", [["--optimizer", "adamw8bit"], ["--lora-rank", "2"]])
+def test_what_needs_a_package_says_so_where_it_is_not_installed(
+    prepared: Path,
+    tmp_path: Path,
+    checkpoint: list[str],
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: None if name in ("bitsandbytes", "peft") else find(name)
     )
-    for options in (["--optimizer", "adamw8bit"], ["--lora-rank", "2"]):
-        done = invoke(prepared, tmp_path / "run", *checkpoint, *options)
-        assert done.exit_code == 2 and "pip install" in done.output
+    done = invoke(prepared, tmp_path / "run", *checkpoint, *options)
+    assert done.exit_code == 2 and "pip install" in done.output

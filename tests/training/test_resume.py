@@ -37,11 +37,11 @@ app()
 """
 
 MOMENTS = {
-    "before the first checkpoint": ("layoutgen.training.loop:batch_loss", 2),
+    "before the first checkpoint": ("layoutgen.training.gradients:batch_loss", 2),
     "while the first checkpoint is written": ("layoutgen.training.checkpoint:flush", 1),
     "after its weights, before its optimizer": ("accelerate.accelerator:save_accelerator_state", 1),
-    "while an old checkpoint is removed": ("layoutgen.training.checkpoint:_all", 4),
-    "between two checkpoints": ("layoutgen.training.loop:batch_loss", 5),
+    "while an old checkpoint is removed": ("layoutgen.training.checkpoint:Checkpoints._remove_old", 3),
+    "between two checkpoints": ("layoutgen.training.gradients:batch_loss", 5),
     "while the model is written": ("layoutgen.training.export:flush", 2),
     "while a line is noted": ("layoutgen.training.monitor:Monitor.note", 5),
 }

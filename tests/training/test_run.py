@@ -60,6 +60,33 @@ def test_a_checkpoint_is_fine_tuned_and_sampled(
     assert (tmp_path / "out/images/two_0.png").is_file()
 
 
+def test_a_run_at_a_constant_rate_may_go_on_and_then_fall(
+    prepared: Path, tmp_path: Path, checkpoint: list[str]
+) -> None:
+    """Bit for bit as if it had been told from the start: the rates of the steps so far are the same."""
+    options = [*checkpoint, "--warmup", "1", "--learning-rate", "0.01"]
+    falling = ["--schedule", "warmup_stable_decay"]
+    train(prepared, tmp_path / "whole", *options, *falling, images=12)
+    train(prepared, tmp_path / "parts", *options, images=4)
+    train(prepared, tmp_path / "parts", *options, images=8)
+    constant = weights(tmp_path / "parts")
+    train(prepared, tmp_path / "parts", *options, *falling, images=12)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert not same(constant, weights(tmp_path / "parts"))
+    done = invoke(prepared, tmp_path / "parts", *options, *falling, images=16)
+    assert done.exit_code == 2 and "was trained with images 12, not 16" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_what_has_begun_to_fall_is_not_continued_otherwise(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], schedule: str
+) -> None:
+    options = [*checkpoint, "--warmup", "1", "--schedule", schedule]
+    train(prepared, tmp_path / "run", *options, images=4)
+    done = invoke(prepared, tmp_path / "run", *options, images=8)
+    assert done.exit_code == 2 and "was trained with images 4, not 8" in " ".join(done.output.split())
+
+
 def test_another_option_for_the_same_run_is_refused(
     prepared: Path, tmp_path: Path, scratch: list[str]
 ) -> None:
@@ -82,7 +109,7 @@ def test_another_option_for_the_same_run_is_refused(
         (["--method", "img2img", "--encoding", "text"], "--encoding text is an option of"),
         (["--tracker", "abacus", "--model", "x/y"], "--tracker abacus is unknown"),
         (["--mixed-precision", "fp16", "--model", "x/y"], "needs a CUDA device"),
-        (["--config", "nowhere.yaml"], "cannot be read"),
+        (["--config", "nowhere.yaml"], "there is no such file"),
     ],
 )
 def test_what_cannot_work_is_one_line(prepared: Path, tmp_path: Path, options: list[str], words: str) -> None:
