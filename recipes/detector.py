@@ -1,7 +1,7 @@
 """Train the detector that ships in layoutgen/assets: python recipes/detector.py PETS COCO RUN.
 
-PETS and COCO: COCO jsons of the photos to learn from (see detector_scenes.py), their images beside them. The same
-command again continues the run. The end of the run writes RUN/model, which `--embed` copies into the package.
+PETS and COCO: COCO jsons of the photos to learn from (see detector_scenes.py), their images beside them. The
+same command again continues the run. Its end writes RUN/model, which `--embed` copies into the package.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def train(chosen: argparse.Namespace) -> GridDetector:
     began, losses = time.process_time() - seconds, []
     model.train()
     for step in range(start, chosen.steps):
-        pixels, labels = batch([s for k in range(chosen.batch_size // 2) for s in scenes.pair(step * chosen.batch_size // 2 + k)])
+        pixels, labels = batch(
+            [s for k in range(chosen.batch_size // 2) for s in scenes.pair(step * chosen.batch_size // 2 + k)]
+        )
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = model(pixels, labels=labels).loss
         loss.backward()
@@ -97,7 +99,9 @@ def batch(scenes: list[Scene]) -> tuple[Tensor, list[dict[str, Tensor]]]:
         boxes = torch.tensor([i.box.xyxy for i in scene.layout.instances]).reshape(-1, 4) / SIDE
         labels.append(
             {
-                "class_labels": torch.tensor([LABELS.index(i.label) for i in scene.layout.instances], dtype=torch.long),
+                "class_labels": torch.tensor(
+                    [LABELS.index(i.label) for i in scene.layout.instances], dtype=torch.long
+                ),
                 "boxes": torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], dim=1),
             }
         )
@@ -105,7 +109,7 @@ def batch(scenes: list[Scene]) -> tuple[Tensor, list[dict[str, Tensor]]]:
 
 
 def restore(path: Path, parts: dict[str, Any]) -> tuple[int, float]:
-    """Load what :func:`store` wrote, if it is there; returns the step and the processor seconds until then."""
+    """Load what :func:`store` wrote, if it is there; returns its step and processor seconds."""
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, weights_only=True)

@@ -147,7 +147,9 @@ def fur_blob(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def other_objects(source: SceneSource, rng: np.random.Generator, count: int = 500) -> Iterator[Cutout]:
     """Boxes of annotated objects that are neither dog nor cat, cut as rectangles or blobs."""
     for entry in _shuffled_entries(source, rng):
-        boxes = [a.box for a in entry.annotations if a.label not in LABELS and min(a.box.width, a.box.height) > 28]
+        boxes = [
+            a.box for a in entry.annotations if a.label not in LABELS and min(a.box.width, a.box.height) > 28
+        ]
         ours = [a.box for a in entry.annotations if a.label in LABELS]
         boxes = [box for box in boxes if not any(box.intersection(other) for other in ours)]
         if not boxes or count <= 0:
@@ -171,7 +173,9 @@ def cropped(scene: Scene, rng: np.random.Generator) -> Scene:
     whole = scene.layout.crop(x, y, width, height).resize(SIDE, SIDE)
     frame = Box(0, 0, SIDE, SIDE)
     kept = tuple(
-        i for i in whole.instances if i.label != NOTHING and i.box.intersection(frame) >= _VISIBLE * i.box.area
+        i
+        for i in whole.instances
+        if i.label != NOTHING and i.box.intersection(frame) >= _VISIBLE * i.box.area
     )
     layout = whole.with_instances(kept).clip()
     if rng.random() < 0.5:
@@ -237,7 +241,9 @@ def _square(photo: Photo, side: int, rng: np.random.Generator) -> Photo:
         x, y = (int(rng.integers(length - edge + 1)) for length in image.size)
     else:
         middle = ((animal.box.x0 + animal.box.x1) / 2, (animal.box.y0 + animal.box.y1) / 2)
-        x, y = (int(np.clip(m - edge / 2, 0, length - edge)) for m, length in zip(middle, image.size, strict=True))
+        x, y = (
+            int(np.clip(m - edge / 2, 0, length - edge)) for m, length in zip(middle, image.size, strict=True)
+        )
     part = image.resize((side, side), Image.Resampling.BOX, box=(x, y, x + edge, y + edge))
     if animal is None:
         return Photo(part, None)

@@ -14,12 +14,16 @@ def areas(boxes: Boxes) -> Boxes:
     return sides[:, 0] * sides[:, 1]
 
 
+def shared_areas(a: Boxes, b: Boxes) -> Boxes:
+    """The areas that all boxes of `a` (N, 4) share with all of `b` (M, 4): (N, M)."""
+    sides: Boxes = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    np.clip(sides, 0, None, out=sides)
+    return sides[..., 0] * sides[..., 1]
+
+
 def iou_matrix(a: Boxes, b: Boxes) -> Boxes:
     """Intersection over union of all boxes of `a` (N, 4) with all of `b` (M, 4): (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.clip(high - low, 0, None)
-    shared = sides[..., 0] * sides[..., 1]
+    shared = shared_areas(a, b)
     union = areas(a)[:, None] + areas(b)[None] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 

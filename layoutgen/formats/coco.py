@@ -18,7 +18,15 @@ from layoutgen.formats.files import read_json
 from layoutgen.formats.masks import decode_segmentation
 from layoutgen.layout import Box, Instance, Layout
 
-__all__ = ["CocoAnnotation", "CocoImage", "decode_mask", "read_captions", "read_coco", "write_coco"]
+__all__ = [
+    "CocoAnnotation",
+    "CocoImage",
+    "decode_mask",
+    "read_captions",
+    "read_categories",
+    "read_coco",
+    "write_coco",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,16 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
         )
         for number, empty in images.items()
     )
+
+
+def read_categories(path: Path) -> dict[int, str]:
+    """The names of the categories of an instances json by id, also of those without annotations.
+
+    Raises:
+        InvalidFile: names the entry, the field and what to do.
+    """
+    path = Path(path)
+    return _categories(Entries(path, read_json(path)))
 
 
 def read_captions(path: Path) -> dict[int, tuple[str, ...]]:

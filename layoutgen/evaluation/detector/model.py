@@ -64,12 +64,10 @@ class GridDetector(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        if module is self.classes:
+        if module in (self.classes, self.sides):
             nn.init.normal_(module.weight, std=0.01)
-            nn.init.constant_(module.bias, -4.6)  # a score of 0.01: nearly every cell is background
-        elif module is self.sides:
-            nn.init.normal_(module.weight, std=0.01)
-            nn.init.zeros_(module.bias)
+            # A score of 0.01: nearly every cell is background.
+            nn.init.constant_(module.bias, -4.6 if module is self.classes else 0.0)  # type: ignore[arg-type]
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         elif isinstance(module, nn.BatchNorm2d):
@@ -95,7 +93,7 @@ class GridDetector(PreTrainedModel):
         classes, sides = (tower(features) for tower in self.towers)
         logits = self.classes(classes).flatten(2).movedim(1, 2).float()  # (B, N, K)
         offsets = self.sides(sides).flatten(2).movedim(1, 2).float().clamp(-4, 4).exp() * _TYPICAL
-        centers = _centers(*features.shape[-2:], features.device)  # (N, 2)
+        centers = _centers(features.shape[-2], features.shape[-1], features.device)  # (N, 2)
         corners = torch.cat([centers - offsets[..., :2], centers + offsets[..., 2:]], dim=-1)
         sizes = _sizes(pixel_mask, len(logits), width, height, logits.device)  # (B, 4)
         if labels is not None:

@@ -46,12 +46,15 @@ class GridDetectorProcessor(BaseImageProcessor):
         return BatchFeature({"pixel_values": pixels, "pixel_mask": mask}, tensor_type=return_tensors)
 
     def post_process_object_detection(
-        self, outputs: Any, threshold: float = 0.5, target_sizes: Sequence[tuple[int, int]] | Tensor | None = None
+        self,
+        outputs: Any,
+        threshold: float = 0.5,
+        target_sizes: Sequence[tuple[int, int]] | Tensor | None = None,
     ) -> list[dict[str, Tensor]]:
         """Per image the ``scores`` (M,), ``labels`` (M,) and ``boxes``, corners (M, 4), best first.
 
-        An object has one label, so boxes suppress each other whatever theirs. `target_sizes`: (height, width) of
-        each image in pixels; without them boxes are fractions.
+        An object has one label, so boxes suppress each other whatever theirs. `target_sizes`: (height,
+        width) of each image in pixels; without them boxes are fractions.
         """
         scores, labels = outputs.logits.sigmoid().max(-1)  # (B, N)
         middle, size = outputs.pred_boxes[..., :2], outputs.pred_boxes[..., 2:]
@@ -63,7 +66,9 @@ class GridDetectorProcessor(BaseImageProcessor):
             if target_sizes is not None:
                 height, width = (float(side) for side in target_sizes[index])
                 found = found * found.new_tensor([width, height, width, height])
-            kept = suppress(found.double().numpy(force=True), scores[index, seen].numpy(force=True), self.iou_threshold)
+            kept = suppress(
+                found.double().numpy(force=True), scores[index, seen].numpy(force=True), self.iou_threshold
+            )
             chosen = torch.from_numpy(kept).to(found.device)
             results.append(
                 {
