@@ -29,6 +29,8 @@ class Box:
     def __post_init__(self) -> None:
         for name in ("x0", "y0", "x1", "y1"):
             value = getattr(self, name)
+            if type(value) is float and math.isfinite(value):
+                continue  # nearly always, and files hold many thousands
             if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
                 raise InvalidLayout(f"{name} must be a finite number, not {value!r}")
             object.__setattr__(self, name, float(value))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from layoutgen.cli import console
@@ -43,8 +44,10 @@ def show(figures: Mapping[str, Any], output: Path) -> None:
     columns = {"samples": figures["overall"]}
     if "reference" in figures:
         columns["reference"] = figures["reference"]["overall"]
-    for table in (images(figures["images"]), labels(figures["labels"]), summary(columns)):
-        console.out.print(table)
+    if len(figures["images"]) > 1:
+        console.out.print(images(figures["images"]))
+    console.out.print(labels(figures["labels"]))
+    console.out.print(summary(columns))
     if "preset" in figures:
         rule = {"samples": figures["preset"]["figures"]}
         if "reference" in figures:
@@ -111,7 +114,7 @@ def shown(value: float | None, kind: str) -> str:
 
 
 def _table(header: Sequence[str]) -> Table:
-    table = Table(*header)
+    table = Table(*header, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in table.columns[1:]:
         column.justify = "right"
     return table

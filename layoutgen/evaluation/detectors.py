@@ -68,7 +68,7 @@ class ClosedDetector(Detector):
         options: dict[str, Any] = {"threshold": floor, "target_sizes": sizes}
         post = self._processor.post_process_object_detection
         if "top_k" in inspect.signature(post).parameters:
-            options["top_k"] = outputs.logits[0].numel()  # some keep only the best 100 otherwise
+            options["top_k"] = outputs.logits.shape[1]  # as many as it answers: some keep the best 100 only
         results = post(outputs, **options)
         return [
             detections(one["boxes"], one["scores"], [self._names[int(n)] for n in one["labels"]], image)

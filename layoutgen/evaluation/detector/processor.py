@@ -21,15 +21,22 @@ class GridDetectorProcessor(BaseImageProcessor):
         tile_size: side in pixels of the parts in which larger images are looked at.
         tile_overlap: pixels that neighbouring parts share: the longest side of an object it has learnt.
         iou_threshold: of two boxes that overlap more, the one with the lower score is dropped.
+        score_threshold: the score from which a detection counts, chosen on training scenes.
     """
 
     model_input_names = ("pixel_values", "pixel_mask")
 
     def __init__(
-        self, tile_size: int = 512, tile_overlap: int = 128, iou_threshold: float = 0.55, **kwargs: Any
+        self,
+        tile_size: int = 512,
+        tile_overlap: int = 128,
+        iou_threshold: float = 0.55,
+        score_threshold: float = 0.5,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.tile_size, self.tile_overlap, self.iou_threshold = tile_size, tile_overlap, iou_threshold
+        self.tile_size, self.tile_overlap = tile_size, tile_overlap
+        self.iou_threshold, self.score_threshold = iou_threshold, score_threshold
 
     def preprocess(
         self, images: Image.Image | Sequence[Image.Image], return_tensors: str = "pt", **_: Any
