@@ -80,7 +80,7 @@ def test_a_smaller_image_in_a_batch_sees_what_it_sees_alone():
     kept = batch.logits[0].max(-1).values > -1e3
     assert kept.sum() == 8 * 12
     first, second = (
-        processor.post_process_object_detection(o, 0.0, [(64, 96)])[0]["scores"].max()
+        processor.post_process_object_detection(o, 0.0, [(64, 96)])[0]["scores"].max().item()
         for o in (alone, GridDetectorOutput(logits=batch.logits[:1], pred_boxes=batch.pred_boxes[:1]))
     )
     assert first == pytest.approx(second, abs=0.01)
@@ -113,8 +113,8 @@ def test_a_scene_without_objects_has_a_loss_that_can_be_learnt_from():
 
 def test_cells_around_the_middle_of_a_box_are_positive_and_the_smaller_box_wins():
     centers = torch.tensor([[4.0, 4], [12, 4], [20, 4], [28, 4], [36, 4]])
-    cells, objects = assign(centers, torch.tensor([[0.0, 0, 40, 8], [18, 0, 26, 8]]), 0.4, 8)
-    assert dict(zip(cells.tolist(), objects.tolist(), strict=True)) == {1: 0, 2: 1}
+    cells, objects = assign(centers, torch.tensor([[0.0, 0, 40, 8], [18, 0, 26, 8]]), 0.5, 8)
+    assert dict(zip(cells.tolist(), objects.tolist(), strict=True)) == {1: 0, 2: 1, 3: 0}
     assert [len(part) for part in assign(centers, torch.zeros(0, 4), 0.4, 8)] == [0, 0]
 
 
