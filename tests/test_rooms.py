@@ -40,7 +40,8 @@ TORCH_FREE_ROOMS = ROOMS[: ROOMS.index("models") + 1]
 TORCH_FREE_MODULES = ("layoutgen", "layoutgen.prepare.coco", "layoutgen.cli")
 # The part of the evaluation that runs a detector; what scores its answers answers at once.
 TORCH_MODULES = tuple(
-    f"layoutgen.evaluation.{name}" for name in ("detector", "detectors", "zero_shot", "loading", "looking", "quality")
+    f"layoutgen.evaluation.{name}"
+    for name in ("detector", "detectors", "zero_shot", "loading", "looking", "quality")
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 

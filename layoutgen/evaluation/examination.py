@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.presets import Preset
 from layoutgen.evaluation.report import Figures, report
-from layoutgen.evaluation.scoring import Scores, score
+from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.evaluation.tiles import Tiling
 from layoutgen.evaluation.truth import Truth
 from layoutgen.formats.coco import CocoImage
@@ -40,7 +40,7 @@ class ExaminationOptions:
         batch_size: parts that are looked at together.
 
     Raises:
-        InvalidOption: an option would have no effect.
+        InvalidOption: an option is out of its range, or would have no effect.
     """
 
     detector: str | None = None
@@ -54,6 +54,7 @@ class ExaminationOptions:
     batch_size: int = 4
 
     def __post_init__(self) -> None:
+        check_scoring(0.0 if self.threshold is None else self.threshold, self.iou)
         for name in ("detector", "device", "tile", "overlap"):
             if self.results and getattr(self, name) is not None:
                 raise InvalidOption(f"--{name} has no effect with --detections, which runs no detector")

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.boxes import Boxes, areas, iou_matrix, shared_areas
 from layoutgen.formats.coco import CocoAnnotation
 from layoutgen.formats.coco_results import Detection
@@ -68,13 +67,8 @@ def match(
     Targets are numbered by their place in `annotations`, detections by theirs.
 
     Args:
-        iou: overlap from which a detection is at a target's place.
-
-    Raises:
-        InvalidOption: `iou` is not between `NEAR` and 1.
+        iou: overlap from which a detection is at a target's place, above `NEAR`.
     """
-    if not NEAR < iou <= 1:
-        raise InvalidOption(f"--iou must be above {NEAR} and at most 1, not {iou}")
     targets = np.array([k for k, one in enumerate(annotations) if not one.crowd], dtype=int)
     where, found = _corners([annotations[k].box for k in targets]), _corners([one.box for one in detections])
     names = {

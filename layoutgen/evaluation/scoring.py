@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
-from layoutgen.evaluation.matching import Matching, match
+from layoutgen.evaluation.matching import NEAR, Matching, match
 from layoutgen.evaluation.tally import Tally, total
 from layoutgen.formats.coco import CocoImage
 from layoutgen.formats.coco_results import Detection, Detections
@@ -88,6 +88,18 @@ class Scores:
         return _mean([image.count_error for image in self.images])
 
 
+def check_scoring(threshold: float, iou: float) -> None:
+    """Refuse values that :func:`score` cannot work with.
+
+    Raises:
+        InvalidOption: `threshold` or `iou` is out of its range.
+    """
+    if not 0 <= threshold <= 1:
+        raise InvalidOption(f"--threshold must be between 0 and 1, not {threshold}")
+    if not NEAR < iou <= 1:
+        raise InvalidOption(f"--iou must be above {NEAR} and at most 1, not {iou}")
+
+
 def score(
     images: Sequence[CocoImage],
     detections: Detections,
@@ -110,8 +122,7 @@ def score(
     """
     if not images:
         raise InvalidOption("there are no images to evaluate")
-    if not 0 <= threshold <= 1:
-        raise InvalidOption(f"--threshold must be between 0 and 1, not {threshold}")
+    check_scoring(threshold, iou)
     asked = set(labels)
     known = {i.id: tuple(d for d in detections.get(i.id, ()) if d.label in asked) for i in images}
     other = Counter(d.label for i in images for d in detections.get(i.id, ()) if d.label not in asked)

@@ -1,4 +1,4 @@
-"""What should be in which images: a COCO instances json and the folder of its images."""
+"""What should be in which images: a COCO instances json and the folder of its images, or prepared data."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from PIL import Image
 
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.coco import CocoImage, read_categories, read_coco
+from layoutgen.formats.coco import CocoAnnotation, CocoImage, read_categories, read_coco
+from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.photos import read_photo
+from layoutgen.formats.prepared import read_prepared
+from layoutgen.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Truth:
 
 
 def open_truth(path: Path, images: Path | None = None, *, pictures: bool | None = True) -> Truth:
-    """What `path` says: a COCO instances json, or a folder of samples, which holds ``annotations.json``.
+    """What `path` says: a COCO instances json, a folder of samples, or prepared data (``metadata.jsonl``).
 
     Args:
         images: the folder of the images; None: ``images`` beside the json, or the folder of the json itself.
@@ -58,11 +61,15 @@ def open_truth(path: Path, images: Path | None = None, *, pictures: bool | None 
     """
     if not path.exists():
         raise InvalidFile(path, "there is no such file or folder", remedy="check the path")
+    if path.is_dir() and (path / "metadata.jsonl").is_file() and images is None:
+        return _prepared(path)
     if path.is_dir():
         file = path / "annotations.json"
         if not file.is_file():
-            remedy = "give what `layoutgen sample` wrote, or --images DIR with --annotations FILE"
-            raise InvalidFile(path, "holds no annotations.json", remedy=remedy)
+            remedy = (
+                "give what `layoutgen sample` or `prepare` wrote, or --images DIR with --annotations FILE"
+            )
+            raise InvalidFile(path, "holds no annotations.json and no metadata.jsonl", remedy=remedy)
         path = file
     entries = read_coco(path)
     if not entries:
@@ -71,6 +78,23 @@ def open_truth(path: Path, images: Path | None = None, *, pictures: bool | None 
     if pictures is not False:
         folder = _folder(path, images, entries, required=bool(pictures) or images is not None)
     return Truth(path, folder, entries, read_categories(path))
+
+
+def _prepared(folder: Path) -> Truth:
+    entries = read_prepared(folder)
+    numbers = category_ids({label for entry in entries for label in entry.layout.labels})
+    images = tuple(
+        CocoImage(number, one.file_name, one.layout.width, one.layout.height, _annotations(one.layout))
+        for number, one in enumerate(entries, start=1)
+    )
+    return Truth(
+        folder / "metadata.jsonl", folder, images, {number: label for label, number in numbers.items()}
+    )
+
+
+def _annotations(layout: Layout) -> tuple[CocoAnnotation, ...]:
+    instances = enumerate(layout.clip().instances, start=1)
+    return tuple(CocoAnnotation(k, i.label, i.box, i.box.area, False, None) for k, i in instances)
 
 
 def _folder(

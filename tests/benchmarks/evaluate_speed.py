@@ -1,7 +1,7 @@
 """Seconds to read and score COCO results: ``python tests/benchmarks/evaluate_speed.py [--images 1000]``.
 
-Images of 100 boxes each, all of them found, a little off, with one more in ten; on one core. A second row scores
-twice as many images: the cost grows linearly if it takes twice as long.
+Images of 100 boxes each, all of them found, a little off, and one in ten twice; on one core. A second row
+scores twice as many images: the cost grows linearly if it takes twice as long.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ def test_labels_that_do_not_fit_into_one_sentence_are_asked_for_one_after_the_ot
 
 def test_what_is_no_detector_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    CLIPTextModel(CLIPTextConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
-                                 vocab_size=9)).save_pretrained(tmp_path / "text")  # fmt: skip
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    CLIPTextModel(CLIPTextConfig(vocab_size=9, **sizes)).save_pretrained(tmp_path / "text")
     (tmp_path / "empty").mkdir()
     for name in (tmp_path / "text", tmp_path / "empty"):
         with pytest.raises(InvalidOption, match=f"--detector {name} cannot be loaded on cpu: .+") as caught:

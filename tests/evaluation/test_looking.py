@@ -104,7 +104,8 @@ def test_more_objects_than_a_detector_can_answer_are_refused(tmp_path):
         InvalidOption, match=r"at most 100 objects in one look, and a.png asks for 400.*--tile"
     ):
         list(look(detector, truth, floor=0.1))
-    assert len(list(look(detector, truth, floor=0.1, tiling=Tiling(160, 40)))[0][1]) == 400
+    ((_, found),) = look(detector, truth, floor=0.1, tiling=Tiling(160, 40))
+    assert len(found) == 400
 
 
 def test_the_examiner_takes_what_the_options_say(tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.matching import match
 from layoutgen.layout import Box
 from tests.evaluation.conftest import annotation, dogs, grid, seen
@@ -110,9 +109,3 @@ def test_what_lies_in_a_crowd_is_not_judged():
     found = match([crowd], detections)
     assert found.ignored == (0,)
     assert found.extra == (1, 2)
-
-
-@pytest.mark.parametrize("iou", [0.1, 0, -1, 1.5])
-def test_an_overlap_that_is_none(iou):
-    with pytest.raises(InvalidOption, match="--iou must be above 0.1"):
-        match([], [], iou)

@@ -18,8 +18,8 @@ from layoutgen.layout import Box
 from tests.evaluation.conftest import annotation, image, seen
 
 CAT, DOG, LOST, MOVED, CHANGED = (Box(x, 100, x + 60, 160) for x in (50, 150, 250, 350, 450))
-ASKED = image([annotation(b, label) for b, label in ((CAT, "cat"), (DOG, "dog"), (LOST, "dog"), (MOVED, "dog"),
-                                                    (CHANGED, "dog"))], side=600)  # fmt: skip
+DOGS = [annotation(box) for box in (DOG, LOST, MOVED, CHANGED)]
+ASKED = image([annotation(CAT, "cat"), *DOGS], side=600)
 FOUND = {
     1: (
         *seen([CAT, CHANGED], "cat", 0.8),
@@ -91,7 +91,7 @@ def test_the_json_and_the_tables_say_the_same(scores, truth, tmp_path):
 def test_results_are_never_overwritten_in_silence(scores, truth, tmp_path):
     list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overlays=False))
     assert not (tmp_path / "out" / "overlays").exists()
-    with pytest.raises(OutputExists, match="already holds report.json"):
+    with pytest.raises(OutputExists, match=r"already holds report\.json"):
         list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores)))
     list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overwrite=True))
     assert (tmp_path / "out" / "overlays" / "1.jpg").exists()

@@ -126,3 +126,6 @@ def test_what_cannot_be_scored():
         score([], {}, ["dog"])
     with pytest.raises(InvalidOption, match="--threshold must be between 0 and 1"):
         score([dogs(1)], {}, ["dog"], threshold=50)
+    for iou in (0.1, 0, -1, 1.5):
+        with pytest.raises(InvalidOption, match=r"--iou must be above 0\.1 and at most 1"):
+            score([dogs(1)], {}, ["dog"], iou=iou)
