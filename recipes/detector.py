@@ -25,8 +25,8 @@ from layoutgen.formats.files import replacing
 from layoutgen.prepare.scenes import Scene
 
 _SHAPE = {"widths": (32, 80, 160, 224), "depths": (1, 2, 2, 1), "head_width": 80}
-_WARM_UP = 150  # steps
-_EMA = 0.998
+_WARM_UP = 300  # steps
+_EMA = 0.999
 
 
 def main() -> None:
@@ -35,10 +35,10 @@ def main() -> None:
     parser.add_argument("pets", type=Path)
     parser.add_argument("coco", type=Path)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=3200, help="of --batch-size images each")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
-    parser.add_argument("--save-every", type=int, default=100, help="steps")
+    parser.add_argument("--steps", type=int, default=6000, help="of --batch-size images each")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=1.2e-3)
+    parser.add_argument("--save-every", type=int, default=200, help="steps")
     parser.add_argument("--embed", action="store_true", help="at the end put the model into the package")
     chosen = parser.parse_args()
     chosen.run.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def train(chosen: argparse.Namespace) -> GridDetector:
         optimizer.zero_grad(set_to_none=True)
         average.update_parameters(model)
         losses.append(loss.item())
-        if (step + 1) % 20 == 0:
+        if (step + 1) % 50 == 0:
             report(chosen.run, step + 1, float(np.mean(losses)), time.process_time() - began)
             losses.clear()
         if (step + 1) % chosen.save_every == 0 or step + 1 == chosen.steps:

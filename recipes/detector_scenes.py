@@ -53,6 +53,7 @@ class DetectorScenes:
         rng = np.random.default_rng([seed, 0])
         animals, others = find_source(pets, _MIN_SCORE), find_source(coco)
         cutouts = list(read_cutouts(animals, labels=LABELS, max_side=138))
+        cutouts += [cutout for cutout in cutouts if cutout.label == "cat"]  # there are half as many
         distractors = [*distract(cutouts, rng), *other_objects(others, rng)]
         grounds = [*read_backgrounds(animals), *read_backgrounds(others)]
         self._others = list(_other_photos(others, rng))

@@ -1,7 +1,9 @@
-"""What a cell of the grid learns: the IoU of its own box as the score of the right label, and that box.
+"""What a cell of the grid learns: the IoU of its own box as its score, the label, and that box.
 
-Quality focal loss (Li et al. 2020, arXiv 2006.04388, equation 4) and generalised IoU (Rezatofighi et al.
-2019), with the positives of FCOS: the cells around the middle of a box (Tian et al. 2019).
+Quality focal loss (Li et al. 2020, arXiv 2006.04388, equation 4) for whether an object is there, generalised
+IoU (Rezatofighi et al. 2019) for the box, with the positives of FCOS: the cells around the middle of a box
+(Tian et al. 2019). The label has a loss of its own, on positive cells: a joint one hardly tells labels apart
+as long as no score is high.
 """
 
 from __future__ import annotations
@@ -12,31 +14,39 @@ from torch import Tensor
 
 
 def detection_loss(
-    logits: Tensor, boxes: Tensor, centers: Tensor, labels: list[dict[str, Tensor]], share: float, stride: int
+    presence: Tensor,
+    classes: Tensor,
+    boxes: Tensor,
+    centers: Tensor,
+    labels: list[dict[str, Tensor]],
+    share: float,
+    stride: int,
 ) -> Tensor:
     """The loss of B images with N cells and K classes.
 
     Args:
-        logits: (B, N, K).
+        presence: log-odds that an object is there (B, N).
+        classes: logits of its labels (B, N, K).
         boxes: predicted corners (B, N, 4), in pixels.
         centers: of the cells (N, 2), in pixels.
         labels: per image ``class_labels`` (M,) and ``boxes``, corners (M, 4) in pixels.
         share: of a box's sides, around its middle, in which cells are positive.
         stride: side of a cell in pixels: the nearest cells are positive for the smallest box, too.
     """
-    quality, distance, weight = torch.zeros_like(logits), logits.new_zeros(()), logits.new_zeros(())
+    quality = torch.zeros_like(presence)
+    distance, naming, weight = (presence.new_zeros(()) for _ in range(3))
     for index, target in enumerate(labels):
         cells, objects = assign(centers, target["boxes"], share, stride)
-        wanted = target["boxes"][objects]
-        iou, generalised = box_iou(boxes[index, cells], wanted)
+        iou, generalised = box_iou(boxes[index, cells], target["boxes"][objects])
         scores = iou.detach().clamp(0.05, 1.0)
-        quality[index, cells, target["class_labels"][objects]] = scores
+        quality[index, cells] = scores
         distance = distance + ((1 - generalised) * scores).sum()
+        names = target["class_labels"][objects]
+        naming = naming + (F.cross_entropy(classes[index, cells], names, reduction="none") * scores).sum()
         weight = weight + scores.sum()
-    error = (quality - logits.sigmoid()).abs().square()
-    confidence = (F.binary_cross_entropy_with_logits(logits, quality, reduction="none") * error).sum()
-    count = weight.clamp_min(1.0)
-    return (confidence + 2.0 * distance) / count
+    error = (quality - presence.sigmoid()).abs().square()
+    confidence = (F.binary_cross_entropy_with_logits(presence, quality, reduction="none") * error).sum()
+    return (confidence + 2.0 * distance + naming) / weight.clamp_min(1.0)
 
 
 def assign(centers: Tensor, boxes: Tensor, share: float, stride: int) -> tuple[Tensor, Tensor]:

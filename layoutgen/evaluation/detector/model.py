@@ -29,7 +29,7 @@ class GridDetectorOutput(ModelOutput):
 
     Attributes:
         loss: scalar, where labels were given.
-        logits: (B, N, K), a sigmoid each.
+        logits: (B, N, K), the log-odds that an object of each label is in each cell.
         pred_boxes: (B, N, 4), middle x, middle y, width, height, as fractions of the image.
     """
 
@@ -60,14 +60,15 @@ class GridDetector(PreTrainedModel):
         self.merge = nn.ModuleList(_conv(head, head, 3, 1) for _ in widths[1:-1])
         self.towers = nn.ModuleList(_conv(head, head, 3, 1) for _ in range(2))
         self.classes = nn.Conv2d(head, config.num_labels, 1)
-        self.sides = nn.Conv2d(head, 4, 1)
+        self.places = nn.Conv2d(head, 5, 1)  # the four sides, and whether an object is there at all
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        if module in (self.classes, self.sides):
+        if module in (self.classes, self.places):
             nn.init.normal_(module.weight, std=0.01)
-            # A score of 0.01: nearly every cell is background.
-            nn.init.constant_(module.bias, -4.6 if module is self.classes else 0.0)  # type: ignore[arg-type]
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            if module is self.places:
+                nn.init.constant_(module.bias[4:], -4.6)  # type: ignore[index]  # 0.01: most cells are empty
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         elif isinstance(module, nn.BatchNorm2d):
@@ -90,24 +91,26 @@ class GridDetector(PreTrainedModel):
         """
         height, width = pixel_values.shape[-2:]
         features = self.features(pixel_values)
-        classes, sides = (tower(features) for tower in self.towers)
-        logits = self.classes(classes).flatten(2).movedim(1, 2).float()  # (B, N, K)
-        offsets = self.sides(sides).flatten(2).movedim(1, 2).float().clamp(-4, 4).exp() * _TYPICAL
+        classes, places = (
+            head(tower(features)).flatten(2).movedim(1, 2).float()
+            for head, tower in zip((self.classes, self.places), self.towers, strict=True)
+        )  # (B, N, K), (B, N, 5)
+        offsets, presence = places[..., :4].clamp(-4, 4).exp() * _TYPICAL, places[..., 4]
         centers = _centers(features.shape[-2], features.shape[-1], features.device)  # (N, 2)
         corners = torch.cat([centers - offsets[..., :2], centers + offsets[..., 2:]], dim=-1)
-        sizes = _sizes(pixel_mask, len(logits), width, height, logits.device)  # (B, 4)
+        sizes = _sizes(pixel_mask, len(classes), width, height, classes.device)  # (B, 4)
         if labels is not None:
             targets = [
                 {"class_labels": one["class_labels"], "boxes": _corners(one["boxes"]) * size}
                 for one, size in zip(labels, sizes, strict=True)
             ]
-            loss = detection_loss(logits, corners, centers, targets, self.config.center, STRIDE)
+            loss = detection_loss(presence, classes, corners, centers, targets, self.config.center, STRIDE)
         else:
             loss = None
         outside = (centers >= sizes[:, None, :2]).any(-1, keepdim=True)
         output = GridDetectorOutput(
             loss=loss,
-            logits=logits.masked_fill(outside, -1e4),
+            logits=_joint(presence, classes).masked_fill(outside, -1e4),
             pred_boxes=_middles(corners / sizes[:, None]),
         )
         return output if return_dict is not False else output.to_tuple()
@@ -142,6 +145,12 @@ class _Block(nn.Module):
 def _conv(before: int, after: int, size: int, stride: int, *, active: bool = True) -> nn.Sequential:
     layers = [nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.BatchNorm2d(after)]
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if active else []))
+
+
+def _joint(presence: Tensor, classes: Tensor) -> Tensor:
+    """The log-odds (B, N, K) of "an object is here, and it is a k", from (B, N) and (B, N, K)."""
+    log = F.logsigmoid(presence)[..., None] + F.log_softmax(classes, dim=-1)
+    return log - torch.log1p(-log.exp().clamp(max=1 - 1e-6))
 
 
 def _centers(rows: int, columns: int, device: torch.device) -> Tensor:
