@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.coco import CocoAnnotation, CocoImage, read_categories, read_coco
+from layoutgen.formats.coco import CocoAnnotation, CocoImage, read_instances
 from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.photos import read_photo
 from layoutgen.formats.prepared import read_prepared
@@ -71,13 +71,13 @@ def open_truth(path: Path, images: Path | None = None, *, pictures: bool | None 
             )
             raise InvalidFile(path, "holds no annotations.json and no metadata.jsonl", remedy=remedy)
         path = file
-    entries = read_coco(path)
+    entries, categories = read_instances(path)
     if not entries:
         raise InvalidFile(path, "holds no image", where="images", remedy="give a file with images")
     folder = None
     if pictures is not False:
         folder = _folder(path, images, entries, required=bool(pictures) or images is not None)
-    return Truth(path, folder, entries, read_categories(path))
+    return Truth(path, folder, entries, categories)
 
 
 def _prepared(folder: Path) -> Truth:

@@ -23,8 +23,8 @@ __all__ = [
     "CocoImage",
     "decode_mask",
     "read_captions",
-    "read_categories",
     "read_coco",
+    "read_instances",
     "write_coco",
 ]
 
@@ -81,6 +81,15 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
     Raises:
         InvalidFile: names the entry, the field and what to do.
     """
+    return read_instances(path)[0]
+
+
+def read_instances(path: Path) -> tuple[tuple[CocoImage, ...], dict[int, str]]:
+    """The images of an instances json, see :func:`read_coco`, and the names of all its categories by id.
+
+    Raises:
+        InvalidFile: names the entry, the field and what to do.
+    """
     path = Path(path)
     file = Entries(path, read_json(path))
     images, categories = _images(file), _categories(file)
@@ -94,7 +103,7 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
             dropped[image].append(index)
         else:
             annotations[image].append(annotation)
-    return tuple(
+    filled = tuple(
         CocoImage(
             number,
             empty.file_name,
@@ -107,16 +116,7 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
         )
         for number, empty in images.items()
     )
-
-
-def read_categories(path: Path) -> dict[int, str]:
-    """The names of the categories of an instances json by id, also of those without annotations.
-
-    Raises:
-        InvalidFile: names the entry, the field and what to do.
-    """
-    path = Path(path)
-    return _categories(Entries(path, read_json(path)))
+    return filled, categories
 
 
 def read_captions(path: Path) -> dict[int, tuple[str, ...]]:

@@ -128,6 +128,8 @@ class Entries:
 
 def is_number(value: object) -> bool:
     """Whether `value` is a finite number that a float can hold."""
+    if type(value) is float:
+        return math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:
