@@ -164,6 +164,9 @@ def evaluate(
     compared = _Comparison(truth, real, inception, device) if real is not None else None
 
     examiner = Examiner(options)
+    for one in (truth, ceiling):
+        if one is not None and not options.results:
+            examiner.check(one)  # before any image is looked at
     found = _found(examiner, truth, detections, "detecting", quiet)
     scores = examiner.score(truth.images, truth.labels, found)
     figures = examiner.figures(truth, found, scores)

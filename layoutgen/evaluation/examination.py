@@ -71,6 +71,16 @@ class Examiner:
         """What the COCO results file `results` says was seen in the images of `truth`."""
         return read_results(results, truth.categories, {image.id for image in truth.images})
 
+    def check(self, truth: Truth) -> None:
+        """Refuse images that ask for what the detector does not know.
+
+        Raises:
+            UnknownLabel: says what it knows, and what to do.
+        """
+        from layoutgen.evaluation.looking import check_labels
+
+        check_labels(self._loaded(), truth)
+
     def look(self, truth: Truth) -> Iterator[tuple[int, tuple[Detection, ...]]]:
         """The id of each image of `truth`, and what the detector sees in it.
 

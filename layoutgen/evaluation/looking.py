@@ -40,7 +40,7 @@ def look(
         InvalidOption: a part holds more objects than the detector can answer.
     """
     asked = sorted({a.label for image in truth.images for a in image.annotations})
-    _check_labels(detector, asked)
+    check_labels(detector, truth)
     tiling = tiling or detector.tiling
     labels = asked or list(truth.labels)  # an empty scene is looked at, too: what is seen in it is too much
     words = {singular(label).lower(): label for label in truth.labels}
@@ -71,9 +71,15 @@ def _in_layout(detection: Detection, stretch: tuple[float, float], words: dict[s
     return Detection(label, detection.box.scale(*stretch), detection.score)
 
 
-def _check_labels(detector: Detector, asked: Sequence[str]) -> None:
+def check_labels(detector: Detector, truth: Truth) -> None:
+    """Refuse images that ask for what `detector` does not know.
+
+    Raises:
+        UnknownLabel: says what it knows, and what to do.
+    """
     if detector.labels is None:
         return
+    asked = sorted({a.label for image in truth.images for a in image.annotations})
     known = {singular(label).lower() for label in detector.labels}
     for label in asked:
         if singular(label).lower() not in known:

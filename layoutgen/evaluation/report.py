@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.evaluation.average_precision import AveragePrecision
-from layoutgen.evaluation.scoring import ImageScore, Scores
-from layoutgen.evaluation.tally import Tally
+from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
+from layoutgen.evaluation.tally import Counts, Tally
 
 Figures = dict[str, Any]
 Row = Sequence[Any]
@@ -35,6 +35,21 @@ def tally_figures(tally: Tally) -> Figures:
     }
 
 
+def count_figures(counts: Counts) -> Figures:
+    """How far the numbers of objects are off."""
+    return {
+        "count_error": counts.mean_error,
+        "count_exact": counts.share(0),
+        "count_within_5_percent": counts.share(0.05),
+        "count_within_10_percent": counts.share(0.1),
+    }
+
+
+def label_figures(score: LabelScore) -> Figures:
+    """What is said of a label."""
+    return tally_figures(score.tally) | count_figures(score.counts) | ap_figures(score.precision)
+
+
 def ap_figures(precision: AveragePrecision) -> Figures:
     """COCO's names for them."""
     values = asdict(precision)
@@ -47,10 +62,7 @@ def overall_figures(scores: Scores) -> Figures:
     return {
         "images": len(scores.images),
         **tally_figures(scores.tally),
-        "count_error": scores.count_error,
-        "count_exact": scores.share(0),
-        "count_within_5_percent": scores.share(0.05),
-        "count_within_10_percent": scores.share(0.1),
+        **count_figures(scores.counts),
         "images_all_right": scores.perfect,
         **ap_figures(scores.precision),
     }
@@ -74,10 +86,7 @@ def report(scores: Scores) -> Figures:
         "threshold": scores.threshold,
         "iou": scores.iou,
         "overall": overall_figures(scores),
-        "labels": {
-            label: tally_figures(one.tally) | ap_figures(one.precision)
-            for label, one in scores.labels.items()
-        },
+        "labels": {label: label_figures(one) for label, one in scores.labels.items()},
         "images": [image_figures(image) for image in scores.images],
         "other_labels": dict(scores.other),
     }
@@ -112,10 +121,7 @@ def write_report(folder: Path, figures: Figures, scores: Scores) -> None:
         for i in scores.images
     ]
     _write_table(folder / "images.csv", per_image)
-    per_label = [
-        {"label": label, **tally_figures(one.tally), **ap_figures(one.precision)}
-        for label, one in scores.labels.items()
-    ]
+    per_label = [{"label": label, **label_figures(one)} for label, one in scores.labels.items()]
     _write_table(folder / "labels.csv", per_label)
     rows = ([i.image.file_name, *map(_cell, row)] for i in scores.images for row in errors(i))
     _write_rows(folder / "errors.csv", ["image", *_ERROR_FIELDS], rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
 from layoutgen.evaluation.matching import NEAR, Matching, match
-from layoutgen.evaluation.tally import Tally, total
+from layoutgen.evaluation.tally import Counts, Tally, total
 from layoutgen.formats.coco import CocoImage
 from layoutgen.formats.coco_results import Detection, Detections
 
@@ -36,10 +36,6 @@ class ImageScore:
         """How many objects there are too many or too few, over the labels."""
         return sum(abs(tally.detections - tally.targets) for tally in self.labels.values())
 
-    def counts_within(self, share: float) -> bool:
-        """Whether `count_error` is at most `share` of what was asked for; 0: exactly right."""
-        return self.count_error <= share * self.tally.targets
-
     @property
     def perfect(self) -> bool:
         """Whether every target is matched and nothing else is there."""
@@ -48,9 +44,10 @@ class ImageScore:
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """How a label did over all images."""
+    """How a label did over all images; `counts` are of those where it is asked for or seen."""
 
     tally: Tally
+    counts: Counts
     precision: AveragePrecision
 
 
@@ -73,19 +70,16 @@ class Scores:
         """All images together."""
         return total(image.tally for image in self.images)
 
-    def share(self, within: float) -> float | None:
-        """Share of the images whose counts are right within this share; see `ImageScore.counts_within`."""
-        return _mean([image.counts_within(within) for image in self.images])
+    @property
+    def counts(self) -> Counts:
+        """How many objects each image has too many or too few, over its labels."""
+        errors = tuple(image.count_error for image in self.images)
+        return Counts(errors, tuple(image.tally.targets for image in self.images))
 
     @property
     def perfect(self) -> float | None:
         """Share of the images in which all is at its place, and nothing else."""
-        return _mean([image.perfect for image in self.images])
-
-    @property
-    def count_error(self) -> float | None:
-        """Mean count error of an image."""
-        return _mean([image.count_error for image in self.images])
+        return sum(image.perfect for image in self.images) / len(self.images) if self.images else None
 
 
 def check_scoring(threshold: float, iou: float) -> None:
@@ -128,12 +122,14 @@ def score(
     other = Counter(d.label for i in images for d in detections.get(i.id, ()) if d.label not in asked)
     done = tuple(_score(image, [d for d in known[image.id] if d.score >= threshold], iou) for image in images)
     overall, by_label = average_precision(images, known, asked, limit)
-    tallies = {
-        label: total(image.labels[label] for image in done if label in image.labels)
-        for label in sorted(asked)
-    }
-    scores = {label: LabelScore(tally, by_label[label]) for label, tally in tallies.items()}
+    scores = {label: _of_label(label, done, by_label[label]) for label in sorted(asked)}
     return Scores(done, scores, overall, dict(other), threshold, iou)
+
+
+def _of_label(label: str, images: Sequence[ImageScore], precision: AveragePrecision) -> LabelScore:
+    tallies = [image.labels[label] for image in images if label in image.labels]
+    counts = Counts(tuple(abs(t.detections - t.targets) for t in tallies), tuple(t.targets for t in tallies))
+    return LabelScore(total(tallies), counts, precision)
 
 
 def _score(image: CocoImage, detections: Sequence[Detection], iou: float) -> ImageScore:
@@ -162,7 +158,3 @@ def _score(image: CocoImage, detections: Sequence[Detection], iou: float) -> Ima
         for label in sorted({*asked, *seen})
     }
     return ImageScore(image, tuple(detections), matching, labels)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

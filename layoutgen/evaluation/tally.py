@@ -64,6 +64,24 @@ class Tally:
         return self.detections - self.matched
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many objects there are too many or too few, image by image, where so many were `asked` for."""
+
+    errors: tuple[int, ...]
+    asked: tuple[int, ...]
+
+    @property
+    def mean_error(self) -> float | None:
+        """Mean of the errors."""
+        return _ratio(sum(self.errors), len(self.errors))
+
+    def share(self, within: float) -> float | None:
+        """Share of the images whose error is at most `within` of what was asked for; 0: exactly right."""
+        right = sum(error <= within * asked for error, asked in zip(self.errors, self.asked, strict=True))
+        return _ratio(right, len(self.errors))
+
+
 def total(tallies: Iterable[Tally]) -> Tally:
     """All of them together."""
     return sum(tallies, Tally())

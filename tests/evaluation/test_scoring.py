@@ -17,7 +17,12 @@ def test_perfect_detections_score_one_everywhere(count):
     assert (tally.recall, tally.precision, tally.f1, tally.mean_iou) == (1, 1, 1, 1)
     assert (ap.ap, ap.ap50, ap.ap75, ap.small) == pytest.approx((1, 1, 1, 1))
     assert scores.labels["dog"].precision == ap
-    assert (scores.share(0), scores.share(0.05), scores.perfect, scores.count_error) == (1, 1, 1, 0)
+    assert (scores.counts.share(0), scores.counts.share(0.05), scores.perfect, scores.counts.mean_error) == (
+        1,
+        1,
+        1,
+        0,
+    )
 
 
 @given(st.data())
@@ -51,9 +56,9 @@ def test_planted_errors_give_the_figures_counted_by_hand(data):
     assert tally.f1 == 2 * right / (count + found)
     assert tally.mean_iou == (1 if right else None)
     error = abs(duplicated - missing - wrong) + wrong
-    assert scores.count_error == error
-    assert scores.share(0) == (error == 0)
-    assert scores.share(0.1) == (error <= 0.1 * count)
+    assert scores.counts.mean_error == error
+    assert scores.counts.share(0) == (error == 0)
+    assert scores.counts.share(0.1) == (error <= 0.1 * count)
     assert scores.perfect == (right == count == found)
 
 
@@ -77,16 +82,20 @@ def test_zero_targets_and_zero_detections_are_answered():
         None,
     )
     assert scores.precision.ap is None
-    assert (scores.share(0), scores.perfect, scores.count_error) == (1, 1, 0)
+    assert (scores.counts.share(0), scores.perfect, scores.counts.mean_error) == (1, 1, 0)
 
 
 def test_targets_without_detections_and_detections_without_targets():
     nothing_seen = score([dogs(4)], {}, ["dog"])
     assert (nothing_seen.tally.recall, nothing_seen.tally.precision, nothing_seen.tally.f1) == (0, None, 0)
-    assert (nothing_seen.precision.ap, nothing_seen.share(0.1)) == (0, 0)
+    assert (nothing_seen.precision.ap, nothing_seen.counts.share(0.1)) == (0, 0)
     nothing_asked = score([image([])], {1: tuple(seen(grid(4)))}, ["dog"])
     assert (nothing_asked.tally.recall, nothing_asked.tally.precision, nothing_asked.tally.f1) == (None, 0, 0)
-    assert (nothing_asked.precision.ap, nothing_asked.count_error, nothing_asked.share(0.1)) == (None, 4, 0)
+    assert (nothing_asked.precision.ap, nothing_asked.counts.mean_error, nothing_asked.counts.share(0.1)) == (
+        None,
+        4,
+        0,
+    )
 
 
 def test_each_label_and_each_image_has_its_own_figures():
@@ -104,8 +113,10 @@ def test_each_label_and_each_image_has_its_own_figures():
         (3, 0, 1),
         (2, 1, 1),
     ]
+    cats = scores.labels["cat"].counts
+    assert (cats.errors, cats.asked, cats.mean_error, cats.share(0)) == ((1,), (2,), 1, 0)
     assert scores.labels["cat"].precision.ap50 == pytest.approx(51 / 101)
-    assert scores.count_error == 1
+    assert scores.counts.mean_error == 1
 
 
 def test_only_sure_detections_count_but_ap_takes_all():
