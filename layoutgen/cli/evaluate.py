@@ -199,8 +199,11 @@ class _Comparison:
     """FID and KID of the images of `truth` to those in `real`; refused before anything else has run."""
 
     def __init__(self, truth: Truth, real: Path, inception: Path | None, device: str | None) -> None:
+        from layoutgen.errors import InvalidOption
         from layoutgen.evaluation.quality import find_photos, load_inception
 
+        if len(truth.images) < 2:
+            raise InvalidOption("--real compares many images with many, and there is only one to evaluate")
         self._images = [truth.path(image) for image in truth.images]
         self._real = find_photos(real)
         self._network = load_inception(inception, device)
