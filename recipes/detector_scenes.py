@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from layoutgen.formats.coco import CocoImage, read_coco
+from layoutgen.formats.coco import CocoImage, decode_mask, read_coco
 from layoutgen.formats.photos import read_photo
 from layoutgen.layout import Box, Instance, Layout
 from layoutgen.prepare.scenes import Cutout, Scene, SceneComposer, SceneConfig
@@ -28,8 +28,8 @@ NOTHING = "nothing"
 """The label of cut-outs that are none of ours; it never leaves this file."""
 _MIN_SCORE = 0.8  # of masks
 _VISIBLE = 0.4  # share of a box that must be inside a crop for the animal to count
-_PHOTO_SIDE = 144  # shorter side of the photos in mosaics
-_ANIMAL_PHOTOS, _OTHER_PHOTOS = 1600, 500
+_PHOTO_SIDE = 128  # shorter side of the photos in mosaics
+_OTHER_PHOTOS = 500
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ class DetectorScenes:
         rng = np.random.default_rng([seed, 0])
         animals, others = find_source(pets, _MIN_SCORE), find_source(coco)
         cutouts = list(read_cutouts(animals, labels=LABELS, max_side=138))
-        cutouts += [cutout for cutout in cutouts if cutout.label == "cat"]  # there are half as many
         distractors = [*distract(cutouts, rng), *other_objects(others, rng)]
+        cutouts += cut_by_the_border(animals)
+        cutouts += [cutout for cutout in cutouts if cutout.label == "cat"]  # there are half as many
         grounds = [*read_backgrounds(animals), *read_backgrounds(others)]
         self._others = list(_other_photos(others, rng))
         busy = [photo.image for photo in self._others[: len(grounds) // 3]]
@@ -91,9 +92,25 @@ class DetectorScenes:
         return Scene(canvas, Layout(size, size, tuple(instances)).clip())
 
 
+def cut_by_the_border(source: SceneSource) -> Iterator[Cutout]:
+    """The animals that their photo does not show whole: they teach what an animal looks like, too."""
+    for entry in read_coco(Path(source.annotations)):
+        for one in entry.annotations:
+            box = one.box
+            whole = box.x0 > 1 and box.y0 > 1 and box.x1 < entry.width - 1 and box.y1 < entry.height - 1
+            if whole or one.label not in LABELS or one.mask_score < source.min_score:
+                continue
+            photo = read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
+            mask = decode_mask(one, entry.height, entry.width)
+            photo.putalpha(Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3)))
+            animal = photo.crop(photo.getchannel("A").getbbox())
+            animal.thumbnail((138, 138), Image.Resampling.LANCZOS)
+            yield Cutout(one.label, animal)
+
+
 def distract(cutouts: Sequence[Cutout], rng: np.random.Generator) -> Iterator[Cutout]:
-    """Of half of the animals something that has their texture, but is none."""
-    for number in rng.permutation(len(cutouts))[: len(cutouts) // 2]:
+    """Of every animal something that has its texture, but is none."""
+    for number in rng.permutation(len(cutouts)):
         image = cutouts[int(number)].image
         kind = rng.random()
         if kind < 0.45:
@@ -145,7 +162,7 @@ def fur_blob(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return result
 
 
-def other_objects(source: SceneSource, rng: np.random.Generator, count: int = 500) -> Iterator[Cutout]:
+def other_objects(source: SceneSource, rng: np.random.Generator, count: int = 800) -> Iterator[Cutout]:
     """Boxes of annotated objects that are neither dog nor cat, cut as rectangles or blobs."""
     for entry in _shuffled_entries(source, rng):
         boxes = [
@@ -204,15 +221,11 @@ def disturbed(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def _animal_photos(source: SceneSource, rng: np.random.Generator) -> Iterator[Photo]:
-    count = 0
     for entry in _shuffled_entries(source, rng):
         if len(entry.annotations) != 1 or entry.annotations[0].mask_score < _MIN_SCORE:
             continue
         animal = entry.annotations[0]
         yield _small(source, entry, Instance(animal.label, animal.box))
-        count += 1
-        if count == _ANIMAL_PHOTOS:
-            return
 
 
 def _other_photos(source: SceneSource, rng: np.random.Generator) -> Iterator[Photo]:
