@@ -29,6 +29,8 @@ class Box:
     def __post_init__(self) -> None:
         for name in ("x0", "y0", "x1", "y1"):
             value = getattr(self, name)
+            if type(value) is float and math.isfinite(value):
+                continue  # nearly always, and files hold many thousands
             if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
                 raise InvalidLayout(f"{name} must be a finite number, not {value!r}")
             object.__setattr__(self, name, float(value))
@@ -85,6 +87,8 @@ class Box:
 
     def clip(self, width: float, height: float) -> Box | None:
         """The part inside a canvas of `width` x `height` pixels; None if nothing is inside."""
+        if self.x0 >= 0 and self.y0 >= 0 and self.x1 <= width and self.y1 <= height:
+            return self
         x0, y0, x1, y1 = max(self.x0, 0.0), max(self.y0, 0.0), min(self.x1, width), min(self.y1, height)
         return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 

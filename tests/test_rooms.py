@@ -38,6 +38,11 @@ ROOMS = (
 )
 TORCH_FREE_ROOMS = ROOMS[: ROOMS.index("models") + 1]
 TORCH_FREE_MODULES = ("layoutgen", "layoutgen.prepare.coco", "layoutgen.cli")
+# The part of the evaluation that runs a detector; what scores its answers answers at once.
+TORCH_MODULES = tuple(
+    f"layoutgen.evaluation.{name}"
+    for name in ("detector", "detectors", "zero_shot", "loading", "looking", "quality")
+)
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
 PACKAGE = Path(layoutgen.__file__).parent
@@ -151,8 +156,13 @@ print(json.dumps(blame))
 
 def test_the_torch_free_rooms_load_no_torch():
     modules = [
-        m for m in SOURCES if m in TORCH_FREE_MODULES or (m in INNER and room_of(m) in TORCH_FREE_ROOMS)
+        m
+        for m in SOURCES
+        if m in TORCH_FREE_MODULES
+        or (m in INNER and room_of(m) in TORCH_FREE_ROOMS)
+        or (m.startswith("layoutgen.evaluation") and not m.startswith(TORCH_MODULES))
     ]
+    assert "layoutgen.evaluation.examination" in modules
     assert modules[0] == "layoutgen" and "layoutgen.layout" in modules
     assert first_to_load(modules, HEAVY) == {}
 
@@ -178,5 +188,5 @@ for path in paths(get_command(app)):
     loaded[" ".join(path)] = sorted(set({list(HEAVY)!r}) & set(sys.modules))
 print(json.dumps(loaded))
 """)
-    assert loaded_by.keys() >= {"", "prepare coco", "visualize"}
+    assert loaded_by.keys() >= {"", "prepare coco", "visualize", "evaluate"}
     assert {command: names for command, names in loaded_by.items() if names} == {}

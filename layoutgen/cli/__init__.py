@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from layoutgen import __version__
-from layoutgen.cli import console, prepare, prepare_scenes, sample, train, visualize
+from layoutgen.cli import console, evaluate, prepare, prepare_scenes, sample, train, visualize
 from layoutgen.errors import LayoutgenError
 
 
@@ -59,3 +59,4 @@ app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
 app.command()(sample.sample)
 app.command()(visualize.visualize)
+app.command()(evaluate.evaluate)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from statistics import median
 
 from PIL import Image, ImageDraw
 
-from layoutgen.drawing.colors import category_color, text_color
+from layoutgen.drawing.colors import Color, category_color, text_color
 from layoutgen.drawing.fonts import drawable, font, line_height
 from layoutgen.layout import Box, Layout
 
@@ -18,13 +19,15 @@ _SMALLEST_TEXT = 10
 _LEGEND_BACK, _LEGEND_TEXT = (24, 24, 24), (240, 240, 240)
 
 
-def overlay(image: Image.Image, layout: Layout) -> Image.Image:
+def overlay(image: Image.Image, layout: Layout, colors: Mapping[str, Color] | None = None) -> Image.Image:
     """A new RGB picture of `image` with the boxes of `layout` on it; the input is left as it was.
 
     The layout is stretched to the image. Small pictures are enlarged by a whole number. Colour says the
     category; the name stands in a box that has room for it, and in a strip below the picture if there are
-    several categories or a name that stands nowhere.
+    several categories or a name that stands nowhere. `colors` are those of labels that get another than
+    their category's.
     """
+    color_of = {label: category_color(label) for label in layout.labels} | dict(colors or {})
     factor = _enlargement(image, layout.resize(*image.size))
     size = (image.width * factor, image.height * factor)
     canvas = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
@@ -34,10 +37,10 @@ def overlay(image: Image.Image, layout: Layout) -> Image.Image:
     # Large boxes first, so that the small ones inside them stay on top.
     instances = sorted(shown.instances, key=lambda instance: -instance.box.area)
     for instance in instances:
-        _outline(draw, instance.box, instance.label, widest_line)
-    named = {i.label for i in instances if _name(draw, i.box, i.label, largest_text)}
+        _outline(draw, instance.box, color_of[instance.label], widest_line)
+    named = {i.label for i in instances if _name(draw, i.box, i.label, color_of[i.label], largest_text)}
     counts = Counter(instance.label for instance in instances)
-    return _with_legend(canvas, counts) if len(counts) > 1 or counts.keys() - named else canvas
+    return _with_legend(canvas, counts, color_of) if len(counts) > 1 or counts.keys() - named else canvas
 
 
 def _enlargement(image: Image.Image, layout: Layout) -> int:
@@ -50,18 +53,18 @@ def _enlargement(image: Image.Image, layout: Layout) -> int:
     return max(1, min(-int(-wanted // 1), _LARGEST_SIDE // longer))
 
 
-def _outline(draw: ImageDraw.ImageDraw, box: Box, label: str, widest: int) -> None:
-    """A line in the category's colour just inside the box, its width following the box, on a dark edge."""
+def _outline(draw: ImageDraw.ImageDraw, box: Box, color: Color, widest: int) -> None:
+    """A line in `color` just inside the box, its width following the box, on a dark edge."""
     x0, y0, x1, y1 = _pixels(box)
     short = min(box.width, box.height)
     width = max(1, min(widest, round(short / 20)))
     if short >= 12:
         draw.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=(0, 0, 0), width=1)
         draw.rectangle((x0, y0, x1, y1), outline=(0, 0, 0), width=width + 1)
-    draw.rectangle((x0, y0, x1, y1), outline=category_color(label), width=width)
+    draw.rectangle((x0, y0, x1, y1), outline=color, width=width)
 
 
-def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, largest: int) -> bool:
+def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, color: Color, largest: int) -> bool:
     """Write the label into the top-left corner of its box; False, and nothing, if it has no room."""
     text = drawable(label)
     size = min(largest, int(min(box.height / 4, box.width / 3) / 1.25))
@@ -70,7 +73,6 @@ def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, largest: int) -> bool
     if size < _SMALLEST_TEXT:
         return False
     x0, y0, _, _ = _pixels(box)
-    color = category_color(label)
     right, bottom = x0 + round(font(size).getlength(text)) + 5, y0 + line_height(size)
     draw.rectangle((x0, y0, right, bottom), fill=color)
     draw.text((x0 + 3, (y0 + bottom) / 2), text, fill=text_color(color), font=font(size), anchor="lm")
@@ -83,7 +85,7 @@ def _pixels(box: Box) -> tuple[int, int, int, int]:
     return x0, y0, max(x0, round(box.x1) - 1), max(y0, round(box.y1) - 1)
 
 
-def _with_legend(picture: Image.Image, counts: Counter[str]) -> Image.Image:
+def _with_legend(picture: Image.Image, counts: Counter[str], colors: Mapping[str, Color]) -> Image.Image:
     """The picture with a strip below it: each category's colour, name and number of boxes."""
     size = max(_SMALLEST_TEXT, min(18, round(picture.width / 45)))
     row, gap = round(size * 1.6), size
@@ -100,6 +102,6 @@ def _with_legend(picture: Image.Image, counts: Counter[str]) -> Image.Image:
     draw = ImageDraw.Draw(whole)
     for x, y, label, text in placed:
         middle = picture.height + y + row / 2
-        draw.rectangle((x, middle - size / 2, x + size, middle + size / 2), fill=category_color(label))
+        draw.rectangle((x, middle - size / 2, x + size, middle + size / 2), fill=colors[label])
         draw.text((x + size * 1.4, middle), text, fill=_LEGEND_TEXT, font=font(size), anchor="lm")
     return whole

@@ -18,7 +18,15 @@ from layoutgen.formats.files import read_json
 from layoutgen.formats.masks import decode_segmentation
 from layoutgen.layout import Box, Instance, Layout
 
-__all__ = ["CocoAnnotation", "CocoImage", "decode_mask", "read_captions", "read_coco", "write_coco"]
+__all__ = [
+    "CocoAnnotation",
+    "CocoImage",
+    "decode_mask",
+    "read_captions",
+    "read_coco",
+    "read_instances",
+    "write_coco",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,15 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
     Raises:
         InvalidFile: names the entry, the field and what to do.
     """
+    return read_instances(path)[0]
+
+
+def read_instances(path: Path) -> tuple[tuple[CocoImage, ...], dict[int, str]]:
+    """The images of an instances json, see :func:`read_coco`, and the names of all its categories by id.
+
+    Raises:
+        InvalidFile: names the entry, the field and what to do.
+    """
     path = Path(path)
     file = Entries(path, read_json(path))
     images, categories = _images(file), _categories(file)
@@ -86,7 +103,7 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
             dropped[image].append(index)
         else:
             annotations[image].append(annotation)
-    return tuple(
+    filled = tuple(
         CocoImage(
             number,
             empty.file_name,
@@ -99,6 +116,7 @@ def read_coco(path: Path) -> tuple[CocoImage, ...]:
         )
         for number, empty in images.items()
     )
+    return filled, categories
 
 
 def read_captions(path: Path) -> dict[int, tuple[str, ...]]:

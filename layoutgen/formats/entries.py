@@ -56,6 +56,13 @@ class Entries:
             raise self.error(_inside(place, key), problem, "correct it")
         return int(value)
 
+    def number(self, entry: Entry, place: str, key: str, remedy: str) -> float:
+        """The finite number `key` of `entry`."""
+        value = self._value(entry, place, key, remedy)
+        if not is_number(value):
+            raise self.error(_inside(place, key), f"must be a number, not {shown(value)}", remedy)
+        return float(value)
+
     def text(self, entry: Entry, place: str, key: str, *, remedy: str = "", blank: bool = False) -> str:
         """The text `key` of `entry`; only if `blank`, it may be empty."""
         return self.as_text(
@@ -121,6 +128,8 @@ class Entries:
 
 def is_number(value: object) -> bool:
     """Whether `value` is a finite number that a float can hold."""
+    if type(value) is float:
+        return math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:

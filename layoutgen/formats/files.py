@@ -53,14 +53,36 @@ def read_json(path: Path) -> dict[str, Any]:
     return parse_json_object(path, read_text(path))
 
 
+def read_json_list(path: Path) -> list[Any]:
+    """The JSON list in the file at `path`.
+
+    Raises:
+        InvalidFile: it cannot be read, is truncated or otherwise no JSON, or holds no list.
+    """
+    content = _parse(path, read_text(path), "")
+    if not isinstance(content, list):
+        raise InvalidFile(
+            path, f"must hold a JSON list, not {type_name(content)}", remedy="it should begin with ["
+        )
+    return content
+
+
 def parse_json_object(path: Path, text: str, *, where: str = "") -> dict[str, Any]:
     """The JSON object written in `text`, which comes from `where` in `path`.
 
     Raises:
         InvalidFile: `text` is no JSON, or no object.
     """
+    content = _parse(path, text, where)
+    if not isinstance(content, dict):
+        problem = f"must hold a JSON object, not {type_name(content)}"
+        raise InvalidFile(path, problem, where=where, remedy="it should begin with {")
+    return content
+
+
+def _parse(path: Path, text: str, where: str) -> Any:
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         remedy = "the file is cut off: copy or export it again" if cut else "mend it, or export it again"
@@ -68,10 +90,6 @@ def parse_json_object(path: Path, text: str, *, where: str = "") -> dict[str, An
         raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
         raise InvalidFile(path, f"is not usable JSON: {error}", where=where) from None
-    if not isinstance(content, dict):
-        problem = f"must hold a JSON object, not {type_name(content)}"
-        raise InvalidFile(path, problem, where=where, remedy="it should begin with {")
-    return content
 
 
 def type_name(value: object) -> str:

@@ -19,7 +19,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", [[], ["prepare"], ["prepare", "coco"], ["visualize"]])
+@pytest.mark.parametrize("command", [[], ["prepare"], ["prepare", "coco"], ["visualize"], ["evaluate"]])
 def test_help_answers_without_the_heavy_libraries(command: list[str]) -> None:
     code = (
         "import sys\nfrom layoutgen.cli import app\n"

@@ -1,0 +1,113 @@
+"""What an evaluation leaves on disk."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from layoutgen.errors import OutputExists
+from layoutgen.evaluation.output import WRITES, write_evaluation
+from layoutgen.evaluation.pictures import COLORS, verdict
+from layoutgen.evaluation.report import report
+from layoutgen.evaluation.scoring import score
+from layoutgen.evaluation.truth import Truth
+from layoutgen.formats.coco_results import read_results
+from layoutgen.layout import Box
+from tests.evaluation.conftest import annotation, image, seen
+
+CAT, DOG, LOST, MOVED, CHANGED = (Box(x, 100, x + 60, 160) for x in (50, 150, 250, 350, 450))
+DOGS = [annotation(box) for box in (DOG, LOST, MOVED, CHANGED)]
+ASKED = image([annotation(CAT, "cat"), *DOGS], side=600)
+FOUND = {
+    1: (
+        *seen([CAT, CHANGED], "cat", 0.8),
+        *seen([DOG, DOG.shift(1, 0), MOVED.shift(0, 30), Box(50, 400, 110, 460)], score=0.7),
+        *seen([Box(0, 0, 5, 5)], "person"),
+    )
+}
+
+
+@pytest.fixture
+def scores():
+    return score([ASKED], FOUND, ["cat", "dog"])
+
+
+@pytest.fixture
+def truth(tmp_path):
+    Image.new("RGB", (600, 600), "grey").save(tmp_path / "1.png")
+    return Truth(tmp_path / "annotations.json", tmp_path, (ASKED,), {17: "cat", 18: "dog"})
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_error_is_listed_once(scores):
+    (listed,) = (one["errors"] for one in report(scores)["images"])
+    assert [(one["error"], one["label"], one["detected_label"]) for one in listed] == [
+        ("mislabelled", "dog", "cat"),
+        ("misplaced", "dog", "dog"),
+        ("missed", "dog", None),
+        ("duplicate", None, "dog"),
+        ("extra", None, "dog"),
+    ]
+    assert listed[1]["iou"] == pytest.approx(1 / 3)
+    assert listed[2]["box"] == LOST.xyxy
+
+
+def test_the_json_and_the_tables_say_the_same(scores, truth, tmp_path):
+    figures = report(scores)
+    overlays = list(write_evaluation(tmp_path / "out", truth, scores, FOUND, figures))
+    assert overlays == [tmp_path / "out" / "overlays" / "1.jpg"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name[0] != ".") == sorted(WRITES)
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert written["overall"] == json.loads(json.dumps(figures["overall"]))
+    overall = written["overall"]
+    assert (overall["targets"], overall["detections"], overall["matched"], overall["recall"]) == (
+        5,
+        6,
+        2,
+        0.4,
+    )
+    (per_image,) = rows(tmp_path / "out" / "images.csv")
+    assert (per_image["image"], per_image["missed"], per_image["extra"]) == ("1.png", "3", "4")
+    labels = {row["label"]: row for row in rows(tmp_path / "out" / "labels.csv")}
+    assert (labels["cat"]["recall"], labels["dog"]["recall"], labels["dog"]["duplicates"]) == (
+        "1.0",
+        "0.25",
+        "1",
+    )
+    assert float(labels["cat"]["AP50"]) == pytest.approx(written["labels"]["cat"]["AP50"])
+    errors = rows(tmp_path / "out" / "errors.csv")
+    assert len(errors) == 5 and errors[2]["box"] == "250.00 100.00 310.00 160.00"
+    again = read_results(tmp_path / "out" / "detections.json", truth.categories, {1})
+    assert again == {1: FOUND[1][:-1]}  # without the label that nothing asks for
+    assert written["other_labels"] == {"person": 1}
+
+
+def test_results_are_never_overwritten_in_silence(scores, truth, tmp_path):
+    list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overlays=False))
+    assert not (tmp_path / "out" / "overlays").exists()
+    with pytest.raises(OutputExists, match=r"already holds report\.json"):
+        list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores)))
+    list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overwrite=True))
+    assert (tmp_path / "out" / "overlays" / "1.jpg").exists()
+
+
+def test_the_overlay_shows_each_fate_in_its_colour(scores):
+    drawn = np.asarray(verdict(Image.new("RGB", (600, 600), "grey"), scores.images[0]), int)
+    factor = drawn.shape[1] // 600
+    places = {
+        "matched": CAT,
+        "missed": LOST,
+        "misplaced": MOVED,
+        "mislabelled": CHANGED,
+        "extra": Box(50, 400, 110, 460),
+    }
+    for fate, box in places.items():
+        x = round((box.x0 + box.x1) / 2 * factor)  # the middle of the lower side
+        column = drawn[round(box.y1 * factor) - 6 : round(box.y1 * factor), x]
+        assert (np.abs(column - COLORS[fate]).sum(-1) == 0).any(), fate
