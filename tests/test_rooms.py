@@ -26,9 +26,13 @@ ROOMS = (
     "assets",
     "models",
     "autoencoder",
+    "jobs",
+    "processes",
     "prepare",
     "dataset",
     "conditioning",
+    "fusion",
+    "schedulers",
     "pipeline",
     "sampling",
     "training",
@@ -37,7 +41,13 @@ ROOMS = (
     "__main__",
 )
 TORCH_FREE_ROOMS = ROOMS[: ROOMS.index("models") + 1]
-TORCH_FREE_MODULES = ("layoutgen", "layoutgen.prepare.coco", "layoutgen.cli")
+TORCH_FREE_MODULES = (
+    "layoutgen",
+    "layoutgen.jobs",
+    "layoutgen.processes",
+    "layoutgen.prepare.coco",
+    "layoutgen.cli",
+)
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
 PACKAGE = Path(layoutgen.__file__).parent
