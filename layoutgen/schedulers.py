@@ -1,10 +1,8 @@
-"""The samplers to choose from, each with the model's own noise schedule."""
+"""The samplers to choose from, each with the model's own noise schedule; loads no torch by itself."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import diffusers
 
 from layoutgen.errors import InvalidOption
 
@@ -37,4 +35,6 @@ def scheduler_for(name: str, own: Any) -> Any:
     check_scheduler(name)
     if name == "model":
         return own
+    import diffusers
+
     return getattr(diffusers, SCHEDULERS[name]).from_config(own.config)

@@ -127,10 +127,17 @@ def sample(
     from layoutgen.models import check_labels, find_model
     from layoutgen.output import SAMPLES, check_output
     from layoutgen.processes import running_processes
+    from layoutgen.settings import SampleSettings
 
     layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
-    given: dict[str, Any] = {"model": model, "method": method, "encoding": encoding, "steps": steps, "guidance": guidance}
+    given: dict[str, Any] = {
+        "model": model,
+        "method": method,
+        "encoding": encoding,
+        "steps": steps,
+        "guidance": guidance,
+    }
     given |= {"scheduler": scheduler, "guidance_interval": guidance_interval}
     given |= {"strength": strength, "seed": seed}
     chosen = stored | {key: value for key, value in given.items() if value is not None}
@@ -148,14 +155,13 @@ def sample(
     leads = processes.rank == 0
     if leads:
         check_output(output, SAMPLES, overwrite=overwrite)
-    windows = _batch(batch_size)
+    settings, windows = SampleSettings(**chosen), _batch(batch_size)
     with console.progress(quiet or not leads) as bar:
         task = bar.add_task("loading the model", total=None)
 
-        from layoutgen.sampling import SampleSettings, load_pipeline, quiet_libraries
+        from layoutgen.sampling import load_pipeline, quiet_libraries
         from layoutgen.sampling import sample as paint
 
-        settings = SampleSettings(**chosen)
         quiet_libraries()
         pipeline = load_pipeline(info.source, device or processes.device(), dtype)
         run = paint(
@@ -215,7 +221,7 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
     from dataclasses import fields
 
     from layoutgen.formats.png import read_png
-    from layoutgen.sampling import SampleSettings
+    from layoutgen.settings import SampleSettings
 
     # Earlier versions knew no other scheduler than the model's own.
     stored = {"scheduler": "model"} | read_png(layout)[1]
