@@ -98,9 +98,13 @@ def _layout(side: int, boxes: int) -> Layout:
     return ask_for(layout, boxes, "dog", seed=0, size=(length * 0.8, length), smallest=1.0)
 
 
-def measure(found: list[Case], rounds: int, patience: float) -> None:
-    """Fill in the seconds and the memory of all cases."""
+def measure(found: list[Case], rounds: int, patience: float, most: float) -> None:
+    """Fill in the seconds and the memory of all cases; no new round begins when `most` seconds are over."""
+    begun = time.perf_counter()
     for number in range(rounds + 1):
+        lasted = (time.perf_counter() - begun) / max(1, number)
+        if number > 1 and time.perf_counter() - begun + lasted > most:
+            return
         for case in found:
             if case.memory and case.seconds and case.seconds[0] > patience:
                 continue
@@ -110,14 +114,11 @@ def measure(found: list[Case], rounds: int, patience: float) -> None:
             else:
                 case.paint()
             case.seconds.append(time.perf_counter() - started)
-    for case in found:
-        if len(case.seconds) > 1:
-            del case.seconds[0]
 
 
 def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str) -> None:
     """Print a table, and write the same as JSON."""
-    title = f"{chosen.size}, {device}, {dtype}, {chosen.steps} steps, {chosen.rounds} rounds"
+    title = f"{chosen.size}, {device}, {dtype}, {chosen.steps} steps, {len(found[-1].seconds)} rounds"
     table = Table("", "canvas", "boxes", "s/image", "of fewest boxes", "of plain", "peak MB", title=title)
     rows = []
     for case in found:
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--patience", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="begin no round after these")
     parser.add_argument("--device", default=None)
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--json", type=Path)
@@ -176,7 +178,10 @@ def main() -> None:
         del made
         pipeline = load_pipeline(str(Path(name) / "model"), chosen.device, chosen.dtype)
     found = cases(pipeline, chosen)
-    measure(found, chosen.rounds, chosen.patience)
+    measure(found, chosen.rounds, chosen.patience, chosen.seconds)
+    for case in found:
+        if len(case.seconds) > 1:
+            del case.seconds[0]  # the first round warms up
     show(found, chosen, str(pipeline.device), str(pipeline.unet.dtype).removeprefix("torch."))
 
 
