@@ -3,8 +3,9 @@
     python tests/benchmarks/sample_speed.py [--size toy|small|sd] [--boxes 1 10 30 100 300] [--canvas 1 2 3]
 
 Same weights, scheduler (DDIM), steps, guidance and number format for all. Every round paints one image with
-each; rounds are interleaved, medians compared, and the first round is not counted. `--canvas` counts sides of
-the model's window: 1 is 512 for Stable Diffusion. Peers of which one image takes longer than `--patience`
+each; rounds are interleaved, medians compared, and the first round is not counted. CPU seconds are those of
+all threads: they say more than the clock on a machine with other work. `--canvas` counts sides of the model's
+window: 1 is 512 for Stable Diffusion. Peers of which one image takes longer than `--patience`
 seconds are timed in the first round only.
 """
 
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -48,14 +49,15 @@ OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something to time: `seconds` of each counted round, `peak` in MB above the loaded model."""
+    """Something to time: `seconds` and `cpu` seconds of all threads, by round, and peak `memory` in MB."""
 
     name: str
     canvas: int
     boxes: int
     paint: Callable[[], object]
-    seconds: list[float]
-    memory: list[float]
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
 
 
 def cases(pipeline: LayoutPipeline, chosen: argparse.Namespace) -> list[Case]:
@@ -72,20 +74,12 @@ def cases(pipeline: LayoutPipeline, chosen: argparse.Namespace) -> list[Case]:
             if name.startswith(tuple(chosen.peers)):
                 for count in counts:
                     run = partial(paint, _layout(canvas, count), chosen.steps, GUIDANCE)
-                    found.append(Case(name, canvas, count, run, [], []))
+                    found.append(Case(name, canvas, count, run))
         for name in chosen.methods:
             for count in chosen.boxes:
                 options = OURS[name] | {"steps": chosen.steps, "guidance": GUIDANCE}
-                found.append(
-                    Case(
-                        f"ours, {name}",
-                        canvas,
-                        count,
-                        partial(pipeline, _layout(canvas, count), **options),
-                        [],
-                        [],
-                    )
-                )
+                run = partial(pipeline, _layout(canvas, count), **options)
+                found.append(Case(f"ours, {name}", canvas, count, run))
     return found
 
 
@@ -108,24 +102,26 @@ def measure(found: list[Case], rounds: int, patience: float, most: float) -> Non
         for case in found:
             if case.memory and case.seconds and case.seconds[0] > patience:
                 continue
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             if number == 0:
                 case.memory.append(peak_memory(case.paint))
             else:
                 case.paint()
+            case.cpu.append(time.process_time() - worked)
             case.seconds.append(time.perf_counter() - started)
 
 
 def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str) -> None:
     """Print a table, and write the same as JSON."""
     title = f"{chosen.size}, {device}, {dtype}, {chosen.steps} steps, {len(found[-1].seconds)} rounds"
-    table = Table("", "canvas", "boxes", "s/image", "of fewest boxes", "of plain", "peak MB", title=title)
+    heads = ("s/image", "of fewest boxes", "of plain", "CPU s", "of fewest boxes", "of plain", "peak MB")
+    table = Table("", "canvas", "boxes", *heads, title=title)
     rows = []
     for case in found:
         alike = [c for c in found if c.canvas == case.canvas]
         first = next(c for c in alike if c.name == case.name)
         reference = next((c for c in alike if c.name == PLAIN), first)
-        median = statistics.median(case.seconds)
+        median, work = statistics.median(case.seconds), statistics.median(case.cpu)
         row = {
             "name": case.name,
             "canvas": case.canvas,
@@ -133,6 +129,9 @@ def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str)
             "seconds": median,
             "of fewest boxes": median / statistics.median(first.seconds),
             "of plain": median / statistics.median(reference.seconds),
+            "CPU seconds": work,
+            "CPU of fewest boxes": work / statistics.median(first.cpu),
+            "CPU of plain": work / statistics.median(reference.cpu),
             "peak MB": case.memory[0],
             "rounds": case.seconds,
         }
@@ -144,9 +143,12 @@ def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str)
             f"{median:.3f}",
             f"{row['of fewest boxes']:.2f}",
             f"{row['of plain']:.2f}",
+            f"{work:.3f}",
+            f"{row['CPU of fewest boxes']:.2f}",
+            f"{row['CPU of plain']:.2f}",
             f"{case.memory[0]:,.0f}",
         )
-    Console(width=130).print(table)
+    Console(width=150).print(table)
     if chosen.json:
         about = {"settings": title, "machine": platform.processor() or platform.machine()}
         about |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
@@ -181,7 +183,7 @@ def main() -> None:
     measure(found, chosen.rounds, chosen.patience, chosen.seconds)
     for case in found:
         if len(case.seconds) > 1:
-            del case.seconds[0]  # the first round warms up
+            del case.seconds[0], case.cpu[0]  # the first round warms up
     show(found, chosen, str(pipeline.device), str(pipeline.unet.dtype).removeprefix("torch."))
 
 
