@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
 from diffusers import UNet2DConditionModel
@@ -19,7 +19,9 @@ from layoutgen.windows import Window, blend_weights, cover
 _OVERLAP = 0.25  # of a window
 _CPU_BATCH = 8  # windows; more are no faster on a CPU
 _LARGEST = 64  # windows; more are no faster on any device
-_ACTIVATIONS = 250  # values in memory at once, per latent cell and channel of the U-Net's first level
+_ACTIVATIONS = (
+    100  # values in memory at once, per latent cell and channel of the first level; twice the measured
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def fitting_batch(unet: UNet2DConditionModel, window: Window, *, guided: bool) -
     cells, channels = window.height * window.width, int(unet.config.block_out_channels[0])
     each: int = _ACTIVATIONS * cells * channels * unet.dtype.itemsize * (2 if guided else 1)
     if unet.device.type == "cuda":
-        most, free = _LARGEST, int(torch.cuda.mem_get_info(unet.device)[0])
+        kept = torch.cuda.memory_reserved(unet.device) - torch.cuda.memory_allocated(unet.device)
+        most, free = _LARGEST, int(torch.cuda.mem_get_info(unet.device)[0]) + kept
     else:
-        most = _CPU_BATCH
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**32
+        most, free = _CPU_BATCH, int(psutil.virtual_memory().available)
     return max(1, min(most, free // 2 // each))

@@ -12,7 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from layoutgen.errors import InvalidOption, OutputExists
@@ -79,19 +79,19 @@ def shared_folder(
     if leader:
         check_output(folder, names, overwrite=overwrite)
     aside = _aside(folder, key)
-    try:
-        with ExitStack() as stack:
-            if leader:
-                stack.enter_context(_locked(aside / _LOCK, folder))
+    if not leader:
+        yield aside
+        return
+    with _locked(aside / _LOCK, folder):
+        try:
             yield aside
-            if leader:
-                for name in [_LOCK, *_half_written(aside)]:
-                    (aside / name).unlink(missing_ok=True)
-                _arrive(aside, folder.resolve())
-    finally:
-        finished = [p for p in aside.rglob("*") if p.is_file() and p.name != _LOCK]
-        if leader and len(finished) == len(_half_written(aside)):
-            shutil.rmtree(aside, ignore_errors=True)
+            for name in [_LOCK, *_half_written(aside)]:
+                (aside / name).unlink(missing_ok=True)
+            _arrive(aside, folder.resolve())
+        finally:
+            finished = [p for p in aside.rglob("*") if p.is_file() and p.name != _LOCK]
+            if len(finished) == len(_half_written(aside)):
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 
 from layoutgen import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
+from layoutgen.fusion import fitting_batch
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.schedulers import SCHEDULERS
+from layoutgen.windows import Window
 from tests.toy import toy_pipeline
 
 DOGS = tuple(Instance("dog", Box(x, 8, x + 30, 60)) for x in range(0, 220, 40))
@@ -49,6 +52,15 @@ def test_batches_are_as_large_as_asked(
 ) -> None:
     paint(toy, WIDE, batch_size=batch_size, steps=1)
     assert rows == expected
+
+
+def test_a_batch_is_as_large_as_memory_allows(toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    window, sizes = Window(0, 0, 16, 16), []
+    for free in (0, 2**20, 8 * 2**20, 2**40):
+        monkeypatch.setattr("psutil.virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        sizes.append([fitting_batch(toy.unet, window, guided=guided) for guided in (True, False)])
+    # 100 values of 4 bytes for each of 256 cells and 16 channels, with and without layout, in half of it
+    assert sizes == [[1, 1], [1, 1], [1, 2], [8, 8]]
 
 
 @pytest.mark.parametrize("method", ["regional", "img2img", "text2img"])

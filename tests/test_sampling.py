@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -23,7 +24,7 @@ from layoutgen.formats.coco import write_coco
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.processes import Processes, running_processes
-from layoutgen.sampling import Painting, sample
+from layoutgen.sampling import Painting, _fastest, load_pipeline, quiet_libraries, sample
 from layoutgen.settings import SampleSettings
 from tests.toy import toy_pipeline
 
@@ -182,6 +183,35 @@ def test_the_same_command_twice_at_once_is_refused(toy: LayoutPipeline, tmp_path
         list(run(toy, tmp_path / "out"))
     list(first)
     check(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("device", "bf16", "expected"), [("cpu", True, "bf16"), ("cpu", False, "fp32"), ("cuda:1", False, "fp16")]
+)
+def test_the_number_format_is_the_fastest_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool, expected: str
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: bf16, raising=False)
+    assert _fastest(device) == expected
+
+
+def test_a_format_that_is_asked_for_is_used(toy: LayoutPipeline, tmp_path: Path) -> None:
+    toy.save_pretrained(tmp_path)
+    quiet_libraries()
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        pipeline = load_pipeline(str(tmp_path), "cpu", name)
+        assert {pipeline.unet.dtype, pipeline.vae.dtype, pipeline.text_encoder.dtype} == {dtype}
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    for options, word in [
+        ({"scheduler": "magic"}, "--scheduler"),
+        ({"guidance_interval": (0.5, 0.2)}, "--guidance-interval"),
+        ({"guidance_interval": (0.0, 1.5)}, "--guidance-interval"),
+    ]:
+        with pytest.raises(InvalidOption, match=word):
+            SampleSettings(**options)
 
 
 def test_who_we_are_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
