@@ -32,6 +32,12 @@ COCO_CATEGORIES: dict[int, str] = _numbered(_NAMES)
 """COCO's category ids, which have gaps, and their names."""
 _COCO_NAMES = frozenset(COCO_CATEGORIES.values())
 
+# The library takes two seconds to load: what it says of COCO's names, where that is no mere -s.
+_PLURALS = {"person": "people", "sheep": "sheep", "knife": "knives", "mouse": "mice"}
+_PLURALS |= {name: name + "es" for name in ("bus", "bench", "wine glass", "sandwich", "couch", "toothbrush")}
+_PLURAL_ONLY = frozenset({"skis", "scissors"})
+_SINGULARS = {plural: name for name, plural in _PLURALS.items()}
+
 # Singular words that look like plurals to inflect, and plurals that look like singulars in -us to us.
 _SINGULAR_IN_S = {"atlas", "axis", "canvas", "chassis", "gas", "iris", "lens", "rhinoceros", "tennis"}
 _PLURAL_IN_US = {"emus", "gnus", "gurus", "kudus", "menus", "tutus", "zebus"}
@@ -43,7 +49,8 @@ def singular(word: str) -> str:
     White space is tidied; upper case stays unless the label is one of COCO's.
     """
     word = " ".join(word.split())
-    for name in (word.lower(), word.lower().removesuffix("s")):  # loading the library takes a second
+    small = word.lower()
+    for name in (small, _SINGULARS.get(small, ""), small.removesuffix("s")):
         if name in _COCO_NAMES:
             return name
     if not _looks_plural(word):
@@ -55,10 +62,17 @@ def singular(word: str) -> str:
 def count_phrase(counts: Mapping[str, int]) -> str:
     """The objects in words, in the order of `counts`: "3 dogs and a cat"; labels counted 0 are left out."""
     phrases = [_counted(label, count) for label, count in counts.items() if count > 0]
-    return str(_inflect().join(phrases)) if phrases else ""
+    if len(phrases) < 3:
+        return " and ".join(phrases)
+    return f"{', '.join(phrases[:-1])}, and {phrases[-1]}"
 
 
 def _counted(label: str, count: int) -> str:
+    if label in _PLURAL_ONLY:
+        return label if count == 1 else f"{count} {label}"
+    if label in _COCO_NAMES:
+        article = "an" if label[0] in "aeiou" else "a"
+        return f"{article} {label}" if count == 1 else f"{count} {_PLURALS.get(label, label + 's')}"
     plural_only = label.lower().endswith("s") and _looks_plural(label)  # "skis", but not "sheep"
     if count == 1:
         return label if plural_only else str(_inflect().a(label))

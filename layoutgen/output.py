@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from layoutgen.errors import InvalidOption, OutputExists
 SAMPLES = ("images", "overlays", "annotations.json")
 """What every producer of samples writes into its output folder."""
 _LIST = ".layoutgen"
+_LOCK = ".lock"
 
 
 def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
@@ -53,24 +55,43 @@ def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
         InvalidOption: `folder` cannot be written.
     """
     check_output(folder, names, overwrite=overwrite)
-    folder = folder.resolve()
-    # The same file system either way; the parent of a folder that exists may be read-only.
-    home = folder if folder.exists() else folder.parent
-    aside = home / f".{folder.name}.{uuid.uuid4().hex[:8]}.partial"
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise InvalidOption(f"cannot write to --output {folder}: {error.strerror}") from error
+    aside = _aside(folder, uuid.uuid4().hex[:8])
     try:
         yield aside
-        files = sorted(p.relative_to(aside).as_posix() for p in aside.rglob("*") if p.is_file())
-        if folder.exists():
-            _replace(folder, aside, files)
-        else:
-            _write_list(aside, files)
-            aside.rename(folder)
+        _arrive(aside, folder.resolve())
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def shared_folder(
+    folder: Path, names: Sequence[str], key: str, *, overwrite: bool = False, leader: bool = True
+) -> Iterator[Path]:
+    """:func:`output_folder` for several processes, which survives: what is finished is there the next time.
+
+    All who come with the same `key` get the same folder; every file in it must be written aside and renamed.
+    It moves to `folder` when the block of the `leader`, who waits for the others in it, succeeds.
+
+    Raises:
+        OutputExists: see :func:`check_output`; it is the leader who says so.
+        InvalidOption: `folder` cannot be written, or is being written with this `key` by someone else.
+    """
+    if leader:
+        check_output(folder, names, overwrite=overwrite)
+    aside = _aside(folder, key)
+    if not leader:
+        yield aside
+        return
+    with _locked(aside / _LOCK, folder):
+        try:
+            yield aside
+            for name in [_LOCK, *_half_written(aside)]:
+                (aside / name).unlink(missing_ok=True)
+            _arrive(aside, folder.resolve())
+        finally:
+            finished = [p for p in aside.rglob("*") if p.is_file() and p.name != _LOCK]
+            if len(finished) == len(_half_written(aside)):
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:
@@ -86,6 +107,57 @@ def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:
         result = str(path.with_name(f"{path.stem}-{number}{suffix}"))
     taken.add(result)
     return result
+
+
+def _aside(folder: Path, key: str) -> Path:
+    """The folder in which the content of `folder` is made."""
+    folder = folder.resolve()
+    # The same file system either way; the parent of a folder that exists may be read-only.
+    home = folder if folder.exists() else folder.parent
+    aside = home / f".{folder.name}.{key}.partial"
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidOption(f"cannot write to --output {folder}: {error.strerror}") from error
+    return aside
+
+
+def _arrive(aside: Path, folder: Path) -> None:
+    """Move what is complete to where it belongs."""
+    files = sorted(p.relative_to(aside).as_posix() for p in aside.rglob("*") if p.is_file())
+    if folder.exists():
+        _replace(folder, aside, files)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        _write_list(aside, files)
+        aside.rename(folder)
+
+
+def _half_written(aside: Path) -> list[str]:
+    """The files in `aside` that killed writers left, under the names of ``formats.files.replacing``."""
+    return [
+        path.relative_to(aside).as_posix()
+        for path in aside.rglob(".*")
+        if re.fullmatch(r"\.[0-9a-f]{8}\..+", path.name)
+    ]
+
+
+@contextmanager
+def _locked(path: Path, folder: Path) -> Iterator[None]:
+    """Hold a lock that goes when the process does; where the system has none, trust."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InvalidOption(
+                f"another process is writing to --output {folder}: wait for it, or choose another folder"
+            ) from None
+        yield
 
 
 def _replace(folder: Path, aside: Path, files: list[str]) -> None:

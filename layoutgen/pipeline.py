@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,17 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
-from layoutgen.conditioning.base import Condition, LayoutMethod, stack
+from layoutgen.conditioning.base import LayoutMethod
 from layoutgen.conditioning.img2img import Img2Img
 from layoutgen.conditioning.regional import Regional
 from layoutgen.conditioning.text2img import Text2Img
 from layoutgen.errors import InvalidOption
+from layoutgen.fusion import Fusion, fitting_batch, windows_for
 from layoutgen.layout import Layout
 from layoutgen.models import METHODS, check_labels
-from layoutgen.windows import Window, blend_weights, cover
+from layoutgen.schedulers import scheduler_for
 
-_WINDOW_BATCH = 8  # windows through the U-Net at once
-_OVERLAP = 0.25  # of a window
+_UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 
 
 class LayoutPipeline(DiffusionPipeline):
@@ -107,7 +108,7 @@ class LayoutPipeline(DiffusionPipeline):
             raise InvalidOption("the model has no trained box tokens: pass --encoding text, or train it")
         return encoding
 
-    def __call__(self, layout: Layout, **options: Any) -> list[Image.Image]:
+    def __call__(self, layout: Layout | Sequence[Layout], **options: Any) -> list[Image.Image]:
         """Paint `layout`; the options are those of :meth:`paint`."""
         *_, images = self.paint(layout, **options)
         assert isinstance(images, list)  # the last event
@@ -116,54 +117,72 @@ class LayoutPipeline(DiffusionPipeline):
     @torch.no_grad()
     def paint(
         self,
-        layout: Layout,
+        layout: Layout | Sequence[Layout],
         *,
         method: str | None = None,
         encoding: str | None = None,
+        scheduler: str = "model",
         steps: int = 30,
         guidance: float = 3.0,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
         strength: float | None = None,
         num_images: int = 1,
+        batch_size: int | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Iterator[int | list[Image.Image]]:
         """Paint `layout`, of any canvas size: yields the number of each step done, then the images.
 
         Args:
+            layout: one, or several of one canvas size, which are painted together.
+            scheduler: one of :data:`~layoutgen.schedulers.SCHEDULERS`, or ``model``: the pipeline's own.
             guidance: classifier-free guidance scale; 1 or less: off, and half the work.
+            guidance_interval: the part of the steps, from 0 to 1, that is guided (Kynkaanniemi et al.,
+                arXiv 2404.07724); the others are half the work.
             strength: img2img on a checkpoint that was not trained for layouts: how much of the drawn start
                 image is repainted, in (0, 1]; default 0.9.
+            num_images: images of each layout; those of one layout follow each other.
+            batch_size: windows through the U-Net at once; None: what fits into memory.
             generator: one, or one for each image.
 
         Raises:
             InvalidOption, UnknownLabel: what this model cannot do.
         """
+        layouts = [layout] if isinstance(layout, Layout) else list(layout)
         chosen = self.method(method, encoding)
-        self.check(layout, chosen, strength)
-        canvas = self._padded(layout)
-        height, width = canvas.height // self.factor, canvas.width // self.factor
-        windows = cover(
-            height, width, self.unet.config.sample_size, int(_OVERLAP * self.unet.config.sample_size)
-        )
-        weights = torch.from_numpy(blend_weights(windows, height, width)).to(self.device)
-        condition = chosen.encode([self._crop(canvas, window) for window in windows])
-        condition = condition.to(self.device, self.unet.dtype)
-        batches = [
-            condition[start : start + _WINDOW_BATCH] for start in range(0, len(windows), _WINDOW_BATCH)
-        ]
-        if guidance > 1:
-            batches = [stack(batch, chosen.null(batch)) for batch in batches]
-        shape = (num_images, self.vae.config.latent_channels, height, width)
-        noise = randn_tensor(shape, generator, self.device, torch.float32)
-        latents, timesteps = self._start(noise, canvas, chosen, steps, strength)
+        for one in layouts:
+            self.check(one, chosen, strength)
+        solver = scheduler_for(scheduler, self.scheduler)
+        first, last = guidance_interval
+        canvases = [canvas for canvas in map(self._padded, layouts) for _ in range(num_images)]
+        if len({(canvas.width, canvas.height) for canvas in canvases}) != 1:
+            raise InvalidOption("layouts that are painted together must have one canvas size")
         with chosen.attached(self.unet):
-            for number, time in enumerate(timesteps, start=1):
-                scaled = self.scheduler.scale_model_input(latents, time)
-                predicted = torch.cat(
-                    [self._fused(one[None], time, batches, windows, weights, guidance) for one in scaled]
-                )
-                latents = self.scheduler.step(predicted, time, latents, return_dict=False)[0]
-                yield number
-        yield self._decode(latents, layout)
+            fusion = Fusion(
+                self.unet,
+                chosen,
+                canvases,
+                factor=self.factor,
+                guided=guidance > 1 and last > first,
+                batch_size=batch_size,
+            )
+            shape = (len(canvases), self.vae.config.latent_channels, fusion.height, fusion.width)
+            noise = randn_tensor(shape, generator, self.device, torch.float32)
+            solver.set_timesteps(steps, device=self.device)
+            latents, times = self._start(noise, canvases, chosen, solver, strength)
+            for number, time in enumerate(times):
+                guided = guidance > 1 and first <= number / len(times) < last
+                scaled = solver.scale_model_input(latents, time)
+                predicted = fusion.predict(scaled, time, guidance if guided else 1.0)
+                latents = solver.step(predicted, time, latents, return_dict=False)[0]
+                yield number + 1
+            del fusion
+        yield self._decode(latents, layouts, num_images)
+
+    def images_at_once(self, layout: Layout, *, guided: bool, batch_size: int | None = None) -> int:
+        """How many images of the size of `layout` fill a batch of `batch_size` windows; at least 1."""
+        canvas = self._padded(layout)
+        windows = windows_for(self.unet, canvas.height // self.factor, canvas.width // self.factor)
+        return max(1, (batch_size or fitting_batch(self.unet, windows[0], guided=guided)) // len(windows))
 
     def check(self, layout: Layout, method: LayoutMethod, strength: float | None = None) -> None:
         """Refuse what `method` on this model cannot do.
@@ -184,60 +203,55 @@ class LayoutPipeline(DiffusionPipeline):
                 raise InvalidOption(f"--strength must be above 0 and at most 1, not {strength}")
 
     def _start(
-        self, noise: Tensor, canvas: Layout, method: LayoutMethod, steps: int, strength: float | None
+        self,
+        noise: Tensor,
+        canvases: Sequence[Layout],
+        method: LayoutMethod,
+        solver: Any,
+        strength: float | None,
     ) -> tuple[Tensor, Tensor]:
         """The latents to start from, and the times to denoise them at."""
-        self.scheduler.set_timesteps(steps, device=self.device)
-        times = self.scheduler.timesteps
+        times = solver.timesteps
         if not isinstance(method, Img2Img) or method.trained:
-            return noise * self.scheduler.init_noise_sigma, times
+            return noise * solver.init_noise_sigma, times
         strength = 0.9 if strength is None else strength
         skipped = min(len(times) - 1, round(len(times) * (1 - strength)))
-        if hasattr(self.scheduler, "set_begin_index"):
-            self.scheduler.set_begin_index(skipped)
-        drawn = method.start([canvas]).to(noise).expand_as(noise)
-        return self.scheduler.add_noise(drawn, noise, times[skipped : skipped + 1]), times[skipped:]
+        if hasattr(solver, "set_begin_index"):
+            solver.set_begin_index(skipped)
+        drawn = {id(canvas): canvas for canvas in canvases}
+        with self._tiled(noise):
+            starts = {key: method.start([canvas]).to(noise) for key, canvas in drawn.items()}
+        start = torch.cat([starts[id(canvas)] for canvas in canvases])
+        return solver.add_noise(start, noise, times[skipped : skipped + 1]), times[skipped:]
 
-    def _fused(
-        self,
-        latents: Tensor,
-        time: Tensor,
-        batches: Sequence[Condition],
-        windows: Sequence[Window],
-        weights: Tensor,
-        guidance: float,
-    ) -> Tensor:
-        """The blended prediction (1, C, H, W) of all windows for `latents` (1, C, H, W)."""
-        fused = torch.zeros_like(latents)
-        done = 0
-        for condition in batches:
-            rows = len(condition.prompt) // (2 if guidance > 1 else 1)
-            part, share = windows[done : done + rows], weights[done : done + rows]
-            seen = torch.cat([latents[:, :, w.rows, w.columns] for w in part]).to(self.unet.dtype)
-            if guidance > 1:
-                told, untold = condition.predict(self.unet, torch.cat([seen, seen]), time).float().chunk(2)
-                predicted = untold + guidance * (told - untold)
-            else:
-                predicted = condition.predict(self.unet, seen, time).float()
-            for window, prediction, weight in zip(part, predicted, share, strict=True):
-                fused[:, :, window.rows, window.columns] += prediction * weight
-            done += rows
-        return fused
-
-    def _decode(self, latents: Tensor, layout: Layout) -> list[Image.Image]:
-        """Images of the layout's own size."""
+    def _decode(self, latents: Tensor, layouts: Sequence[Layout], num_images: int) -> list[Image.Image]:
+        """Images of the layouts' own sizes."""
         scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
-        pixels = torch.cat([self.vae.decode(one[None], return_dict=False)[0] for one in scaled]).float()
-        array = ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().movedim(1, -1).cpu().numpy()
-        return [Image.fromarray(np.ascontiguousarray(a[: layout.height, : layout.width])) for a in array]
+        with self._tiled(latents):
+            pixels = [self.vae.decode(one[None], return_dict=False)[0].float() for one in scaled]
+        arrays = [
+            ((p[0].clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy() for p in pixels
+        ]
+        sizes = [(one.height, one.width) for one in layouts for _ in range(num_images)]
+        return [
+            Image.fromarray(np.ascontiguousarray(a[:h, :w])) for a, (h, w) in zip(arrays, sizes, strict=True)
+        ]
+
+    @contextmanager
+    def _tiled(self, latents: Tensor) -> Iterator[None]:
+        """Let an autoencoder that can work in tiles do so where its memory would outgrow the U-Net's."""
+        tiles = max(latents.shape[-2:]) * self.factor > _UNTILED and hasattr(self.vae, "enable_tiling")
+        if not tiles or self.vae.use_tiling:
+            yield
+            return
+        self.vae.enable_tiling()
+        try:
+            yield
+        finally:
+            self.vae.disable_tiling()
 
     def _padded(self, layout: Layout) -> Layout:
         """The layout on a canvas of whole latent cells, and never less than 8 of them."""
         sides = (max(8, -(-side // self.factor)) * self.factor for side in (layout.width, layout.height))
         width, height = sides
         return Layout(width, height, layout.instances, layout.prompt, layout.negative_prompt)
-
-    def _crop(self, canvas: Layout, window: Window) -> Layout:
-        """What `canvas` shows in `window`."""
-        pixels = (window.left, window.top, window.width, window.height)
-        return canvas.crop(*(cells * self.factor for cells in pixels))

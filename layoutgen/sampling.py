@@ -4,55 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
-from layoutgen.drawing.overlay import overlay
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.png import write_png
+from layoutgen.jobs import Job, is_finished, key_of, wait_for, write_job
 from layoutgen.layout import Layout
-from layoutgen.output import SAMPLES, output_folder
+from layoutgen.output import SAMPLES, shared_folder
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.processes import ALONE, Processes
+from layoutgen.settings import SampleSettings
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSettings:
-    """All that an image depends on besides its layout; kept inside the PNG."""
-
-    model: str | None = None
-    method: str | None = None
-    encoding: str | None = None
-    steps: int = 30
-    guidance: float = 3.0
-    strength: float | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InvalidOption(f"--steps must be at least 1, not {self.steps}")
-        if not 0 <= self.guidance < 100:
-            raise InvalidOption(f"--guidance must be between 0 and 100, not {self.guidance}")
-        if self.seed < 0:
-            raise InvalidOption(f"--seed must be 0 or more, not {self.seed}")
+_WRITERS = 2  # threads that write images while the next ones are painted
+_QUEUE = 64  # finished images that may wait for them
 
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: a new image's path."""
+    """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images."""
 
     step: int
     steps: int
-    finished: Path | None = None
+    finished: tuple[Path, ...] = ()
 
 
 def load_pipeline(source: str, device: str | None = None, dtype: str | None = None) -> LayoutPipeline:
-    """Load the pipeline at `source` onto `device` (default: CUDA if there is one), fp16 on CUDA, else fp32.
+    """Load the pipeline at `source` onto `device`; None: CUDA if there is one.
+
+    `dtype` None or ``auto``: fp16 on CUDA, bf16 on a CPU that multiplies matrices in it, else fp32.
 
     Raises:
         InvalidOption: there is no such device, or it cannot do `dtype`.
@@ -60,9 +47,9 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InvalidOption(f"--device {device}: this machine has no CUDA device; leave it out, or use cpu")
-    dtype = dtype or ("fp16" if device.startswith("cuda") else "fp32")
+    dtype = _fastest(device) if dtype in (None, "auto") else dtype
     if dtype not in _DTYPES:
-        raise InvalidOption(f"--dtype must be one of {', '.join(_DTYPES)}, not {dtype}")
+        raise InvalidOption(f"--dtype must be one of auto, {', '.join(_DTYPES)}, not {dtype}")
     if dtype == "fp16" and device == "cpu":
         raise InvalidOption("--dtype fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
@@ -71,9 +58,20 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InvalidOption(f"--model {source} cannot be loaded on {device}: {reason}") from error
-    pipeline.unet.to(memory_format=torch.channels_last)
+    if device.startswith("cuda"):  # on CPUs the plain order is faster
+        pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _fastest(device: str) -> str:
+    """The number format in which `device` is fastest."""
+    if device.startswith("cuda"):
+        return "fp16"
+    # torch has no public way to ask.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
+    return "bf16" if has_bf16 else "fp32"
 
 
 def sample(
@@ -83,47 +81,93 @@ def sample(
     output: Path,
     *,
     num_images: int = 1,
+    batch_size: int | None = None,
     overwrite: bool = False,
+    processes: Processes = ALONE,
 ) -> Iterator[Painting]:
     """Paint each of the named `layouts` `num_images` times into `output`, which appears when all are done.
 
     Image k of a layout has the seed ``settings.seed + k``; the same seed gives the same image on the same
-    kind of device.
+    kind of device. Layouts of one size are painted together, as many as fill a batch of `batch_size` windows
+    (None: what fits into memory). Images that an earlier call with the same arguments finished are kept.
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
         InvalidOption, UnknownLabel: what the model cannot do.
+        CannotSave: another of the `processes` does not finish its share.
     """
     method = pipeline.method(settings.method, settings.encoding)
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
-    jobs = [(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
-    made: list[tuple[str, Layout]] = []
     options: dict[str, Any] = asdict(settings) | {
         "method": method.name,
         "encoding": getattr(method, "encoding", None),
+        "guidance_interval": list(settings.guidance_interval),
+        "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
     }
-    with output_folder(output, SAMPLES, overwrite=overwrite) as aside:
+    jobs = [Job(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
+    with shared_folder(
+        output, SAMPLES, key_of(jobs, options), overwrite=overwrite, leader=processes.rank == 0
+    ) as aside:
         for folder in SAMPLES[:2]:
-            (aside / folder).mkdir()
-        for number, (name, layout, seed) in enumerate(jobs):
-            image = None
-            generator = torch.Generator().manual_seed(seed)
-            chosen = {key: options[key] for key in ("method", "encoding", "steps", "guidance", "strength")}
-            for event in pipeline.paint(layout, generator=generator, **chosen):
+            (aside / folder).mkdir(exist_ok=True)
+        # By size, so that those of one size can be painted together; the order of equals is kept.
+        mine = processes.share(sorted(jobs, key=lambda job: (job.layout.width, job.layout.height)))
+        todo = [job for job in mine if not is_finished(aside, job, options)]
+        yield from _paint(pipeline, todo, len(mine), options, aside, output, batch_size)
+        if processes.rank == 0:
+            wait_for(aside, jobs)
+            about = {"settings": options}
+            write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
+
+
+def _paint(
+    pipeline: LayoutPipeline,
+    jobs: Sequence[Job],
+    total: int,
+    options: dict[str, Any],
+    aside: Path,
+    output: Path,
+    batch_size: int | None,
+) -> Iterator[Painting]:
+    """Paint `jobs`, of `total` with those that are there already; the next ones while others are written."""
+    chosen = {k: v for k, v in options.items() if k not in ("model", "seed", "dtype")}
+    steps, done = options["steps"], total - len(jobs)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        writing: list[Future[None]] = []
+        for group in _groups(pipeline, jobs, options, batch_size):
+            generators = [torch.Generator().manual_seed(job.seed) for job in group]
+            images: list[Image.Image] = []
+            for event in pipeline.paint(
+                [job.layout for job in group], generator=generators, batch_size=batch_size, **chosen
+            ):
                 if isinstance(event, int):
-                    yield Painting(number * settings.steps + event, len(jobs) * settings.steps)
+                    yield Painting(done * steps + event * len(group), total * steps)
                 else:
-                    image = event[0]
-            assert image is not None  # the last event
-            file = f"{name}_{seed}.png"
-            write_png(image, aside / "images" / file, layout, options | {"seed": seed})
-            overlay(image, layout).save(aside / "overlays" / f"{name}_{seed}.jpg", quality=92, subsampling=0)
-            made.append((file, layout))
-            yield Painting(
-                (number + 1) * settings.steps, len(jobs) * settings.steps, output / "images" / file
-            )
-        write_coco(aside / "annotations.json", made, info={"settings": options})
+                    images = event
+            for write in writing[: max(0, len(writing) + len(group) - _QUEUE)]:
+                write.result()
+            writing = [write for write in writing if not write.done() or write.result()]
+            writing += [
+                pool.submit(write_job, aside, job, image, options)
+                for job, image in zip(group, images, strict=True)
+            ]
+            done += len(group)
+            finished = tuple(output / "images" / job.file for job in group)
+            yield Painting(done * steps, total * steps, finished)
+        for write in writing:
+            write.result()
+
+
+def _groups(
+    pipeline: LayoutPipeline, jobs: Sequence[Job], options: dict[str, Any], batch_size: int | None
+) -> Iterator[Sequence[Job]]:
+    """`jobs` in groups that are painted together: of one size, as many as fill a batch."""
+    for _, same in groupby(jobs, key=lambda job: (job.layout.width, job.layout.height)):
+        row = list(same)
+        guided = options["guidance"] > 1
+        count = pipeline.images_at_once(row[0].layout, guided=guided, batch_size=batch_size)
+        yield from (row[at : at + count] for at in range(0, len(row), count))
 
 
 def quiet_libraries() -> None:

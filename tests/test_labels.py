@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import inflect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,25 @@ def test_coco_names_are_their_own_singular_and_come_back_from_their_plural() -> 
     for name in COCO_CATEGORIES.values():
         assert singular(name) == name
         assert singular(count_phrase({name: 2}).removeprefix("2 ")) == name
+
+
+def test_what_is_said_of_coco_names_without_the_library_is_what_the_library_says() -> None:
+    words = inflect.engine()
+    for name in COCO_CATEGORIES.values():
+        if name in ("skis", "scissors"):  # one is a pair
+            assert [count_phrase({name: n}) for n in (1, 2)] == [name, f"2 {name}"]
+        else:
+            assert [count_phrase({name: n}) for n in (1, 2)] == [
+                words.a(name),
+                f"2 {words.plural_noun(name)}",
+            ]
+
+
+def test_three_kinds_are_joined_as_the_library_joins_them() -> None:
+    kinds = ["2 dogs", "a cat", "an airplane"]
+    for number in (1, 2, 3):
+        counts = dict([("dog", 2), ("cat", 1), ("airplane", 1)][:number])
+        assert count_phrase(counts) == inflect.engine().join(kinds[:number])
 
 
 def test_coco_has_80_categories_with_its_own_ids() -> None:

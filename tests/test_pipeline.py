@@ -70,7 +70,6 @@ def test_one_window_without_layout_is_stable_diffusion(toy: LayoutPipeline) -> N
     assert np.abs(got / 255 - expected).max() < 2 / 255
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers' solver
 @pytest.mark.parametrize("scheduler", [EulerDiscreteScheduler, DPMSolverMultistepScheduler, PNDMScheduler])
 def test_windows_step_any_scheduler_once(toy: LayoutPipeline, scheduler: type) -> None:
     """Windows that all see the same are blended to what one window paints: no scheduler is stepped twice."""

@@ -26,9 +26,14 @@ ROOMS = (
     "assets",
     "models",
     "autoencoder",
+    "schedulers",
+    "settings",
+    "processes",
+    "jobs",
     "prepare",
     "dataset",
     "conditioning",
+    "fusion",
     "pipeline",
     "sampling",
     "training",
@@ -37,7 +42,15 @@ ROOMS = (
     "__main__",
 )
 TORCH_FREE_ROOMS = ROOMS[: ROOMS.index("models") + 1]
-TORCH_FREE_MODULES = ("layoutgen", "layoutgen.prepare.coco", "layoutgen.cli")
+TORCH_FREE_MODULES = (
+    "layoutgen",
+    "layoutgen.jobs",
+    "layoutgen.processes",
+    "layoutgen.schedulers",
+    "layoutgen.settings",
+    "layoutgen.prepare.coco",
+    "layoutgen.cli",
+)
 # The part of the evaluation that runs a detector; what scores its answers answers at once.
 TORCH_MODULES = tuple(
     f"layoutgen.evaluation.{name}"

@@ -77,7 +77,7 @@ def coco(
 
     check_output(output, WRITES, overwrite=overwrite)
     selection = Selection(tuple(category or ()), min_area, max_instances, keep_crowd)
-    entries = read_coco(annotations)
+    entries = read_coco(annotations, masks=False)
     texts = read_captions(captions) if captions is not None else None
     run = prepare_coco(
         entries,

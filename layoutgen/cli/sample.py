@@ -59,9 +59,23 @@ def sample(
         typer.Option(metavar="box|text", show_default="the trained one", help="Of text2img."),
     ] = None,
     prompt: Annotated[str | None, typer.Option(show_default="the file's", help="What else to show.")] = None,
-    steps: Annotated[int | None, typer.Option(show_default="30", help="Denoising steps.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default="dpm++", help="ddim, dpm++, euler, unipc, or model: the model's own."
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(show_default="20", help="Denoising steps.")] = None,
     guidance: Annotated[
         float | None, typer.Option(show_default="3", help="Classifier-free guidance; 1: off, twice as fast.")
+    ] = None,
+    guidance_interval: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="START STOP",
+            show_default="0 1",
+            help="The part of the steps that is guided; the others take half the time.",
+        ),
     ] = None,
     strength: Annotated[
         float | None,
@@ -76,6 +90,10 @@ def sample(
     num_images: Annotated[
         int, typer.Option(min=1, help="Images of each layout, each with its own seed.")
     ] = 1,
+    batch_size: Annotated[
+        str,
+        typer.Option(metavar="N|auto", help="Windows at once, over all images; auto: what fits into memory."),
+    ] = "auto",
     image_id: Annotated[
         int | None, typer.Option(metavar="ID", show_default="all", help="Only this image of a COCO json.")
     ] = None,
@@ -90,9 +108,12 @@ def sample(
         typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
     ] = None,
     dtype: Annotated[
-        str | None,
-        typer.Option(metavar="TYPE", show_default="fp16 on cuda, else fp32", help="fp32, bf16 or fp16."),
-    ] = None,
+        str,
+        typer.Option(
+            metavar="TYPE",
+            help="fp32, bf16 or fp16; auto: fp16 on cuda, bf16 on a CPU that has it, else fp32.",
+        ),
+    ] = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -105,10 +126,19 @@ def sample(
     from layoutgen.layout import Layout
     from layoutgen.models import check_labels, find_model
     from layoutgen.output import SAMPLES, check_output
+    from layoutgen.processes import running_processes
+    from layoutgen.settings import SampleSettings
 
     layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
-    given = {"model": model, "method": method, "encoding": encoding, "steps": steps, "guidance": guidance}
+    given: dict[str, Any] = {
+        "model": model,
+        "method": method,
+        "encoding": encoding,
+        "steps": steps,
+        "guidance": guidance,
+    }
+    given |= {"scheduler": scheduler, "guidance_interval": guidance_interval}
     given |= {"strength": strength, "seed": seed}
     chosen = stored | {key: value for key, value in given.items() if value is not None}
     if method is not None and method != stored.get("method"):
@@ -121,25 +151,37 @@ def sample(
     layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
     check_labels({label for _, one in layouts for label in one.labels}, info.labels)
     output = output or Path("out") / _output_name(layout, numbers)
-    check_output(output, SAMPLES, overwrite=overwrite)
+    processes = running_processes()
+    leads = processes.rank == 0
+    if leads:
+        check_output(output, SAMPLES, overwrite=overwrite)
+    settings, windows = SampleSettings(**chosen), _batch(batch_size)
+    with console.progress(quiet or not leads) as bar:
+        task = bar.add_task("loading the model", total=None)
 
-    from layoutgen.sampling import SampleSettings, load_pipeline, quiet_libraries
-    from layoutgen.sampling import sample as paint
+        from layoutgen.sampling import load_pipeline, quiet_libraries
+        from layoutgen.sampling import sample as paint
 
-    settings = SampleSettings(**chosen)
-    quiet_libraries()
-    pipeline = load_pipeline(info.source, device, dtype)
-    run = paint(pipeline, layouts, settings, output, num_images=num_images, overwrite=overwrite)
-    images = []
-    with closing(run), console.progress(quiet) as bar:  # type: ignore[type-var]
-        task = bar.add_task("painting", total=None)
-        for event in run:
-            bar.update(task, completed=event.step, total=event.steps)
-            if event.finished is not None:
-                images.append(event.finished)
-    if not quiet:
+        quiet_libraries()
+        pipeline = load_pipeline(info.source, device or processes.device(), dtype)
+        run = paint(
+            pipeline,
+            layouts,
+            settings,
+            output,
+            num_images=num_images,
+            batch_size=windows,
+            overwrite=overwrite,
+            processes=processes,
+        )
+        bar.update(task, description="painting")
+        with closing(run):  # type: ignore[type-var]
+            for event in run:
+                bar.update(task, completed=event.step, total=event.steps)
+    if leads and not quiet:
         placed = sum(len(one.instances) for _, one in layouts)
-        console.say(f"Images ({len(images)}, {placed:,} objects placed): {images[0].parent}")
+        count = num_images * len(layouts)
+        console.say(f"Images ({count:,}, {placed:,} objects placed): {output / 'images'}")
         console.say(f"Overlays: {output / 'overlays'}")
         console.say(f"Annotations (COCO): {output / 'annotations.json'}")
 
@@ -161,6 +203,17 @@ def _asked(words: list[str], counts: list[int]) -> tuple[Path | None, list[tuple
     return (Path(files[0]) if files else None), list(zip(counts, labels, strict=True))
 
 
+def _batch(text: str) -> int | None:
+    """The number of windows, or None for ``auto``."""
+    from layoutgen.errors import InvalidOption
+
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidOption(f"--batch-size must be auto or a number of windows from 1, not {text}")
+    return int(text)
+
+
 def _settings_of(layout: Path | None) -> dict[str, Any]:
     """The settings inside a PNG that layoutgen made; none for other layout files."""
     if layout is None or layout.suffix.lower() != ".png":
@@ -168,10 +221,12 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
     from dataclasses import fields
 
     from layoutgen.formats.png import read_png
-    from layoutgen.sampling import SampleSettings
+    from layoutgen.settings import SampleSettings
 
+    # Earlier versions knew no other scheduler than the model's own.
+    stored = {"scheduler": "model"} | read_png(layout)[1]
     known = {field.name for field in fields(SampleSettings)}
-    return {key: value for key, value in read_png(layout)[1].items() if key in known}
+    return {key: value for key, value in stored.items() if key in known}
 
 
 def _layouts(

@@ -12,6 +12,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+from layoutgen.conditioning.attention import layout_attention
 from layoutgen.conditioning.regions import Regions
 from layoutgen.layout import Layout
 
@@ -43,8 +44,8 @@ class Condition:
 
     def null(self) -> Condition:
         """The condition of guidance: the negative prompt, and no layout."""
-        everywhere = torch.ones(len(self.prompt), dtype=torch.bool)
-        return replace(self.without_layout(everywhere), prompt=self.negative)
+        channels = None if self.channels is None else torch.zeros_like(self.channels)
+        return replace(self, prompt=self.negative, tokens=self.tokens[:, :0], channels=channels, regions=None)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Condition:
         """Move to `device`; floating-point tensors also to `dtype`."""
@@ -57,8 +58,8 @@ class Condition:
             regions=None if self.regions is None else self.regions.to(device),
         )
 
-    def __getitem__(self, rows: slice) -> Condition:
-        """The condition of some of the layouts."""
+    def __getitem__(self, rows: slice | Tensor) -> Condition:
+        """The condition of some of the layouts: a slice, or their numbers."""
         return replace(
             self,
             prompt=self.prompt[rows],
@@ -79,18 +80,6 @@ class Condition:
             {} if self.regions is None else {"cross_attention_kwargs": {"regions": self.regions}}
         )
         return unet(inputs, timesteps, encoder_hidden_states=context, return_dict=False, **extra)[0]
-
-
-def stack(first: Condition, second: Condition) -> Condition:
-    """Two conditions of the same shapes as one batch, `first` on top."""
-
-    def cat(name: str) -> Any:
-        a, b = getattr(first, name), getattr(second, name)
-        return None if a is None else torch.cat([a, b])
-
-    regions = None if first.regions is None or second.regions is None else first.regions.stack(second.regions)
-    names = ("prompt", "negative", "tokens", "channels")
-    return Condition(**{name: cat(name) for name in names}, regions=regions)
 
 
 class LayoutMethod(ABC):
@@ -114,7 +103,8 @@ class LayoutMethod(ABC):
     @contextmanager
     def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
         """Make `unet` able to hear this method's conditions; it is left exactly as it was."""
-        yield
+        with layout_attention(unet):
+            yield
 
     @abstractmethod
     def modules(self) -> tuple[nn.Module, ...]:

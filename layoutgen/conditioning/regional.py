@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from layoutgen.conditioning.base import Condition, LayoutMethod
 from layoutgen.conditioning.encoder import LayoutEncoder
-from layoutgen.conditioning.regions import Regions, regional_attention
+from layoutgen.conditioning.regions import Regions
 from layoutgen.conditioning.text import embed_prompts
 from layoutgen.conditioning.text2img import box_fractions, prompts_of
 from layoutgen.layout import Layout
@@ -62,12 +60,6 @@ class Regional(LayoutMethod):
         if self.layout_encoder is not None:
             channels = self.layout_encoder.silence(len(layouts), height, width)
         return Condition(prompt, negative, tokens, channels, regions)
-
-    @contextmanager
-    def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
-        """Let the U-Net's attention read the masks."""
-        with regional_attention(unet):
-            yield
 
     def modules(self) -> tuple[nn.Module, ...]:
         """None: nothing is learnt."""

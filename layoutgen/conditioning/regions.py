@@ -1,15 +1,11 @@
-"""Which latent hears which token, as attention masks, and the attention processor that applies them."""
+"""Which latent hears which token, as attention masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
 
@@ -33,11 +29,16 @@ class Regions:
     width: int
     group: Tensor | None = None
     exclusive: bool = False
-    _masks: dict[tuple[str, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
+    _masks: dict[tuple[str, int, torch.dtype], Tensor] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def cross(self, length: int) -> Tensor:
-        """Mask (B, 1, L, P + T) of cross-attention for L latents; True is heard. Computed once for each L."""
-        key = ("cross", length)
+    def cross(self, length: int, dtype: torch.dtype) -> Tensor:
+        """Bias (B, 1, L, P + T) of cross-attention for L latents: 0 is heard, -inf is not.
+
+        Kept for each L. A latent that would hear nothing hears the prompt.
+        """
+        key = ("cross", length, dtype)
         if key not in self._masks:
             inside = self._inside(length)  # (B, L, N)
             owner = self.owner[:, None].expand(-1, length, -1)  # (B, L, P + T)
@@ -45,20 +46,20 @@ class Regions:
             told = padded.gather(2, owner.clamp_min(0)) & (owner >= 0)
             general = owner == -1
             if self.exclusive:
-                general = general & ~inside.any(2, keepdim=True)
-            self._masks[key] = (told | general)[:, None]
+                general = general & ~(inside.any(2, keepdim=True) & told.any(2, keepdim=True))
+            self._masks[key] = _bias(told | general, dtype)[:, None]
         return self._masks[key]
 
-    def self_(self, length: int) -> Tensor | None:
-        """Mask (B, 1, L, L) of self-attention, or None where every latent sees every other."""
+    def self_(self, length: int, dtype: torch.dtype) -> Tensor | None:
+        """Bias (B, 1, L, L) of self-attention, or None: every latent sees every other. Kept for each L."""
         if not self.exclusive or self.boxes.shape[1] == 0:
             return None
-        key = ("self", length)
+        key = ("self", length, dtype)
         if key not in self._masks:
             inside = self._inside(length).float()  # (B, L, N)
             background = inside.sum(2) == 0  # (B, L)
             same = inside @ inside.transpose(1, 2) > 0
-            self._masks[key] = (same | background[:, None, :])[:, None]
+            self._masks[key] = _bias(same | background[:, None, :], dtype)[:, None]
         return self._masks[key]
 
     def restrict(self, kept: Tensor) -> Regions:
@@ -72,17 +73,7 @@ class Regions:
         group = None if self.group is None else self.group.to(device)
         return replace(self, boxes=self.boxes.to(device), owner=self.owner.to(device), group=group, _masks={})
 
-    def stack(self, other: Regions) -> Regions:
-        """Both as one batch, `self` on top; shapes must be equal."""
-        return replace(
-            self,
-            boxes=torch.cat([self.boxes, other.boxes]),
-            owner=torch.cat([self.owner, other.owner]),
-            group=None if self.group is None or other.group is None else torch.cat([self.group, other.group]),
-            _masks={},
-        )
-
-    def __getitem__(self, rows: slice) -> Regions:
+    def __getitem__(self, rows: slice | Tensor) -> Regions:
         """The regions of some of the layouts."""
         group = None if self.group is None else self.group[rows]
         return replace(self, boxes=self.boxes[rows], owner=self.owner[rows], group=group, _masks={})
@@ -115,41 +106,6 @@ class Regions:
         return height, width
 
 
-class RegionalAttention:
-    """Attention of diffusers' U-Nets with the masks of :class:`Regions` (in `cross_attention_kwargs`)."""
-
-    def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-        regions: Regions | None = None,
-    ) -> Tensor:
-        """Attend from `hidden_states` (B, L, C) to the context (B, P + T, D), or to itself."""
-        length = hidden_states.shape[1]
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        if regions is not None:
-            attention_mask = regions.self_(length) if encoder_hidden_states is None else regions.cross(length)
-        query, key, value = (
-            part.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-            for part in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
-        )  # (B, H, L or P + T, C / H)
-        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
-        if attention_mask is not None and encoder_hidden_states is not None:
-            # A latent that hears nothing must read zeros, not NaN.
-            heard = heard.masked_fill(~attention_mask.any(-1, keepdim=True), 0.0)
-        heard = heard.transpose(1, 2).flatten(2)
-        return attn.to_out[1](attn.to_out[0](heard))
-
-
-@contextmanager
-def regional_attention(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Let `unet` read masks; its own attention processors come back afterwards, whatever happens."""
-    before = unet.attn_processors
-    unet.set_attn_processor(dict.fromkeys(before, RegionalAttention()))
-    try:
-        yield
-    finally:
-        unet.set_attn_processor(before)
+def _bias(heard: Tensor, dtype: torch.dtype) -> Tensor:
+    """What attention adds to its scores, made once: of a bool mask it would make one in every call."""
+    return torch.zeros(heard.shape, dtype=dtype, device=heard.device).masked_fill_(~heard, -torch.inf)

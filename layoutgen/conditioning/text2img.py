@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from layoutgen.conditioning.base import Condition, LayoutMethod
 from layoutgen.conditioning.encoder import LayoutEncoder
-from layoutgen.conditioning.regions import Regions, regional_attention
+from layoutgen.conditioning.regions import Regions
 from layoutgen.conditioning.text import embed_phrases, embed_prompts, pool_phrases
 from layoutgen.layout import Instance, Layout
 
@@ -94,12 +92,6 @@ class Text2Img(LayoutMethod):
         which = torch.tensor([names.index(i.label) for _, _, i in per_instance], device=pooled.device)
         places = torch.stack([boxes[row, index] for row, index, _ in per_instance])
         return self.layout_encoder(pooled[which], places)
-
-    @contextmanager
-    def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
-        """Let the U-Net's attention read which latent hears which token."""
-        with regional_attention(unet):
-            yield
 
     def modules(self) -> tuple[nn.Module, ...]:
         """The box token MLP, for the ``box`` encoding."""

@@ -68,7 +68,7 @@ def _coco_pictures(path: Path, images: Path | None, image_id: int | None) -> tup
     if not folder.is_dir():
         problem = f"its images are not in {folder}: there is no such folder"
         raise InvalidFile(path, problem, remedy="name their folder with --images DIR")
-    found = read_coco(path)
+    found = read_coco(path, masks=False)
     if image_id is not None:
         found = tuple(image for image in found if image.id == image_id)
         if not found:

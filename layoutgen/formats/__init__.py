@@ -62,7 +62,7 @@ def _coco_layouts(path: Path, image_id: int | None) -> tuple[Layout, ...]:
     """
     from layoutgen.formats.coco import read_coco
 
-    images = read_coco(path)
+    images = read_coco(path, masks=False)
     if not images:
         raise InvalidFile(path, "holds no image", where="images", remedy="give a file with annotated images")
     chosen = [image for image in images if image_id is None or image.id == image_id]

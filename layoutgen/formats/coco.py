@@ -15,6 +15,7 @@ from layoutgen.errors import InvalidLayout
 from layoutgen.formats.coco_writing import write_coco
 from layoutgen.formats.entries import Entries, Entry, is_number, shown
 from layoutgen.formats.files import read_json
+from layoutgen.formats.large_json import read_large_json
 from layoutgen.formats.masks import decode_segmentation
 from layoutgen.layout import Box, Instance, Layout
 
@@ -73,32 +74,33 @@ class CocoImage:
         return Layout(self.width, self.height, instances, prompt or self.prompt, self.negative_prompt)
 
 
-def read_coco(path: Path) -> tuple[CocoImage, ...]:
+def read_coco(path: Path, *, masks: bool = True) -> tuple[CocoImage, ...]:
     """The images of an instances json, in file order, also those without annotations.
 
-    Boxes are as the file has them: they may reach beyond the picture.
+    Boxes are as the file has them: they may reach beyond the picture. Without `masks`, which are most of a
+    large file, every `segmentation` is None.
 
     Raises:
         InvalidFile: names the entry, the field and what to do.
     """
-    return read_instances(path)[0]
+    return read_instances(path, masks=masks)[0]
 
 
-def read_instances(path: Path) -> tuple[tuple[CocoImage, ...], dict[int, str]]:
+def read_instances(path: Path, *, masks: bool = True) -> tuple[tuple[CocoImage, ...], dict[int, str]]:
     """The images of an instances json, see :func:`read_coco`, and the names of all its categories by id.
 
     Raises:
         InvalidFile: names the entry, the field and what to do.
     """
     path = Path(path)
-    file = Entries(path, read_json(path))
+    file = Entries(path, read_large_json(path, "annotations"))
     images, categories = _images(file), _categories(file)
     annotations: dict[int, list[CocoAnnotation]] = defaultdict(list)
     dropped: dict[int, list[int]] = defaultdict(list)
     for index, (where, entry) in enumerate(file.each("annotations")):
         image = _reference(file, entry, where, "image_id", images)
         label = categories[_reference(file, entry, where, "category_id", categories)]
-        annotation = _annotation(file, entry, where, label)
+        annotation = _annotation(file, entry, where, label, masks=masks)
         if annotation is None or annotation.box.clip(images[image].width, images[image].height) is None:
             dropped[image].append(index)
         else:
@@ -181,7 +183,7 @@ def _reference(file: Entries, entry: Entry, where: str, key: str, known: Mapping
     return number
 
 
-def _annotation(file: Entries, entry: Entry, where: str, label: str) -> CocoAnnotation | None:
+def _annotation(file: Entries, entry: Entry, where: str, label: str, *, masks: bool) -> CocoAnnotation | None:
     """The annotation; None if its box is a line or a point, as a few in COCO are."""
     number, box = file.whole(entry, where, "id"), _box(file, entry, where)
     area, crowd = entry.get("area", 0.0 if box is None else box.area), entry.get("iscrowd", 0)
@@ -195,7 +197,7 @@ def _annotation(file: Entries, entry: Entry, where: str, label: str) -> CocoAnno
         return None
     score = entry.get("mask_score", 1.0)
     mask_score = float(score) if is_number(score) else 1.0
-    segmentation = entry.get("segmentation") or None
+    segmentation = (entry.get("segmentation") or None) if masks else None
     return CocoAnnotation(number, label, box, float(area), bool(crowd), segmentation, mask_score)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.files import type_name
+from layoutgen.formats.large_json import LargeList
 
 Entry = Mapping[str, Any]
 Lines = Mapping[str, int]
@@ -30,20 +31,20 @@ class Entries:
     content: Any
     lines: Lines = field(default_factory=dict)
 
-    def each(self, key: str) -> list[tuple[str, Entry]]:
+    def each(self, key: str) -> Iterator[tuple[str, Entry]]:
         """The objects of the list `key` of the file, each with its place."""
         if key not in self.content:
             found = ", ".join(sorted(self.content)[:6]) or "nothing"
             raise self.error(key, "is missing", f"the file needs this list; found: {found}")
-        if not isinstance(self.content[key], list):
+        if not isinstance(self.content[key], list | LargeList):
             raise self.error(key, f"must be a list, not {type_name(self.content[key])}", "write [...]")
-        entries = [(f"{key}[{index}]", entry) for index, entry in enumerate(self.content[key])]
-        for place, entry in entries:
+        for index, entry in enumerate(self.content[key]):
+            place = f"{key}[{index}]"
             if not isinstance(entry, dict):
                 raise self.error(
                     place, f"must hold fields, not {type_name(entry)}", "write {name: value, ...}"
                 )
-        return entries
+            yield place, entry
 
     def whole(self, entry: Entry, place: str, key: str, *, least: int | None = None) -> int:
         """The whole number `key` of `entry`."""

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,20 +40,8 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling import quiet_libraries
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run import prepare_run
-from tests.toy import sd_pipeline, toy_pipeline
+from tests.benchmarks.models import BUILDERS
 from tests.training.conftest import draw_scenes
-
-_SMALL = {
-    "text": {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4},
-    "unet": {
-        "sample_size": 32,
-        "block_out_channels": (64, 128, 256, 256),
-        "attention_head_dim": 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 16,
-    },
-    "vae": {"block_out_channels": (32, 64, 64, 64), "norm_num_groups": 16, "layers_per_block": 1},
-}
 
 
 class _Photos(Dataset[tuple[Tensor, Tensor]]):
@@ -147,10 +134,9 @@ def main() -> None:
     chosen = parser.parse_args()
     quiet_libraries()
     cpu = chosen.cpu or not torch.cuda.is_available()
-    builders = {"toy": toy_pipeline, "small": partial(sd_pipeline, **_SMALL), "sd": sd_pipeline}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        builders[chosen.size](place).save_pretrained(place / "model")
+        BUILDERS[chosen.size](place).save_pretrained(place / "model")
         pipeline = LayoutPipeline.from_pretrained(place / "model")
         resolution = pipeline.window
         folder = draw_scenes(place / "data", 64, size=(resolution * 5 // 4, resolution * 5 // 4))

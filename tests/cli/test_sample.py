@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from layoutgen.assets import MODEL
 from layoutgen.cli import app
 from layoutgen.formats import read_layouts
+from layoutgen.formats.png import read_png, write_png
 from layoutgen.models import find_model
 
 runner = CliRunner()
@@ -62,6 +63,46 @@ def test_several_images_of_several_methods_have_their_own_seeds(tmp_path: Path) 
         assert (pixels(out / "images/sample_5.png") != pixels(out / "images/sample_6.png")).any()
 
 
+def test_options_of_speed_arrive_and_are_found_in_the_image(tmp_path: Path) -> None:
+    options = ["--scheduler", "euler", "--steps", 4, "--guidance-interval", 0.25, 0.75, "--batch-size", 2]
+    canvas = ["--width", 128, "--height", 128, "--device", "cpu", "--dtype", "fp32"]
+    sample("-n", 1, "dog", *canvas, *options, "-o", tmp_path / "a")
+    image = tmp_path / "a/images/sample_0.png"
+    stored = read_png(image)[1]
+    assert (stored["scheduler"], stored["guidance_interval"], stored["dtype"]) == (
+        "euler",
+        [0.25, 0.75],
+        "float32",
+    )
+    sample(image, "--device", "cpu", "--dtype", "fp32", "-o", tmp_path / "b")
+    assert (tmp_path / "b/images/sample_0.png").read_bytes() == image.read_bytes()
+
+
+def test_an_image_of_an_earlier_version_is_made_with_the_models_own_scheduler(tmp_path: Path) -> None:
+    sample(
+        "-n",
+        1,
+        "dog",
+        "--width",
+        64,
+        "--height",
+        64,
+        "--scheduler",
+        "model",
+        "--steps",
+        3,
+        "-o",
+        tmp_path / "a",
+    )
+    image = tmp_path / "a/images/sample_0.png"
+    layout, settings = read_png(image)
+    del settings["scheduler"], settings["guidance_interval"], settings["dtype"]
+    with Image.open(image) as opened:
+        write_png(opened, tmp_path / "old.png", layout, settings)
+    sample(tmp_path / "old.png", "-o", tmp_path / "b")
+    assert (pixels(tmp_path / "b/images/old_0.png") == pixels(image)).all()
+
+
 def test_results_are_never_overwritten_in_silence(tmp_path: Path) -> None:
     options = [
         "-n",
@@ -99,6 +140,10 @@ def test_results_are_never_overwritten_in_silence(tmp_path: Path) -> None:
         (["-n", "1", "dog", "--method", "img2img", "--encoding", "box"], "--encoding"),
         (["-n", "1", "dog", "--strength", "0.5"], "--strength"),
         (["-n", "1", "dog", "--steps", "0"], "--steps must be"),
+        (["-n", "1", "dog", "--scheduler", "magic"], "--scheduler must be one of ddim, dpm++"),
+        (["-n", "1", "dog", "--guidance-interval", "0.8", "0.2"], "--guidance-interval must be"),
+        (["-n", "1", "dog", "--batch-size", "0"], "--batch-size must be auto or a number"),
+        (["-n", "1", "dog", "--dtype", "fp8"], "--dtype must be one of auto, fp32"),
         (["-n", "1", "dog", "--device", "cuda"], "no CUDA device"),
         (["-n", "1", "dog", "--device", "cpu", "--dtype", "fp16"], "fp16 needs a CUDA device"),
         (["-n", "1", "dog", "--model", "nowhere"], "no such folder"),

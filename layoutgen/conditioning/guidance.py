@@ -1,0 +1,44 @@
+"""Classifier-free guidance: a condition and its counterpart without layout, made ready for many steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from layoutgen.conditioning.attention import Heard
+from layoutgen.conditioning.base import Condition
+
+
+class Guided:
+    """A condition with its counterpart without layout, for all steps of one denoising.
+
+    What does not change over the steps is computed once, and is gone with this object. Both go through the
+    U-Net in one batch.
+    """
+
+    def __init__(self, condition: Condition, null: Condition | None) -> None:
+        told = (condition,) if null is None else (condition, null)
+        self._heard = [
+            Heard(torch.cat([c.prompt, c.tokens], dim=1), c.regions if c.tokens.shape[1] else None)
+            for c in told
+        ]
+        planes = [c.channels for c in told if c.channels is not None]
+        self._channels = torch.cat(planes) if planes else None
+
+    def predict(self, unet: nn.Module, latents: Tensor, time: Tensor, guidance: float) -> Tensor:
+        """The U-Net's prediction (B, C, h, w) in float32 for noisy `latents` (B, C, h, w) at `time` ().
+
+        Classifier-free guidance (Ho & Salimans 2022, eq. 6); 1: only what the condition says, at half the
+        work. The U-Net must be inside :meth:`LayoutMethod.attached`.
+        """
+        heard = self._heard if guidance != 1 else self._heard[:1]
+        inputs = torch.cat([latents] * len(heard))
+        if self._channels is not None:
+            inputs = torch.cat([inputs, self._channels[: len(inputs)].to(inputs)], dim=1)
+        context = heard[0].context  # only says that there is one
+        extra = {"cross_attention_kwargs": {"heard": heard}}
+        predicted = unet(inputs, time, encoder_hidden_states=context, return_dict=False, **extra)[0].float()
+        if len(heard) == 1:
+            return predicted
+        told, untold = predicted.chunk(2)
+        return untold + guidance * (told - untold)
