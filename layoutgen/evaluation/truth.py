@@ -71,7 +71,7 @@ def open_truth(path: Path, images: Path | None = None, *, pictures: bool | None 
             )
             raise InvalidFile(path, "holds no annotations.json and no metadata.jsonl", remedy=remedy)
         path = file
-    entries, categories = read_instances(path)
+    entries, categories = read_instances(path, masks=False)
     if not entries:
         raise InvalidFile(path, "holds no image", where="images", remedy="give a file with images")
     folder = None
