@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,12 +40,14 @@ def arrange(
     how: How = "scatter",
     aspect: Range = ASPECT,
     smallest: float = 16,
+    grid: int = 1,
     seed: int = 0,
 ) -> Layout:
     """Add exactly `count` instances of `label` at distinct free locations.
 
     No new box overlaps another one, new or old, and all lie on the canvas. `size` is the range of the longer
     side in pixels; None takes the largest that leaves some air. `aspect` is the range of width / height.
+    The edges of new boxes are rounded to multiples of `grid` pixels, for a model that paints on a grid.
 
     Raises:
         DoesNotFit: there is no room even at the lower end of `size`, or at `smallest`; says what would do.
@@ -56,21 +58,29 @@ def arrange(
         return layout
     # What reaches beyond the canvas takes no more room than its part inside.
     taken = np.array([i.box.xyxy for i in layout.clip().instances], dtype=float).reshape(-1, 4)
+    taken = _on_grid(taken, grid)  # between edges on the grid nothing comes to overlap by rounding
+    room = replace(
+        layout, width=max(1, layout.width // grid * grid), height=max(1, layout.height // grid * grid)
+    )
+    if grid > 1:  # a box is at least one cell wide and high
+        smallest = max(smallest, grid / min(1, aspect[0], 1 / aspect[1]))
+        size = size and (max(size[0], smallest), max(size[1], smallest))
     least = size[0] if size else smallest
-    grid = _Grid(layout.width, layout.height, taken, min(1.0, aspect[1]), min(1.0, 1 / aspect[0]))
-    side = grid.largest_side(count, least)
+    free = _Grid(room.width, room.height, taken, min(1.0, aspect[1]), min(1.0, 1 / aspect[0]))
+    side = free.largest_side(count, least)
     if side is None:
-        raise DoesNotFit(_what_would_do(layout, grid, label, count, least))
+        raise DoesNotFit(_what_would_do(layout, free, grid, label, count, least))
     rng = np.random.default_rng([seed, len(layout.instances)])
-    cells = grid.cells(side)
+    cells = free.cells(side)
     if how == "scatter":
         cells = cells[np.sort(rng.choice(len(cells), count, replace=False))]
-    sides = _sides(rng, count, size or _comfortable(layout, side, smallest), aspect, side)
+    sides = _sides(rng, count, size or _comfortable(room, side, smallest), aspect, side)
     boxes = _in_cells(cells[:count], sides, rng.random((count, 2)) if how == "scatter" else 0.5)
     if how == "scatter":
-        _shake(boxes, taken, layout, rng)
-    new = tuple(Instance(label, Box(*map(float, box))) for box in boxes)
-    return layout.with_instances(layout.instances + new)
+        _shake(boxes, taken, room, rng)
+    new = [Box(*map(float, box)) for box in boxes]
+    placed = tuple(Instance(label, box if grid == 1 else box.snap(grid)) for box in new)
+    return layout.with_instances(layout.instances + placed)
 
 
 def ask_for(
@@ -82,6 +92,7 @@ def ask_for(
     how: How = "scatter",
     aspect: Range = ASPECT,
     smallest: float = 16,
+    grid: int = 1,
     seed: int = 0,
 ) -> Layout:
     """Make it exactly `count` instances of `label`, which may be a plural: ``-n 100 dogs``.
@@ -102,7 +113,14 @@ def ask_for(
             kept.append(Instance(one, instance.box))
             room -= 1
     start = layout.with_instances(tuple(kept))
-    return arrange(start, one, room, size=size, how=how, aspect=aspect, smallest=smallest, seed=seed)
+    return arrange(
+        start, one, room, size=size, how=how, aspect=aspect, smallest=smallest, grid=grid, seed=seed
+    )
+
+
+def _on_grid(boxes: Boxes, grid: int) -> Boxes:
+    """The boxes (N, 4), each edge moved outwards to a multiple of `grid`."""
+    return np.concatenate([np.floor(boxes[:, :2] / grid), np.ceil(boxes[:, 2:] / grid)], axis=1) * grid
 
 
 def _check(count: int, size: Range | None, how: str, aspect: Range, smallest: float, seed: int) -> None:
@@ -241,11 +259,11 @@ def _near(some: Boxes, others: Boxes) -> npt.NDArray[np.bool_]:
     return near
 
 
-def _what_would_do(layout: Layout, grid: _Grid, label: str, count: int, least: float) -> str:
+def _what_would_do(layout: Layout, free: _Grid, grid: int, label: str, count: int, least: float) -> str:
     """The message: how many fit, and a canvas of about these proportions on which `count` do."""
-    cell = np.array([grid.across, grid.down]) * least
+    cell = np.array([free.across, free.down]) * least
     # On the larger canvas a grid from the corner has at least all its cells but those that boxes touch.
-    taken = np.maximum([i.box.xyxy for i in layout.instances] or [(0.0,) * 4], 0)
+    taken = _on_grid(np.maximum([i.box.xyxy for i in layout.instances] or [(0.0,) * 4], 0), grid)
     touched = np.ceil(taken[:, 2:] / cell) - np.floor(taken[:, :2] / cell)
     needed = count + int(touched.prod(axis=1).sum())
     size = np.array([layout.width, layout.height], dtype=float)
@@ -257,6 +275,6 @@ def _what_would_do(layout: Layout, grid: _Grid, label: str, count: int, least: f
         factor *= 1.02
     return (
         f"{count} x {label!r} at {least:g} px do not fit the {layout.width} x {layout.height} canvas: "
-        f"it has room for {len(grid.cells(least))}{' more' if layout.instances else ''}; "
+        f"it has room for {len(free.cells(least))}{' more' if layout.instances else ''}; "
         f"ask for fewer, or use a canvas of {canvas[0]:.0f} x {canvas[1]:.0f}"
     )

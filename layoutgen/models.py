@@ -24,12 +24,14 @@ class ModelInfo:
         labels: the labels that it has learnt; None: any text.
         smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the canvas that it was trained on.
+        grid: edges of its boxes are rounded to multiples of this many pixels.
     """
 
     source: str
     labels: tuple[str, ...] | None = None
     smallest: float = 16.0
     window: int = 512
+    grid: int = 1
 
 
 def find_model(name: str | None) -> ModelInfo:
@@ -78,6 +80,7 @@ def _read(folder: Path) -> ModelInfo:
         config = json.loads(file.read_text(encoding="utf-8"))
         labels = config["labels"]
         known = None if labels is None else tuple(labels)
-        return ModelInfo(str(folder), known, float(config["smallest"]), int(config["window"]))
+        numbers = float(config["smallest"]), int(config["window"]), int(config.get("grid", 1))
+        return ModelInfo(str(folder), known, *numbers)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error

@@ -57,6 +57,17 @@ def test_exactly_count_inside_without_overlap_and_the_same_again(
 
 
 @settings(deadline=None)
+@given(layouts(), st.integers(1, 60), st.sampled_from([2, 8, 12]), st.sampled_from(["scatter", "grid"]))
+def test_edges_on_a_grid_and_still_no_overlap(layout: Layout, count: int, grid: int, how: str) -> None:
+    try:
+        arranged = arrange(layout, "dog", count, how=how, grid=grid)  # type: ignore[arg-type]
+    except DoesNotFit:
+        assume(False)
+    for box in check(layout, arranged, count):
+        assert all(edge % grid == 0 for edge in box.xyxy)
+
+
+@settings(deadline=None)
 @given(layouts(), st.floats(16, 120), st.floats(0, 40), st.integers(0, 9))
 def test_whatever_a_plain_grid_of_the_smallest_size_holds_is_found(
     layout: Layout, low: float, more: float, seed: int

@@ -16,6 +16,7 @@ def read_layouts(
     image_id: int | None = None,
     seed: int = 0,
     smallest: float = 16,
+    grid: int = 1,
     ask: tuple[int, str] | None = None,
 ) -> tuple[Layout, ...]:
     """The layouts of a file: one of a YAML file or a PNG that layoutgen made, one per image of a COCO json.
@@ -25,6 +26,7 @@ def read_layouts(
         image_id: only this image of a COCO json.
         seed: of the places of groups, unless the file has its own, and of what `ask` adds.
         smallest: longer side, in pixels, below which objects cannot be drawn.
+        grid: edges of the boxes that are arranged here are multiples of this many pixels.
         ask: exactly so many instances of a label: ``(100, "dogs")``; see :func:`layoutgen.arrange.ask_for`.
 
     Raises:
@@ -41,7 +43,7 @@ def read_layouts(
     if image_id is not None and suffix not in _COCO:
         raise InvalidOption(f"--image-id goes with a COCO json, and {path} is none")
     if suffix in _YAML:
-        return (read_yaml(path, seed=seed, smallest=smallest, ask=ask),)
+        return (read_yaml(path, seed=seed, smallest=smallest, grid=grid, ask=ask),)
     if suffix in _COCO:
         layouts = _coco_layouts(path, image_id)
     elif suffix in _PNG:
@@ -52,7 +54,7 @@ def read_layouts(
         raise InvalidFile(path, problem, remedy=remedy)
     if ask is None:
         return layouts
-    return tuple(ask_for(layout, *ask, smallest=smallest, seed=seed) for layout in layouts)
+    return tuple(ask_for(layout, *ask, smallest=smallest, grid=grid, seed=seed) for layout in layouts)
 
 
 def _coco_layouts(path: Path, image_id: int | None) -> tuple[Layout, ...]:

@@ -15,7 +15,7 @@ the shorter side of the canvas. `aspect: [0.6, 1.0]` asks for boxes of that widt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,9 @@ _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
 
 
-def read_yaml(path: Path, *, seed: int = 0, smallest: float = 16, ask: Ask | None = None) -> Layout:
+def read_yaml(
+    path: Path, *, seed: int = 0, smallest: float = 16, grid: int = 1, ask: Ask | None = None
+) -> Layout:
     """The layout of the file at `path`, its groups arranged by the file's seed, or else by `seed`.
 
     With `ask` there are exactly so many instances of that label: its boxes stay first, its groups give way,
@@ -50,7 +52,7 @@ def read_yaml(path: Path, *, seed: int = 0, smallest: float = 16, ask: Ask | Non
         DoesNotFit: a group, or what is asked for, has no room.
     """
     content, lines = read_marked_yaml(Path(path))
-    return layout_from_dict(content, path=path, lines=lines, seed=seed, smallest=smallest, ask=ask)
+    return layout_from_dict(content, path=path, lines=lines, seed=seed, smallest=smallest, grid=grid, ask=ask)
 
 
 def layout_from_dict(
@@ -60,6 +62,7 @@ def layout_from_dict(
     lines: Lines | None = None,
     seed: int = 0,
     smallest: float = 16,
+    grid: int = 1,
     ask: Ask | None = None,
     inside: bool = True,
 ) -> Layout:
@@ -73,11 +76,12 @@ def layout_from_dict(
     layout, groups = read_instances(file, _canvas(file), inside=inside)
     if "seed" in content:
         seed = file.whole(content, "", "seed", least=0)
+    room: dict[str, Any] = {"smallest": smallest, "grid": grid, "seed": seed}
     asked = [group for group in groups if ask is not None and singular(group.label) == singular(ask[1])]
     for group in groups:
         if group not in asked:
-            layout = _arranged(file, layout, group, seed, smallest)
-    return layout if ask is None else _asked(layout, ask, asked, seed, smallest)
+            layout = _arranged(file, layout, group, partial(arrange, **room))
+    return layout if ask is None else _asked(layout, ask, asked, partial(ask_for, **room))
 
 
 def layout_to_dict(layout: Layout) -> dict[str, Any]:
@@ -131,27 +135,22 @@ def _canvas(file: Entries) -> Layout:
     return Layout(width, height, (), *prompts)
 
 
-def _arranged(file: Entries, layout: Layout, group: Group, seed: int, smallest: float) -> Layout:
+def _arranged(file: Entries, layout: Layout, group: Group, arranged: Callable[..., Layout]) -> Layout:
+    looks = {"size": group.size, "aspect": group.aspect, "how": group.how}
     try:
-        return arrange(
-            layout, group.label, group.count,
-            size=group.size, aspect=group.aspect, how=group.how, smallest=smallest, seed=seed,
-        )  # fmt: skip
+        return arranged(layout, group.label, group.count, **looks)
     except DoesNotFit as error:
         raise DoesNotFit(f"{file.path}, {file.where(group.place)}: {error}") from None
     except InvalidOption as error:
         raise file.error(f"{group.place}.size", str(error), "enlarge it") from None
 
 
-def _asked(layout: Layout, ask: Ask, groups: Sequence[Group], seed: int, smallest: float) -> Layout:
-    count, label = ask
+def _asked(layout: Layout, ask: Ask, groups: Sequence[Group], arranged: Callable[..., Layout]) -> Layout:
     if not groups:
-        return ask_for(layout, count, label, smallest=smallest, seed=seed)
+        return arranged(layout, *ask)
     group = groups[0]
-    place = partial(
-        ask_for, layout, count, label, aspect=group.aspect, how=group.how, smallest=smallest, seed=seed
-    )
+    looks = {"aspect": group.aspect, "how": group.how}
     # At the size that the file gives; if so many have no room, they become smaller.
     with suppress(DoesNotFit, InvalidOption):
-        return place(size=group.size)
-    return place()
+        return arranged(layout, *ask, size=group.size, **looks)
+    return arranged(layout, *ask, **looks)
