@@ -75,6 +75,12 @@ class LayoutPipeline(DiffusionPipeline):
         """Longer side of the smallest box that the model can draw, in pixels."""
         return 16.0 if self.layout_encoder is None else float(self.layout_encoder.config.smallest)
 
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The labels, and with them the words, that the model has learnt; None: any text."""
+        labels = None if self.layout_encoder is None else self.layout_encoder.config.labels
+        return None if labels is None else tuple(labels)
+
     def method(self, name: str | None = None, encoding: str | None = None) -> LayoutMethod:
         """The method called `name`, or the best one that this model can do.
 
@@ -89,6 +95,9 @@ class LayoutPipeline(DiffusionPipeline):
             raise InvalidOption(f"--method must be one of {', '.join(METHODS)}, not {name}")
         if encoding is not None and name != "text2img":
             raise InvalidOption(f"--encoding is an option of --method text2img, not of {name}")
+        if self.labels is not None and name not in trained:
+            learnt = ", ".join(trained)
+            raise InvalidOption(f"the model knows layouts by {learnt} only: pass one of that as --method")
         parts = (self.tokenizer, self.text_encoder)
         if name == "regional":
             return Regional(*parts, self.layout_encoder, factor=self.factor)
@@ -106,6 +115,8 @@ class LayoutPipeline(DiffusionPipeline):
             raise InvalidOption(f"--encoding must be box or text, not {encoding}")
         if encoding == "box" and "box" not in trained:
             raise InvalidOption("the model has no trained box tokens: pass --encoding text, or train it")
+        if self.labels is not None and encoding not in trained:
+            raise InvalidOption(f"the model knows --encoding {', '.join(trained)} only: leave it out")
         return encoding
 
     def __call__(self, layout: Layout | Sequence[Layout], **options: Any) -> list[Image.Image]:
@@ -191,9 +202,7 @@ class LayoutPipeline(DiffusionPipeline):
             UnknownLabel: a label that the model has not learnt.
             InvalidOption: `strength` where there is no start image.
         """
-        check_labels(
-            layout.labels, None if self.layout_encoder is None else self.layout_encoder.config.labels
-        )
+        check_labels(layout.labels, self.labels)
         if strength is not None:
             if not isinstance(method, Img2Img) or method.trained:
                 raise InvalidOption(

@@ -56,11 +56,24 @@ def test_without_a_layout_file(tmp_path: Path) -> None:
 
 
 def test_several_images_of_several_methods_have_their_own_seeds(tmp_path: Path) -> None:
-    for method in ("img2img", "text2img", "regional"):
+    for method in ("img2img", "text2img"):
         out = tmp_path / method
         options = ["--width", 128, "--height", 128, "--steps", 1, "--num-images", 2, "--seed", 5, "-o", out]
         sample("-n", 1, "dog", "--method", method, "--device", "cpu", *options)
         assert (pixels(out / "images/sample_5.png") != pixels(out / "images/sample_6.png")).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--method", "regional"], "knows layouts by img2img, text2img only"),
+        (["--method", "text2img", "--encoding", "text"], "knows --encoding box only"),
+    ],
+)
+def test_what_the_small_model_never_learnt_is_refused(tmp_path: Path, options: list[str], said: str) -> None:
+    said_instead = sample("-n", 1, "dog", *options, "-o", tmp_path / "out", code=2)
+    assert said in " ".join(said_instead.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_options_of_speed_arrive_and_are_found_in_the_image(tmp_path: Path) -> None:
