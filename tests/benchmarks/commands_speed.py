@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,16 +169,21 @@ def prepare_scenes(place: Path, count: int) -> dict[str, float]:
 
 
 def _run(words: list[str]) -> tuple[float, float]:
-    """Seconds and peak MB of ``layoutgen`` with `words`."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "layoutgen", *words], env=os.environ | {"PYTHONPATH": str(ROOT)}
-    ) as run:
-        _, status, usage = os.wait4(run.pid, 0)
-        run.returncode = status
-    if status:
+    """Seconds of ``layoutgen`` with `words`, and its peak MB as Linux counts it; NaN elsewhere.
+
+    `ru_maxrss` would not do: a child begins with what its parent had.
+    """
+    started, peak = time.perf_counter(), float("nan")
+    command, environment = [sys.executable, "-m", "layoutgen", *words], os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment) as run:
+        while run.poll() is None:
+            with suppress(OSError, StopIteration):
+                status = Path(f"/proc/{run.pid}/status").read_text()
+                peak = next(int(s.split()[1]) / 1024 for s in status.splitlines() if s.startswith("VmHWM"))
+            time.sleep(0.1)
+    if run.returncode:
         raise SystemExit(f"layoutgen {' '.join(words)} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, peak
 
 
 def main() -> None:
