@@ -70,7 +70,7 @@ def train(
     denoiser.to(accelerator.device)
     pipeline.unet.to(memory_format=torch.channels_last)
     if config.compile:
-        pipeline.unet.compile(dynamic=True)
+        pipeline.unet.compile()
     trained = [p for p in denoiser.parameters() if p.requires_grad]
     model, optimizer = accelerator.prepare(denoiser, _optimizer(trained, config))
     trained = [p for p in model.parameters() if p.requires_grad]

@@ -15,6 +15,7 @@ from layoutgen import Box, Instance, Layout
 from layoutgen.cli import app
 from layoutgen.formats.prepared import PreparedImage, write_prepared
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training import monitor
 from tests.toy import toy_pipeline
 
 SCRATCH = """
@@ -77,6 +78,13 @@ def endless_scenes(folder: Path) -> Path:
     return folder / "scenes"
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contact sheets in two steps, and one thread: toy models have no work for more."""
+    monkeypatch.setattr(monitor, "_PAINT_STEPS", 2)
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
     """Six prepared images."""
@@ -90,11 +98,18 @@ def scratch(tmp_path: Path) -> list[str]:
     return ["--from-scratch", str(tmp_path / "scratch.yaml"), "--train-text-encoder", "--resolution", "32"]
 
 
+@pytest.fixture(scope="session")
+def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved toy SD v1 pipeline, which nobody changes."""
+    folder = tmp_path_factory.mktemp("toy")
+    toy_pipeline(folder, size=4).save_pretrained(folder / "sd")
+    return folder / "sd"
+
+
 @pytest.fixture
-def checkpoint(tmp_path: Path) -> list[str]:
+def checkpoint(toy_checkpoint: Path) -> list[str]:
     """Options for fine-tuning a toy SD v1 checkpoint."""
-    toy_pipeline(tmp_path, size=4).save_pretrained(tmp_path / "sd")
-    return ["--model", str(tmp_path / "sd"), "--resolution", "32"]
+    return ["--model", str(toy_checkpoint), "--resolution", "32"]
 
 
 def invoke(data: Path, run: Path, *options: str, images: int = 8) -> Result:

@@ -48,7 +48,7 @@ def refused(data: Path, run: Path, *options: str, images: int = 8) -> str:
         ("--lora-rank 2", "leave it out with --from-scratch"),
         ("--freeze-text-encoder", "pass --train-text-encoder"),
         ("--resolution 64", "must be the window of the new model, 32"),
-        ("--model sd", "not both"),
+        ("--model x/y", "not both"),
         ("--device cuda:1", "accelerate gives each process its GPU"),
     ],
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,50 +12,30 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import SCRATCH, draw_scenes, same, weights
-
-# Runs `layoutgen train` and kills itself when the n-th call of a function begins.
-DRIVER = """
-import importlib, os, signal, sys
-place, number = sys.argv[1], int(sys.argv[2])
-sys.argv = ["layoutgen", *sys.argv[3:]]
-if place:
-    module, name = place.split(":")
-    *owners, function = name.split(".")
-    owner = importlib.import_module(module)
-    for part in owners:
-        owner = getattr(owner, part)
-    real, calls = getattr(owner, function), [0]
-    def killing(*arguments, **named):
-        calls[0] += 1
-        if calls[0] == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **named)
-    setattr(owner, function, killing)
-from layoutgen.cli import app
-app()
-"""
+from tests.training.conftest import SCRATCH, draw_scenes, same, train, weights
+from tests.training.killing import layoutgen_process
 
 MOMENTS = {
     "before the first checkpoint": ("layoutgen.training.gradients:batch_loss", 2),
     "while the first checkpoint is written": ("layoutgen.training.checkpoint:flush", 1),
     "after its weights, before its optimizer": ("accelerate.accelerator:save_accelerator_state", 1),
-    "while an old checkpoint is removed": ("layoutgen.training.checkpoint:Checkpoints._remove_old", 3),
+    "before its averages": ("torch:save", 4),
+    "while it is put in its place": ("layoutgen.training.checkpoint:replace_folder", 1),
+    "before an old checkpoint is removed": ("layoutgen.training.checkpoint:Checkpoints._remove_old", 3),
+    "while an old checkpoint is removed": ("os:rmdir", 4),
     "between two checkpoints": ("layoutgen.training.gradients:batch_loss", 5),
     "while the model is written": ("layoutgen.training.export:flush", 2),
+    "after the model, before the checkpoint": ("layoutgen.training.loop:Checkpoints.save", 2),
     "while a line is noted": ("layoutgen.training.monitor:Monitor.note", 5),
+    "while a contact sheet is painted": ("layoutgen.training.monitor:contact_sheet", 2),
 }
 
 
-def command(data: Path, run: Path, place: str = "", number: int = 0) -> list[str]:
-    options = f"train {data} -o {run} --images 12 --batch-size 2 --save-every 4 --workers 1 --device cpu"
-    model = f"--from-scratch {data.parent / 'scratch.yaml'} --train-text-encoder --resolution 32"
+def arguments(data: Path, run: Path, *, images: int = 12, batch: int = 2) -> list[str]:
+    options = f"train {data} -o {run} --images {images} --batch-size {batch} --save-every 4 --device cpu"
+    model = f"--from-scratch {data.parent / 'scratch.yaml'} --train-text-encoder --resolution 32 --workers 1"
     rest = "--method img2img --method text2img --report-every 6 --keep-checkpoints 1 --quiet"
-    return [sys.executable, "-c", DRIVER, place, str(number), *options.split(), *model.split(), *rest.split()]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    return [*options.split(), *model.split(), *rest.split()]
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +44,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     (folder / "scratch.yaml").write_text(SCRATCH)
     draw_scenes(folder / "data", 6)
-    subprocess.run(command(folder / "data", folder / "run"), check=True, env=environment())
+    assert layoutgen_process(arguments(folder / "data", folder / "run"), folder / "printed") == 0
     return folder / "run"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_ends_bit_for_bit_the_same(whole: Path, moment: str) -> None:
-    run = whole.parent / moment.replace(" ", "_")
-    killed = subprocess.run(command(whole.parent / "data", run, *MOMENTS[moment]), env=environment())
-    assert killed.returncode == -signal.SIGKILL
-    subprocess.run(command(whole.parent / "data", run), check=True, env=environment())
+    folder, run = whole.parent, whole.parent / moment.replace(" ", "_")
+    command, (place, number) = arguments(folder / "data", run), MOMENTS[moment]
+    assert layoutgen_process(command, folder / "printed", place=place, number=number) == -signal.SIGKILL
+    assert layoutgen_process(command, folder / "printed") == 0
     assert same(weights(whole), weights(run))
     noted = [line.split("images_per_second")[0] for line in (run / "metrics.jsonl").read_text().splitlines()]
     expected = (whole / "metrics.jsonl").read_text().splitlines()
@@ -84,56 +64,73 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole: Path, moment: str) -> Non
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(whole: Path) -> None:
-    run = whole.parent / "full"
-    first = command(whole.parent / "data", run)
-    first[first.index("12")] = "4"
-    subprocess.run(first, check=True, env=environment())
-
-    def no_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    full = subprocess.run(
-        [*command(whole.parent / "data", run), "--workers", "0"],  # workers hand tensors over in files
-        env=environment(),
-        preexec_fn=no_room,
-        capture_output=True,
-        text=True,
-    )
-    assert full.returncode == 2
-    assert "cannot be written" in full.stderr and "images-0000000004 is whole" in " ".join(
-        full.stderr.split()
-    )
+    folder, run = whole.parent, whole.parent / "full"
+    assert layoutgen_process(arguments(folder / "data", run, images=4), folder / "printed") == 0
+    command = [*arguments(folder / "data", run), "--workers", "0"]  # workers hand tensors over in files
+    assert layoutgen_process(command, folder / "printed", room=20_000) == 2
+    printed = (folder / "printed").read_text()
+    assert "cannot be written" in printed and "images-0000000004 is whole" in " ".join(printed.split())
     assert [p.name for p in (run / "checkpoints").iterdir()] == ["images-0000000004"]
-    subprocess.run(command(whole.parent / "data", run), check=True, env=environment())
+    assert layoutgen_process(arguments(folder / "data", run), folder / "printed") == 0
     assert same(weights(whole), weights(run))
 
 
+@pytest.mark.parametrize("keep", [1, 3])
+def test_the_newest_checkpoints_stay(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], keep: int
+) -> None:
+    options = [*checkpoint, "--save-every", "2", "--keep-checkpoints", str(keep)]
+    train(prepared, tmp_path / "run", *options, images=8)
+    kept = sorted(int(p.name.removeprefix("images-")) for p in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == [2, 4, 6, 8][-keep:]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--method img2img --lora-rank 2",
+        "--method text2img --method img2img --lora-rank 2 --train-text-encoder",
+        "--method text2img --encoding text --train-text-encoder --micro-batch 1",
+        "--method img2img --cache-latents --aspect-buckets",
+        "--method text2img --cache-latents --mixed-precision bf16 --schedule cosine",
+        "--method text2img --gradient-checkpointing --schedule warmup_stable_decay --warmup 1",
+    ],
+)
+def test_every_way_to_train_is_continued_bit_for_bit(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], options: str
+) -> None:
+    """Stopped after each of four steps."""
+    given = [*checkpoint, *options.replace("", "").split(), "--learning-rate", "0.01"]
+    train(prepared, tmp_path / "whole", *given)
+    for _ in range(4):
+        train(prepared, tmp_path / "parts", *given, "--max-minutes", "1e-9")
+    assert "Nothing left to train" in train(prepared, tmp_path / "parts", *given)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
 def test_two_processes_learn_as_one_with_twice_the_batch(whole: Path) -> None:
-    """Through `accelerate launch` on the CPU (gloo)."""
-    data, curves = whole.parent / "data", []
-    for name, processes, batch in (("two", 2, 2), ("one", 1, 4)):
-        run = whole.parent / name
-        options = command(data, run)[5:]
-        options[options.index("--batch-size") + 1] = str(batch)
-        options[options.index("12")] = "40"
-        many = (
-            "--multi_gpu" if processes > 1 else "--cpu"
-        )  # the one that starts processes, with or without GPUs
-        launch = f"-m accelerate.commands.launch {many} --num_processes {processes} --num_machines 1"
-        more = f"--mixed_precision no --dynamo_backend no --main_process_port {29500 + os.getpid() % 500}"
-        subprocess.run(
-            [sys.executable, *launch.split(), *more.split(), "-m", "layoutgen", *options],
-            check=True,
-            env=environment(),
-        )
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-        curves.append(torch.tensor([[float(v) for v in _numbers(line)] for line in lines]))
-    assert len(curves[0]) >= 10
-    torch.testing.assert_close(curves[0], curves[1], rtol=1e-3, atol=1e-4)
+    """Through `accelerate launch` on the CPU (gloo); then one process continues what two began."""
+    data, two, one = whole.parent / "data", whole.parent / "two", whole.parent / "one"
+    launch(arguments(data, two, images=40, batch=2), processes=2)
+    assert layoutgen_process(arguments(data, one, images=40, batch=4), whole.parent / "printed") == 0
+    assert len(curve(two)) >= 10
+    torch.testing.assert_close(curve(two), curve(one), rtol=1e-3, atol=1e-4)
+    for run in (two, one):
+        assert layoutgen_process(arguments(data, run, images=60, batch=4), whole.parent / "printed") == 0
+    torch.testing.assert_close(curve(two), curve(one), rtol=1e-3, atol=1e-4)
 
 
-def _numbers(line: str) -> list[float]:
-    import json
+def launch(options: list[str], *, processes: int) -> None:
+    many = "--multi_gpu"  # it starts processes with or without GPUs; `--cpu` does not
+    start = f"-m accelerate.commands.launch {many} --num_processes {processes} --num_machines 1"
+    more = f"--mixed_precision no --dynamo_backend no --main_process_port {29500 + os.getpid() % 500}"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *start.split(), *more.split(), "-m", "layoutgen", *options]
+    subprocess.run(command, check=True, env=environment)
 
-    values = json.loads(line)
-    return [values[key] for key in ("images", "loss", "loss_inside", "loss_outside")]
+
+def curve(run: Path) -> torch.Tensor:
+    """Images and losses, a row for each line that was noted."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    keys = ("images", "loss", "loss_inside", "loss_outside")
+    return torch.tensor([[float(line[key]) for key in keys] for line in lines])

@@ -257,7 +257,7 @@ def test_lora_trains_the_adapters_alone(prepared: Path, tmp_path: Path, checkpoi
     train(prepared, tmp_path / "run", *checkpoint, "--method", "text2img", "--lora-rank", "2", "--ema", "0")
     saved = load_file(tmp_path / "run/checkpoints/images-0000000008/trained.safetensors")
     assert all("lora" in name or name.startswith("layout_encoder.") for name in saved)
-    before = LayoutPipeline.from_pretrained(tmp_path / "sd").unet.state_dict()
+    before = LayoutPipeline.from_pretrained(checkpoint[1]).unet.state_dict()
     after = weights(tmp_path / "run")
     changed = {name for name, value in before.items() if not torch.equal(value, after[f"unet.{name}"])}
     assert changed and all(".attn" in name for name in changed)
