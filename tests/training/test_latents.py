@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from PIL import Image
 from torch.testing import assert_close
 
+from layoutgen import Box, Instance
+from layoutgen.conditioning.img2img import Img2Img
 from layoutgen.conditioning.text import embed_prompts
 from layoutgen.dataset import LayoutDataset, open_dataset
+from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.adapt import adapt
 from layoutgen.training.cache import Cache
 from layoutgen.training.captions import cache_captions
-from layoutgen.training.latents import cache_latents
+from layoutgen.training.latents import cache_latents, cache_maps
 from tests.toy import toy_pipeline
-from tests.training.conftest import draw_scenes
+from tests.training.conftest import draw_scenes, same, train, weights
 
 
 @pytest.fixture
@@ -82,3 +89,76 @@ def test_captions_too(data: Path, toy: LayoutPipeline) -> None:
         next(toy.text_encoder.parameters()).add_(0.1)
     cache_captions(toy, dataset, cache(data))
     assert files(data) == 2
+
+
+@torch.no_grad()
+def test_the_maps_of_img2img_too(data: Path, toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = opened(data)
+    method = adapted(toy)
+    cached = cache_maps(method, toy, dataset, cache(data))
+    examples = [dataset[number].layout for number in (0, 3, 8, 21)]  # as they are and mirrored
+    expected = method.encode(examples).channels
+    assert expected is not None and expected.std() > 0
+    other = replace(examples[0], instances=(Instance("dog", Box(1, 2, 9, 9)),))
+    drawn = cached.encode([*examples[:3], other]).channels  # one is unknown: all are drawn
+    assert_close(drawn, method.encode([*examples[:3], other]).channels)
+    monkeypatch.setattr(toy.vae, "encode", None)
+    assert_close(cached.encode(examples).channels, expected, atol=2e-3, rtol=2e-3)
+    uncaptioned = [replace(layout, prompt="") for layout in examples]
+    assert_close(cached.encode(uncaptioned).channels, expected, atol=2e-3, rtol=2e-3)
+
+
+def adapted(toy: LayoutPipeline) -> Img2Img:
+    adapt(toy, ("img2img",), "box")
+    method = toy.method("img2img")
+    assert isinstance(method, Img2Img)
+    return method
+
+
+def test_maps_of_changed_boxes_or_another_drawing_are_encoded_anew(
+    data: Path, toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = adapted(toy)
+
+    def encode() -> int:
+        cache_maps(method, toy, opened(data), cache(data))
+        return files(data)
+
+    assert [encode(), encode()] == [1, 1]
+    index = data / "metadata.jsonl"
+    index.write_text(index.read_text().replace('"dog"', '"ship"', 1))
+    assert encode() == 2
+    monkeypatch.setattr("layoutgen.drawing.class_map.OUTLINE", (250, 250, 250))
+    assert [encode(), encode()] == [3, 3]
+
+
+def test_a_full_disk_leaves_no_cache(
+    data: Path, toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CannotSave, match=r"No space left on device; make room, or leave out --cache-latents"):
+        cache_latents(toy, opened(data), cache(data))
+    assert [p for p in (data / ".latents").rglob("*") if p.is_file()] == []
+
+
+def test_a_run_encodes_nothing_twice(
+    data: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*checkpoint, "--method", "img2img", "--cache-latents"]
+    printed = train(data, tmp_path / "one", *options)
+    assert all(f"encoding 5 {what}" in printed for what in ("images", "layouts"))
+    monkeypatch.setattr(AutoencoderKL, "encode", None)
+    printed = train(data, tmp_path / "two", *options)
+    assert "encoding 5" not in printed
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+def test_captions_of_a_trained_text_encoder_are_not_kept(
+    data: Path, tmp_path: Path, checkpoint: list[str]
+) -> None:
+    printed = train(data, tmp_path / "run", *checkpoint, "--cache-latents", "--train-text-encoder")
+    assert "captions are encoded at every step: the text encoder is trained" in printed
+    assert files(data) == 1

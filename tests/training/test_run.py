@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from layoutgen.cli import app
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training import gradients, monitor
 from layoutgen.training.config import TrainConfig
 from tests.training.conftest import draw_scenes, endless_scenes, invoke, same, train, weights
 
@@ -41,6 +43,8 @@ def test_a_run_that_is_continued_ends_bit_for_bit_where_an_uninterrupted_one_doe
         ["--method", "text2img", "--encoding", "text"],
         ["--method", "text2img", "--encoding", "text", "--train-text-encoder"],
         ["--method", "img2img", "--lora-rank", "2"],
+        ["--method", "img2img", "--method", "text2img", "--lora-rank", "2", "--train-text-encoder"],
+        ["--method", "text2img", "--encoding", "text", "--lora-rank", "2", "--cache-latents"],
         ["--method", "text2img", "--lora-rank", "2", "--gradient-checkpointing"],
         ["--method", "text2img", "--train-text-encoder", "--gradient-checkpointing", "--micro-batch", "1"],
         ["--method", "img2img", "--mixed-precision", "bf16"],
@@ -149,6 +153,52 @@ def test_what_a_run_leaves(prepared: Path, tmp_path: Path, scratch: list[str]) -
     assert yaml.safe_load((run / "origin.yaml").read_text())["versions"]["torch"] == torch.__version__
 
 
+def test_a_tracker_is_told_the_losses_once(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
+    """Also where a run was killed after its last checkpoint: what it told beyond that is taken back."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = [*checkpoint, "--tracker", "tensorboard", "--save-every", "2"]
+    train(prepared, tmp_path / "run", *options, images=6)
+    shutil.rmtree(tmp_path / "run/checkpoints/images-0000000006")
+    train(prepared, tmp_path / "run", *options, images=8)
+    (folder,) = {
+        path.parent for path in tmp_path.rglob("events.out.tfevents*") if path.parent.name == "layoutgen"
+    }
+    curves = EventAccumulator(str(folder)).Reload()
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    for name in ("loss", "loss_inside", "loss_outside", "learning_rate"):
+        told = [(event.step, event.value) for event in curves.Scalars(name)]
+        assert told == [(line["images"], pytest.approx(line[name])) for line in lines]
+    assert [line["images"] for line in lines] == [2, 4, 6, 8]
+
+
+def test_both_methods_are_painted(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = ["--method", "img2img", "--method", "text2img", "--report-every", "4"]
+    captions = []
+    sheet = monitor.contact_sheet
+    monkeypatch.setattr(
+        monitor,
+        "contact_sheet",
+        lambda images, texts, **rest: captions.extend(texts) or sheet(images, texts, **rest),
+    )
+    train(prepared, tmp_path / "run", *checkpoint, *both, images=4)
+    assert [text.split(":")[0] for text in captions[::2]] == ["img2img"] * 4 + ["text2img"] * 4
+
+
+def test_a_long_training_speaks_to_a_log(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no terminal for a bar."""
+    monkeypatch.setattr("layoutgen.cli.train._LOG_SECONDS", 0)
+    printed = train(prepared, tmp_path / "run", *checkpoint).splitlines()
+    lines = [line for line in printed if " of 8 images: loss " in line]
+    assert [line.split()[0] for line in lines] == ["2", "4", "6", "8"]
+    assert all("images/s, waiting" in line and line.endswith("%") for line in lines)
+    assert train(prepared, tmp_path / "quiet", *checkpoint, "--quiet") == ""
+
+
 def test_a_runs_own_config_starts_the_same_run(prepared: Path, tmp_path: Path, scratch: list[str]) -> None:
     train(prepared, tmp_path / "one", *scratch, "--method", "img2img", "--box-weight", "0.4")
     again = ["--config", str(tmp_path / "one/config.yaml"), *scratch[:2], "--device", "cpu", "--quiet"]
@@ -204,6 +254,17 @@ def test_a_dry_run_tells_and_writes_nothing(prepared: Path, tmp_path: Path, chec
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_of_a_new_model_writes_nothing_either(
+    prepared: Path, tmp_path: Path, scratch: list[str]
+) -> None:
+    printed = train(prepared, tmp_path / "run", *scratch, "--dry-run")
+    assert "activations" in printed and "fitting" not in printed
+    assert not (tmp_path / "run").exists()
+    train(prepared, tmp_path / "run", *scratch, images=4)
+    again = " ".join(train(prepared, tmp_path / "run", *scratch, "--dry-run").split())
+    assert "continues │ after 4 examples" in again
+
+
 def test_the_size_of_the_parts_changes_nothing(
     prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +305,22 @@ def test_aspect_buckets_and_cached_latents_train(tmp_path: Path, checkpoint: lis
     assert len(list((wide / ".latents").rglob("*.npy"))) == 2  # latents of one shape, and captions
     assert "images of" not in train(wide, tmp_path / "again", *options)
     assert same(weights(tmp_path / "run"), weights(tmp_path / "again"))
+
+
+def test_aspect_buckets_of_scenes_have_the_scenes_own_shape(
+    tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes = endless_scenes(tmp_path)
+    recipe = json.loads((scenes / "scenes.json").read_text())
+    recipe["config"] |= {"width": 96, "height": 48}
+    (scenes / "scenes.json").write_text(json.dumps(recipe))
+    shapes = []
+    latents = gradients._latents
+    monkeypatch.setattr(
+        gradients, "_latents", lambda *a: shapes.append(tuple(a[1].images.shape[-2:])) or latents(*a)
+    )
+    train(scenes, tmp_path / "run", *checkpoint[:2], "--resolution", "64", "--aspect-buckets", images=4)
+    assert shapes == [(48, 80), (48, 80)]
 
 
 def test_scenes_are_not_cached(tmp_path: Path, checkpoint: list[str]) -> None:
