@@ -53,7 +53,7 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All that was counted. `other` are detections of labels that no annotation has; they count for nothing.
+    """All that was counted. `other` are sure detections of labels that no annotation has.
 
     `threshold` is the score from which a detection counts; AP takes all. `iou` is that of a match.
     """
@@ -119,7 +119,8 @@ def score(
     check_scoring(threshold, iou)
     asked = set(labels)
     known = {i.id: tuple(d for d in detections.get(i.id, ()) if d.label in asked) for i in images}
-    other = Counter(d.label for i in images for d in detections.get(i.id, ()) if d.label not in asked)
+    sure = [d for i in images for d in detections.get(i.id, ()) if d.score >= threshold]
+    other = Counter(d.label for d in sure if d.label not in asked)
     done = tuple(_score(image, [d for d in known[image.id] if d.score >= threshold], iou) for image in images)
     overall, by_label = average_precision(images, known, asked, limit)
     scores = {label: _of_label(label, done, by_label[label]) for label in sorted(asked)}

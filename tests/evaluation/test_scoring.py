@@ -127,7 +127,11 @@ def test_only_sure_detections_count_but_ap_takes_all():
 
 
 def test_labels_that_nothing_asks_for_are_not_counted():
-    found = {1: (*seen(grid(2)), *seen([Box(500, 500, 600, 600)], "person"))}
+    strangers = [
+        *seen([Box(500, 500, 600, 600)], "person"),
+        *seen([Box(500, 0, 600, 90)], "person", score=0.4),
+    ]
+    found = {1: (*seen(grid(2)), *strangers)}
     scores = score([dogs(2)], found, ["dog"])
     assert (scores.tally.detections, scores.tally.precision, scores.other) == (2, 1, {"person": 1})
 
