@@ -79,7 +79,8 @@ def test_every_option_arrives(run, coco, tmp_path: Path) -> None:
 
 def test_an_interrupt_leaves_nothing(coco, tmp_path: Path) -> None:
     written = coco(
-        [(f"{n}.png", 900, 900) for n in range(40)], [(n + 1, "dog", [0.0, 0.0, 9.0, 9.0]) for n in range(40)]
+        [(f"{n}.png", 900, 900) for n in range(300)],
+        [(n + 1, "dog", [0.0, 0.0, 9.0, 9.0]) for n in range(300)],
     )
     command = [
         sys.executable,

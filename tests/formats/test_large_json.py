@@ -17,7 +17,7 @@ from layoutgen.formats.coco import read_coco
 from layoutgen.formats.files import read_json
 from layoutgen.formats.large_json import LargeList, read_large_json
 
-WHOLE = st.integers(-(2**63), 2**63 - 1)  # a file with larger ones is read whole
+WHOLE = st.integers(1 - 2**63, 2**63 - 1)  # a file with larger ones is read whole
 VALUES = st.recursive(
     st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
