@@ -12,6 +12,7 @@ from pickle import UnpicklingError
 
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from diffusers.training_utils import EMAModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -30,13 +31,22 @@ class Checkpoints:
     that is whole on each process is saved once, without its frozen weights.
 
     Args:
+        optimizer: as accelerate prepared it.
         keep: how many of the newest stay.
     """
 
     def __init__(
-        self, folder: Path, accelerator: Accelerator, model: nn.Module, ema: EMAModel, *, keep: int
+        self,
+        folder: Path,
+        accelerator: Accelerator,
+        model: nn.Module,
+        optimizer: AcceleratedOptimizer,
+        ema: EMAModel,
+        *,
+        keep: int,
     ) -> None:
         self.folder, self._accelerator, self._ema, self._keep = folder, accelerator, ema, keep
+        self._optimizer = optimizer.optimizer
         self._model = accelerator.unwrap_model(model)
         accelerator.register_save_state_pre_hook(self._save_weights)
         accelerator.register_load_state_pre_hook(self._load_weights)
@@ -56,7 +66,7 @@ class Checkpoints:
                 aside.mkdir(parents=True)
             self._accelerator.wait_for_everyone()
             self._accelerator.save_state(str(aside))
-            if main or self._sharded():
+            if main or sharded(self._accelerator):
                 torch.save(self._ema.state_dict(), aside / self._ema_file())
             self._accelerator.wait_for_everyone()
             if main:
@@ -74,6 +84,8 @@ class Checkpoints:
         if not paths:
             return 0
         try:
+            if self._accelerator.distributed_type == "FSDP":
+                fill_state(self._optimizer)
             self._accelerator.load_state(str(paths[-1]))
             state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
         except torch.OutOfMemoryError:
@@ -119,10 +131,28 @@ class Checkpoints:
 
     def _ema_file(self) -> str:
         """Averaged weights are sharded as the model is: a file for each process then, else one for all."""
-        return f"averaged_{self._accelerator.process_index if self._sharded() else 0}.pt"
+        return f"averaged_{self._accelerator.process_index if sharded(self._accelerator) else 0}.pt"
 
-    def _sharded(self) -> bool:
-        return self._accelerator.distributed_type in ("FSDP", "DEEPSPEED")
+
+def sharded(accelerator: Accelerator) -> bool:
+    """Whether each process holds a part of the model."""
+    return accelerator.distributed_type in ("FSDP", "DEEPSPEED")
+
+
+def fill_state(optimizer: torch.optim.Optimizer) -> None:
+    """Make `optimizer` remember something, by a step that changes nothing.
+
+    Accelerate reads shards into what an optimizer holds, and a new one holds nothing: it would stay empty.
+    """
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad()
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from layoutgen.dataset import Example, LayoutDataset, collate
 from layoutgen.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.checkpoint import Checkpoints
+from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
 from layoutgen.training.gradients import Gradients
@@ -68,7 +68,8 @@ def train(
     # The model and what is kept beside it.
     pipeline.vae.to(accelerator.device)
     denoiser.to(accelerator.device)
-    pipeline.unet.to(memory_format=torch.channels_last)
+    # Shards are flat, and can be saved only of weights in the usual order.
+    pipeline.unet.to(memory_format=torch.contiguous_format if sharded(accelerator) else torch.channels_last)
     if config.compile:
         pipeline.unet.compile()
     trained = [p for p in denoiser.parameters() if p.requires_grad]
@@ -78,7 +79,9 @@ def train(
     ema.to(accelerator.device)
 
     # Where it stopped.
-    checkpoints = Checkpoints(run / "checkpoints", accelerator, model, ema, keep=config.keep_checkpoints)
+    checkpoints = Checkpoints(
+        run / "checkpoints", accelerator, model, optimizer, ema, keep=config.keep_checkpoints
+    )
     images = checkpoints.load_latest()
     monitor = Monitor(run, accelerator, images)
     publisher = Publisher(pipeline, denoiser, model, ema, config, run, accelerator, monitor, validation)
