@@ -31,15 +31,17 @@ class Heard:
         self.rows, self.regions = len(context), regions
         same = bool((context == context[:1]).all())
         self.context = context[:1] if same else context
-        self._projected: dict[Attention, tuple[Tensor, Tensor]] = {}
+        self._projected: dict[Attention, tuple[Tensor, Tensor, Tensor | None]] = {}
 
     def attend(self, attn: Attention, query: Tensor) -> Tensor:
         """What the layer `attn` hears (R, H, L, C / H) with `query` (R, H, L, C / H)."""
         if attn not in self._projected:
-            key, value = _keys_and_values(attn, self.context)
-            self._projected[attn] = key.expand(self.rows, -1, -1, -1), value.expand(self.rows, -1, -1, -1)
+            key, value = (t.expand(self.rows, -1, -1, -1) for t in _keys_and_values(attn, self.context))
+            self._projected[attn] = key, value, _places(attn, self.regions, query.shape[2])
         mask = None if self.regions is None else self.regions.cross(query.shape[2], query.dtype)
-        return _attend(query, *self._projected[attn], mask)
+        key, value, places = self._projected[attn]
+        attended = _attend(query, key, value, mask)
+        return attended if places is None else attended + places
 
 
 class LayoutAttention:
@@ -72,6 +74,8 @@ class LayoutAttention:
             mask = None if regions is None else regions.cross(query.shape[2], query.dtype)
             key, value = _keys_and_values(attn, encoder_hidden_states)
             attended = _attend(query, key, value, mask)
+            places = _places(attn, regions, query.shape[2])
+            attended = attended if places is None else attended + places
         else:
             split = query.split([part.rows for part in heard])
             attended = torch.cat([part.attend(attn, q) for part, q in zip(heard, split, strict=True)])
@@ -96,6 +100,13 @@ def _heads(attn: Attention, states: Tensor) -> Tensor:
 
 def _keys_and_values(attn: Attention, context: Tensor) -> tuple[Tensor, Tensor]:
     return _heads(attn, attn.to_k(context)), _heads(attn, attn.to_v(context))
+
+
+def _places(attn: Attention, regions: Regions | None, length: int) -> Tensor | None:
+    """What L latents hear (B, H, L, C / H) of where in their box they lie, as part of its token."""
+    if regions is None or length not in regions.places:
+        return None
+    return _heads(attn, attn.to_v(regions.places[length]))
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:

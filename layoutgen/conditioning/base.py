@@ -55,7 +55,7 @@ class Condition:
             negative=self.negative.to(device, dtype),
             tokens=self.tokens.to(device, dtype),
             channels=None if self.channels is None else self.channels.to(device, dtype),
-            regions=None if self.regions is None else self.regions.to(device),
+            regions=None if self.regions is None else self.regions.to(device, dtype),
         )
 
     def __getitem__(self, rows: slice | Tensor) -> Condition:

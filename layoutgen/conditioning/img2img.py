@@ -49,12 +49,7 @@ class Img2Img(LayoutMethod):
         if self.layout_encoder is not None:
             layouts = self.layout_encoder.on_grid(layouts)
         prompt, negative = prompts_of(self.tokenizer, self.text_encoder, layouts)
-        height, width = layouts[0].height // self.factor, layouts[0].width // self.factor
-        channels = None
-        if self.layout_encoder is not None:
-            maps = self._maps(layouts) if self.trained else None
-            channels = self.layout_encoder.channels(len(layouts), height, width, maps)
-        return Condition(prompt, negative, prompt[:, :0], channels)
+        return Condition(prompt, negative, prompt[:, :0], self._maps(layouts) if self.trained else None)
 
     def start(self, layouts: Sequence[Layout]) -> Tensor:
         """The encoded class maps (B, C, h, w), to start an untrained checkpoint from."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_ROUNDING = 1e-4  # of a cell: an edge between two cells may come out a little beside it
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Regions:
         exclusive: the regional method: inside boxes the prompt is not heard, and self-attention looks only
             at boxes it shares and at the background. Otherwise the prompt is heard everywhere and
             self-attention is free.
+        places: for each number L of latents that a level may have: embeddings (B, L, D) of where in its box
+            each latent lies, 0 outside of boxes. Empty: latents are not told.
     """
 
     boxes: Tensor
@@ -29,6 +34,7 @@ class Regions:
     width: int
     group: Tensor | None = None
     exclusive: bool = False
+    places: dict[int, Tensor] = field(default_factory=dict)
     _masks: dict[tuple[str, int, torch.dtype], Tensor] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -62,32 +68,70 @@ class Regions:
             self._masks[key] = _bias(same | background[:, None, :], dtype)[:, None]
         return self._masks[key]
 
+    def with_places(self, embed: Callable[[Tensor], Tensor]) -> Regions:
+        """Tell latents where in their box they lie; `embed` makes (B, L, D) of shares (B, L, 2) of it."""
+        if self.boxes.shape[1] == 0:
+            return self
+        places, height, width = {}, self.height, self.width
+        while height * width not in places:
+            where, covered = self._where(height * width)
+            embedded = embed(where)
+            places[height * width] = embedded * covered[..., None].to(embedded)
+            height, width = (height + 1) // 2, (width + 1) // 2
+        return replace(self, places=places)
+
     def restrict(self, kept: Tensor) -> Regions:
         """Silence the instances and their tokens in the rows where `kept` (B,) is False."""
         silent = (~kept.to(self.owner.device))[:, None]
         owner = torch.where(silent & (self.owner >= 0), -2, self.owner)
-        return replace(self, boxes=self.boxes * (~silent)[..., None], owner=owner, _masks={})
+        places = {length: told * (~silent)[..., None] for length, told in self.places.items()}
+        boxes = self.boxes * (~silent)[..., None]
+        return replace(self, boxes=boxes, owner=owner, places=places, _masks={})
 
-    def to(self, device: torch.device | str) -> Regions:
-        """Move to `device`."""
-        group = None if self.group is None else self.group.to(device)
-        return replace(self, boxes=self.boxes.to(device), owner=self.owner.to(device), group=group, _masks={})
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Regions:
+        """Move to `device`; the embeddings of places also to `dtype`."""
+        places = {length: told.to(dtype) for length, told in self.places.items()}
+        return replace(self, places=places)._each(lambda tensor: tensor.to(device))
 
     def __getitem__(self, rows: slice | Tensor) -> Regions:
         """The regions of some of the layouts."""
-        group = None if self.group is None else self.group[rows]
-        return replace(self, boxes=self.boxes[rows], owner=self.owner[rows], group=group, _masks={})
+        return self._each(lambda tensor: tensor[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Regions:
+        return replace(
+            self,
+            boxes=change(self.boxes),
+            owner=change(self.owner),
+            group=None if self.group is None else change(self.group),
+            places={length: change(told) for length, told in self.places.items()},
+            _masks={},
+        )
 
     def _inside(self, length: int) -> Tensor:
         """(B, L, N) bool: the box covers some of the latent's cell."""
+        return self._covered(length) > 0
+
+    def _covered(self, length: int) -> Tensor:
+        """(B, L, N) how much of each latent's cell each box covers, 0 to 1."""
         height, width = self._shape(length)
-        device = self.boxes.device
-        x = torch.arange(width, device=device) / width  # left edges
-        y = torch.arange(height, device=device) / height
         x0, y0, x1, y1 = self.boxes.unbind(-1)  # (B, N)
-        columns = (x0[:, None] < x[:, None] + 1 / width) & (x1[:, None] > x[:, None])  # (B, w, N)
-        rows = (y0[:, None] < y[:, None] + 1 / height) & (y1[:, None] > y[:, None])  # (B, h, N)
-        return (rows[:, :, None] & columns[:, None]).flatten(1, 2)
+        columns, rows = _overlaps(x0, x1, width), _overlaps(y0, y1, height)  # (B, w, N), (B, h, N)
+        return (rows[:, :, None] * columns[:, None]).flatten(1, 2)
+
+    def _where(self, length: int) -> tuple[Tensor, Tensor]:
+        """Where in its box each latent's centre lies (B, L, 2), 0 to 1, and whether it has a box (B, L).
+
+        Its box is the one that covers most of its cell, and of several that cover all of it the smallest.
+        """
+        height, width = self._shape(length)
+        covered = self._covered(length)
+        x0, y0, x1, y1 = self.boxes.unbind(-1)
+        tie = (x1 - x0) * (y1 - y0) * 1e-3 + x0 * 1e-5 + y0 * 1e-6  # the order of boxes decides nothing
+        chosen = (covered - tie[:, None]).masked_fill(covered == 0, -torch.inf).argmax(2)  # (B, L)
+        box = self.boxes.gather(1, chosen[..., None].expand(-1, -1, 4))  # (B, L, 4)
+        centre = torch.stack(_centres(height, width, self.boxes.device), dim=-1)  # (L, 2)
+        where = (centre - box[..., :2]) / (box[..., 2:] - box[..., :2]).clamp_min(1e-6)
+        return where.clamp(0, 1), covered.amax(2) > 0
 
     def _by_group(self, inside: Tensor) -> Tensor:
         """(B, L, N) per instance to (B, L, G) per group."""
@@ -104,6 +148,23 @@ class Regions:
         if height * width != length:
             raise ValueError(f"no level of a {self.height} x {self.width} latent has {length} positions")
         return height, width
+
+
+def _overlaps(start: Tensor, stop: Tensor, cells: int) -> Tensor:
+    """The share (B, cells, N) of each of `cells` parts of [0, 1] that `start` to `stop` (B, N) cover."""
+    edge = torch.arange(cells, device=start.device)[:, None] / cells
+    share = (stop[:, None].minimum(edge + 1 / cells) - start[:, None].maximum(edge)) * cells
+    return share * (share > _ROUNDING)
+
+
+def _centres(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """x and y (L,) of the centres of L cells, as fractions of the canvas."""
+    y, x = torch.meshgrid(
+        (torch.arange(height, device=device) + 0.5) / height,
+        (torch.arange(width, device=device) + 0.5) / width,
+        indexing="ij",
+    )
+    return x.flatten(), y.flatten()
 
 
 def _bias(heard: Tensor, dtype: torch.dtype) -> Tensor:

@@ -22,6 +22,8 @@ LOCATIONS = 512  # tokens for twice the canvas' side; GeoDiffusion has 256 for o
 class Text2Img(LayoutMethod):
     """Each instance becomes tokens that only the latents under its box can hear.
 
+    With the ``box`` encoding a latent also hears where in that box it lies.
+
     Args:
         encoding: ``box``: one token, an MLP of the label's embedding and the box's Fourier features.
             ``text``: the annotation as a sentence through the text encoder, on any checkpoint.
@@ -56,7 +58,9 @@ class Text2Img(LayoutMethod):
         regions = Regions(boxes, torch.cat([silent, owner], dim=1), height, width)
         channels = None
         if self.layout_encoder is not None:
-            channels = self.layout_encoder.channels(len(layouts), height, width)
+            channels = self.layout_encoder.silence(len(layouts), height, width)
+            if self.encoding == "box":
+                regions = regions.with_places(self.layout_encoder.embed_places)
         return Condition(prompt, negative, tokens, channels, regions)
 
     def _tokens(self, layouts: Sequence[Layout], boxes: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +74,7 @@ class Text2Img(LayoutMethod):
                 (len(layouts), 0), -2
             ).long()
         if self.encoding == "box":
-            embedded = self._box_tokens(per_instance, boxes)[:, None]  # (I, 1, D)
+            embedded = self._box_tokens(layouts, per_instance, boxes)[:, None]  # (I, 1, D)
             real = torch.ones(embedded.shape[:2], dtype=torch.bool, device=like.device)
         else:
             places = 0 if self.layout_encoder is None else self.layout_encoder.config.location_tokens
@@ -84,13 +88,17 @@ class Text2Img(LayoutMethod):
         owner = owner.index_put((rows, columns), torch.where(real, columns[:, None], -2))
         return tokens.flatten(1, 2), owner.flatten(1, 2)
 
-    def _box_tokens(self, per_instance: list[tuple[int, int, Instance]], boxes: Tensor) -> Tensor:
+    def _box_tokens(
+        self, layouts: Sequence[Layout], per_instance: list[tuple[int, int, Instance]], boxes: Tensor
+    ) -> Tensor:
         """One token (I, D) for each instance."""
         assert self.layout_encoder is not None  # checked on creation
         names = sorted({instance.label for _, _, instance in per_instance})
         pooled = pool_phrases(self.tokenizer, self.text_encoder, names)
         which = torch.tensor([names.index(i.label) for _, _, i in per_instance], device=pooled.device)
-        places = torch.stack([boxes[row, index] for row, index, _ in per_instance])
+        canvases = torch.tensor([[lay.width, lay.height] * 2 for lay in layouts], device=boxes.device)
+        in_windows = boxes * canvases[:, None] / self.layout_encoder.config.window  # (B, N, 4)
+        places = torch.stack([in_windows[row, index] for row, index, _ in per_instance])
         return self.layout_encoder(pooled[which], places)
 
     def modules(self) -> tuple[nn.Module, ...]:

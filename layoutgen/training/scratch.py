@@ -33,7 +33,7 @@ class ScratchConfig:
         autoencoder_images: examples that the autoencoder is fitted to.
         autoencoder_steps: gradient steps of its decoder's convolutions.
         text_dim, text_layers, text_length, vocabulary: of the text encoder and its tokenizer.
-        channels: U-Net channels by level; all levels but the first have attention.
+        channels: U-Net channels by level; all have attention, the first only on the way down.
         layers: residual blocks per level.
         self_attention: whether latents attend to each other, not only to the text and the layout tokens. An
             object of a few latents is seen whole by the convolutions, which cost less.
@@ -105,7 +105,6 @@ def build(
         frequencies=config.frequencies,
         hidden_dim=2 * config.text_dim,
         map_channels=2 * config.latent_channels if "img2img" in methods else 0,
-        position_channels="text2img" in methods,
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
         labels=dataset.labels,
@@ -114,15 +113,15 @@ def build(
         location_tokens=LOCATIONS if texts else 0,
         grid=config.grid,
     )
-    deeper = len(config.channels) - 1
+    levels = len(config.channels)
     unet = UNet2DConditionModel(
         sample_size=config.window // config.patch_size,
         in_channels=config.latent_channels + layout_encoder.extra_channels,
         out_channels=config.latent_channels,
         layers_per_block=config.layers,
         block_out_channels=config.channels,
-        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
-        up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
+        down_block_types=("CrossAttnDownBlock2D",) * levels,
+        up_block_types=(*["CrossAttnUpBlock2D"] * (levels - 1), "UpBlock2D"),
         cross_attention_dim=config.text_dim,
         attention_head_dim=tuple(max(1, width // 32) for width in config.channels),
         only_cross_attention=not config.self_attention,
