@@ -20,13 +20,13 @@ scenes() { # FOLDER SIDE FEWEST MOST: endless scenes, a little larger than the c
 scenes "$run-windows" 208 6 26
 scenes "$run-crops" 112 2 7
 
-# 1. The autoencoder, and a first notion of both methods on whole windows.
+# 1. The autoencoder, and a first notion of boxes on whole windows.
 layoutgen train "$run-windows" -o "$run-1" --from-scratch "$here/small.yaml" --config "$here/small_windows.yaml" \
     --images 12000 "${options[@]}"
-# 2. Painting: small crops, so that a step sees many noise levels; the class map says what is where.
+# 2. Painting: small crops, so that a step sees many noise levels.
 layoutgen train "$run-crops" -o "$run-2" --model "$run-1" --config "$here/small_crops.yaml" \
     --images "$images" "${options[@]}"
-# 3. Both methods on whole windows again; the learning rate falls to zero.
+# 3. Whole windows again; the learning rate falls to zero.
 layoutgen train "$run-windows" -o "$run-3" --model "$run-2" --config "$here/small_windows.yaml" \
     --schedule warmup_stable_decay --images 24000 "${options[@]}"
 # To ship it: python recipes/embed.py "$run-3"
