@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,14 @@ from torch import Tensor
 from layoutgen.conditioning.regions import Regions
 
 _FEW_TOKENS = 128
+
+
+class _Projected(NamedTuple):
+    """A context as one layer hears it: keys and values (B, H, P + T, C / H), and places (B, H, L, C / H)."""
+
+    key: Tensor
+    value: Tensor
+    places: Tensor | None
 
 
 class Heard:
@@ -31,17 +40,15 @@ class Heard:
         self.rows, self.regions = len(context), regions
         same = bool((context == context[:1]).all())
         self.context = context[:1] if same else context
-        self._projected: dict[Attention, tuple[Tensor, Tensor, Tensor | None]] = {}
+        self._projected: dict[Attention, _Projected] = {}
 
     def attend(self, attn: Attention, query: Tensor) -> Tensor:
         """What the layer `attn` hears (R, H, L, C / H) with `query` (R, H, L, C / H)."""
         if attn not in self._projected:
-            key, value = (t.expand(self.rows, -1, -1, -1) for t in _keys_and_values(attn, self.context))
-            self._projected[attn] = key, value, _places(attn, self.regions, query.shape[2])
-        mask = None if self.regions is None else self.regions.cross(query.shape[2], query.dtype)
-        key, value, places = self._projected[attn]
-        attended = _attend(query, key, value, mask)
-        return attended if places is None else attended + places
+            key, value, places = _project(attn, self.context, self.regions, query.shape[2])
+            key, value = (tensor.expand(self.rows, -1, -1, -1) for tensor in (key, value))
+            self._projected[attn] = _Projected(key, value, places)
+        return _hear(query, self._projected[attn], self.regions)
 
 
 class LayoutAttention:
@@ -71,11 +78,8 @@ class LayoutAttention:
             )
             attended = _attend_itself(query, *_keys_and_values(attn, hidden_states), parts)
         elif heard is None:
-            mask = None if regions is None else regions.cross(query.shape[2], query.dtype)
-            key, value = _keys_and_values(attn, encoder_hidden_states)
-            attended = _attend(query, key, value, mask)
-            places = _places(attn, regions, query.shape[2])
-            attended = attended if places is None else attended + places
+            projected = _project(attn, encoder_hidden_states, regions, query.shape[2])
+            attended = _hear(query, projected, regions)
         else:
             split = query.split([part.rows for part in heard])
             attended = torch.cat([part.attend(attn, q) for part, q in zip(heard, split, strict=True)])
@@ -102,11 +106,18 @@ def _keys_and_values(attn: Attention, context: Tensor) -> tuple[Tensor, Tensor]:
     return _heads(attn, attn.to_k(context)), _heads(attn, attn.to_v(context))
 
 
-def _places(attn: Attention, regions: Regions | None, length: int) -> Tensor | None:
-    """What L latents hear (B, H, L, C / H) of where in their box they lie, as part of its token."""
-    if regions is None or length not in regions.places:
-        return None
-    return _heads(attn, attn.to_v(regions.places[length]))
+def _project(attn: Attention, context: Tensor, regions: Regions | None, length: int) -> _Projected:
+    """What `length` latents hear of a context and, as if it were part of a box's token, of their place."""
+    told = None if regions is None else regions.places.get(length)
+    places = None if told is None else _heads(attn, attn.to_v(told))
+    return _Projected(*_keys_and_values(attn, context), places)
+
+
+def _hear(query: Tensor, projected: _Projected, regions: Regions | None) -> Tensor:
+    """Attention (B, H, L, C / H) to a context of which `regions` say who hears what."""
+    mask = None if regions is None else regions.cross(query.shape[2], query.dtype)
+    attended = _attend(query, projected.key, projected.value, mask)
+    return attended if projected.places is None else attended + projected.places
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
