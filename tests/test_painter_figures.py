@@ -117,9 +117,19 @@ def annotation(number, x0, y0, x1, y1):
     return {"id": number, "image_id": number, "category_id": 18} | box
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [(["--seeds", "1"], "at least 2"), (["--seeds", "2", "--instances", "1"], "too few crops")],
+)
+def test_what_cannot_be_compared_is_refused_at_once(options, error, capsys):
+    with pytest.raises(SystemExit):
+        main(["nowhere", "-o", "nowhere", *options])
+    assert error in capsys.readouterr().err
+
+
 def test_a_run_is_continued_and_says_all(photos, tmp_path, capsys):
     output = tmp_path / "out"
-    command = [str(photos), "-o", str(output), "--seeds", "2", "--canvas", "64", "--crops", "8"]
+    command = [str(photos), "-o", str(output), "--seeds", "2", "--canvas", "64", "--crops", "30"]
     command += ["--instances", "1", "2", "--device", "cpu", "--steps"]
     main([*command, "1"])
     told = capsys.readouterr().out

@@ -155,8 +155,7 @@ def likeness_table(figures: Mapping[str, Any]) -> Table:
     """The distances, diversities and nearest training crops, a row each."""
     table = Table("", "", "", title="Crops of boxes, by detector features where nothing else is said")
     for name, distance in figures["distances"].items():
-        kernel = f"kernel {distance['kid']:.4f} ± {distance['kid_deviation']:.4f}"
-        table.add_row(f"distance: {name}", f"Frechet {distance['fid']:.2f}", kernel)
+        table.add_row(f"distance: {name}", f"Frechet {distance['fid']:.2f}", f"kernel {distance['kid']:.3f}")
     different = [f"{name} {value:.2f}" for name, value in figures["diversity"].items()]
     table.add_row("mean distance of two crops", *different)
     for space, near in figures["nearest training crop"].items():

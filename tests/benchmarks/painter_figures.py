@@ -74,12 +74,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     chosen = parser.parse_args(arguments)
     if chosen.seeds < 2:
         parser.error("--seeds must be at least 2: real scenes of even and odd seeds show different animals")
+    if chosen.seeds // 2 * sum(chosen.instances) < 2 or chosen.crops < 30:
+        parser.error("too few crops to compare: ask for more --seeds or --instances, and 30 --crops or more")
     return chosen
 
 
 def _run(chosen: argparse.Namespace) -> None:
     console, info = Console(width=150), find_model(chosen.model)
     check_labels([chosen.label], info.labels)
+    features = Features(chosen.detector)  # before hours of painting: it refuses other detectors
     settings, pictures = _make(chosen, info, console)
     examiner = Examiner(ExaminationOptions(detector=chosen.detector, device=chosen.device))
     rows = [
@@ -94,7 +97,7 @@ def _run(chosen: argparse.Namespace) -> None:
         for kind in ("painted", "real")
     }
     sets["training"] = _training_crops(chosen, info)
-    alike = _compare(sets, chosen)
+    alike = _compare(sets, features, chosen)
     console.print(likeness_table(alike))
     about = {key: str(value) if isinstance(value, Path) else value for key, value in vars(chosen).items()}
     content = {"asked": about, "settings": settings, "threshold": examiner.threshold}
@@ -147,7 +150,7 @@ def _training_crops(chosen: argparse.Namespace, info: ModelInfo) -> list[Crop]:
     ]
 
 
-def _compare(sets: dict[str, list[Crop]], chosen: argparse.Namespace) -> dict[str, Any]:
+def _compare(sets: dict[str, list[Crop]], features: Features, chosen: argparse.Namespace) -> dict[str, Any]:
     """How alike the sets are, in features and in pixels; writes the sheets."""
     rng, pictures, first = np.random.default_rng(0), {}, []
     for kind, found in sets.items():
@@ -156,7 +159,6 @@ def _compare(sets: dict[str, list[Crop]], chosen: argparse.Namespace) -> dict[st
         pictures[kind] = [crop.image for crop in some]
         if kind == "real":
             first = [int(Path(crop.source).stem) % 2 == 0 for crop in some]
-    features = Features(chosen.detector)
     seen = Likeness.of(features.of, pictures, first).standardised()
     pixels = Likeness.of(thumbnails, pictures, first)
     by_features, by_pixels = seen.copying(), pixels.copying()
