@@ -87,9 +87,6 @@ def _inception(weights: str | None) -> nn.Module:
 
 def compare(images: Sequence[Path], real: Sequence[Path], network: nn.Module) -> Iterator[int | Quality]:
     """FID and KID of `images` against `real`; yields how many images are done, and the result last."""
-    from torchmetrics.image.fid import FrechetInceptionDistance
-    from torchmetrics.image.kid import KernelInceptionDistance
-
     features, done = [], 0
     for paths in (images, real):
         parts: list[Tensor] = []
@@ -98,19 +95,30 @@ def compare(images: Sequence[Path], real: Sequence[Path], network: nn.Module) ->
             done += len(batch)
             yield done
         features.append(torch.cat(parts))
-    given = _Given(features[0].shape[1])
+    yield compare_features(*features)
+
+
+def compare_features(images: Tensor, real: Tensor) -> Quality:
+    """Fréchet and kernel distance of features (N, C) to those of real images (M, C), by torchmetrics.
+
+    FID and KID are these distances on Inception's features; on others the figures are not FID and KID.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    given = _Given(images.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about memory
         fid = FrechetInceptionDistance(feature=given)
         kid = KernelInceptionDistance(feature=given, subset_size=min(_SUBSET, len(images), len(real)))
     for metric in (fid, kid):
         metric.set_dtype(torch.float64)
-        metric.update(features[0], real=False)
-        metric.update(features[1], real=True)
+        metric.update(images, real=False)
+        metric.update(real, real=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # KID draws subsets
         mean, deviation = kid.compute()
-    yield Quality(float(fid.compute()), float(mean), float(deviation), len(images), len(real))
+    return Quality(float(fid.compute()), float(mean), float(deviation), len(images), len(real))
 
 
 class _Given(nn.Module):

@@ -12,7 +12,7 @@ from torch import nn
 
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.evaluation import quality
-from layoutgen.evaluation.quality import Quality, compare, find_photos, load_inception
+from layoutgen.evaluation.quality import Quality, compare, compare_features, find_photos, load_inception
 
 
 class Means(nn.Module):
@@ -59,6 +59,14 @@ def test_the_figures_are_those_of_the_formulas(tmp_path):
     assert result.fid == pytest.approx(fid, rel=1e-4)
     assert (result.images, result.real_images) == (40, 30)
     assert result.kid > 0
+
+
+def test_the_distance_of_moved_features_is_the_way_they_moved():
+    features = torch.randn(500, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    moved = compare_features(features + torch.tensor([2.0, 0.0, 1.0]), features)
+    assert moved.fid == pytest.approx(5.0, abs=1e-4)  # squared, as their covariances are the same
+    half = compare_features(features[:250], features[250:])
+    assert half.fid < 0.1 and half.kid < 0.1 * moved.kid
 
 
 def test_images_like_the_real_ones_score_better(tmp_path):

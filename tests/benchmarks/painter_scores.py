@@ -1,0 +1,97 @@
+"""What the detector finds in pictures of one number of objects, with its spread from picture to picture."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.table import Table
+
+from layoutgen.evaluation.examination import Examiner
+from layoutgen.evaluation.tally import Tally, total
+from layoutgen.evaluation.truth import Truth
+
+_ANYTHING = "object"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A share of all objects of all pictures, its standard deviation and lowest value over pictures.
+
+    None: nothing can be said, or, of the deviation, there is one picture.
+    """
+
+    mean: float | None
+    deviation: float | None
+    lowest: float | None
+
+    @staticmethod
+    def of(name: str, tallies: Sequence[Tally]) -> Figure:
+        """The property `name` of tallies, one for each picture."""
+        values = [v for v in (getattr(tally, name) for tally in tallies) if v is not None]
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return Figure(getattr(total(tallies), name), deviation, min(values, default=None))
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return "-"
+        return f"{self.mean:.3f}" + ("" if self.deviation is None else f" ± {self.deviation:.3f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The figures of `pictures` in which `asked` objects were asked for each; `boxes` are there in all.
+
+    Attributes:
+        success: share of the boxes in which the detector finds the asked label, one to one: the recall.
+        precision: share of what it finds, of any label, that is such a box.
+        found: share of the boxes in which it finds anything, one to one, whatever its label.
+        mean_iou: of the boxes that are a success.
+    """
+
+    kind: str
+    asked: int
+    canvas: int
+    pictures: int
+    boxes: int
+    success: Figure
+    precision: Figure
+    found: Figure
+    mean_iou: Figure
+
+
+def score(examiner: Examiner, truth: Truth, kind: str, asked: int) -> Scored:
+    """Look at the pictures of `truth`; all labels that are asked for or seen count."""
+    found = dict(examiner.look(truth))
+    labels = {*truth.labels, *(one.label for seen in found.values() for one in seen)}
+    blind = tuple(
+        replace(image, annotations=tuple(replace(a, label=_ANYTHING) for a in image.annotations))
+        for image in truth.images
+    )
+    anything = {key: tuple(replace(one, label=_ANYTHING) for one in seen) for key, seen in found.items()}
+    tallies = [image.tally for image in examiner.score(truth.images, tuple(sorted(labels)), found).images]
+    places = [image.tally for image in examiner.score(blind, (_ANYTHING,), anything).images]
+    boxes = sum(tally.targets for tally in tallies)
+    figures = [Figure.of(name, tallies) for name in ("recall", "precision")]
+    figures += [Figure.of("recall", places), Figure.of("mean_iou", tallies)]
+    return Scored(kind, asked, truth.images[0].width, len(tallies), boxes, *figures)
+
+
+def scores_table(rows: Sequence[Scored], title: str) -> Table:
+    """The figures, a row each."""
+    heads = ("pictures", "asked", "canvas", "n", "boxes", "success = recall", "worst", "precision")
+    table = Table(*heads, "found, any label", "mean IoU", title=title)
+    for row in rows:
+        counts = (str(row.asked), str(row.canvas), str(row.pictures), f"{row.boxes:,}")
+        worst = "-" if row.success.lowest is None else f"{row.success.lowest:.3f}"
+        table.add_row(
+            row.kind,
+            *counts,
+            str(row.success),
+            worst,
+            str(row.precision),
+            str(row.found),
+            str(row.mean_iou),
+        )
+    return table
