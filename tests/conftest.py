@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
+
+# A machine with other work draws examples slowly.
+settings.register_profile("layoutgen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("layoutgen")
 
 
 @pytest.fixture

@@ -41,7 +41,6 @@ def check(before: Layout, after: Layout, count: int) -> list[Box]:
     return boxes
 
 
-@settings(deadline=None)
 @given(layouts(), st.integers(0, 60), st.sampled_from(["scatter", "grid"]), st.integers(0, 2**64))
 def test_exactly_count_inside_without_overlap_and_the_same_again(
     layout: Layout, count: int, how: str, seed: int
@@ -56,7 +55,6 @@ def test_exactly_count_inside_without_overlap_and_the_same_again(
     assert arranged == arrange(layout, "dog", count, how=how, seed=seed)  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(layouts(), st.integers(1, 60), st.sampled_from([2, 8, 12]), st.sampled_from(["scatter", "grid"]))
 def test_edges_on_a_grid_and_still_no_overlap(layout: Layout, count: int, grid: int, how: str) -> None:
     try:
@@ -67,7 +65,6 @@ def test_edges_on_a_grid_and_still_no_overlap(layout: Layout, count: int, grid: 
         assert all(edge % grid == 0 for edge in box.xyxy)
 
 
-@settings(deadline=None)
 @given(layouts(), st.floats(16, 120), st.floats(0, 40), st.integers(0, 9))
 def test_whatever_a_plain_grid_of_the_smallest_size_holds_is_found(
     layout: Layout, low: float, more: float, seed: int
@@ -83,7 +80,7 @@ def test_whatever_a_plain_grid_of_the_smallest_size_holds_is_found(
         assert low - 1e-6 < max(box.width, box.height) < low + more + 1e-6
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(layouts(), st.integers(1, 300))
 def test_the_canvas_that_is_recommended_will_do(layout: Layout, more: int) -> None:
     count = layout.width * layout.height // 256 + more

@@ -96,7 +96,11 @@ def test_an_interrupt_leaves_nothing(coco, tmp_path: Path) -> None:
     ]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's `&` ignores it
     ) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".out.*.partial/images/*")):

@@ -47,7 +47,7 @@ def test_the_order_of_boxes_that_share_a_cell_decides_nothing() -> None:
 
 
 def test_a_box_is_not_heard_in_the_cell_beside_its_edge() -> None:
-    for cells in range(2, 70):  # edges that no float holds exactly
+    for cells in (3, 7, 24, 49, 64):  # most edges no float holds exactly
         for edge in range(1, cells):
             width = 8 * cells
             boxes = torch.tensor([[[0.0, 0.0, 8 * edge * (1 / width), 1.0]]])
