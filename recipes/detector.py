@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
 import time
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from detector_scenes import LABELS, SIDE, DetectorScenes
+from detector_distractors import LABELS, NOTHING
+from detector_scenes import CROPS, SIDE, DetectorScenes
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, update_bn
 
@@ -28,7 +28,8 @@ from layoutgen.formats.coco import CocoAnnotation, CocoImage
 from layoutgen.formats.files import replacing
 from layoutgen.prepare.scenes import Scene
 
-_SHAPE = {"widths": (32, 64, 128, 192), "depths": (1, 1, 2, 1), "head_width": 64}
+_SHAPE = {"widths": (32, 64, 160, 224), "depths": (0, 1, 3, 1), "head_width": 64}
+_CLASSES = (*LABELS, NOTHING)
 _WARM_UP = 300  # steps
 _EMA = 0.999
 
@@ -39,9 +40,9 @@ def main() -> None:
     parser.add_argument("pets", type=Path)
     parser.add_argument("coco", type=Path)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=7500, help="of --batch-size images each")
+    parser.add_argument("--steps", type=int, default=8400, help="of --batch-size images each")
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=1.2e-3)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--save-every", type=int, default=200, help="steps")
     parser.add_argument("--embed", action="store_true", help="at the end put the model into the package")
     chosen = parser.parse_args()
@@ -66,11 +67,10 @@ def train(chosen: argparse.Namespace, scenes: DetectorScenes) -> GridDetector:
     parts: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     start, seconds = restore(chosen.run / "checkpoint.pt", parts)
     began, losses = time.process_time() - seconds, []
+    per_step = chosen.batch_size // CROPS
     model.train()
     for step in range(start, chosen.steps):
-        pixels, labels = batch(
-            [s for k in range(chosen.batch_size // 2) for s in scenes.pair(step * chosen.batch_size // 2 + k)]
-        )
+        pixels, labels = batch([s for k in range(per_step) for s in scenes.crops(step * per_step + k)])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = model(pixels, labels=labels).loss
         loss.backward()
@@ -86,13 +86,16 @@ def train(chosen: argparse.Namespace, scenes: DetectorScenes) -> GridDetector:
         if (step + 1) % chosen.save_every == 0 or step + 1 == chosen.steps:
             store(chosen.run / "checkpoint.pt", parts, step + 1, time.process_time() - began)
     # The average of what batches looked like lags behind the average of the weights.
-    update_bn((batch(scenes.pair(9**9 + k))[0] for k in range(200)), average.module)
+    update_bn((batch(scenes.crops(9**9 + k))[0] for k in range(100)), average.module)
     return average.module
 
 
 def rate(step: int, steps: int) -> float:
-    """The learning rate as a share of its highest: a short warm-up, then half a cosine to nothing."""
-    return min(step / _WARM_UP, 0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1)))
+    """The learning rate as a share of its highest: a short warm-up, and over the last half down to nothing.
+
+    So a run of any length can be made longer until its second half begins.
+    """
+    return min(step / _WARM_UP, 2 * (1 - step / steps), 1)
 
 
 def batch(scenes: list[Scene]) -> tuple[Tensor, list[dict[str, Tensor]]]:
@@ -104,7 +107,7 @@ def batch(scenes: list[Scene]) -> tuple[Tensor, list[dict[str, Tensor]]]:
         labels.append(
             {
                 "class_labels": torch.tensor(
-                    [LABELS.index(i.label) for i in scene.layout.instances], dtype=torch.long
+                    [_CLASSES.index(i.label) for i in scene.layout.instances], dtype=torch.long
                 ),
                 "boxes": torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], dim=1),
             }
@@ -137,14 +140,16 @@ def report(run: Path, step: int, loss: float, seconds: float) -> None:
     print(line, flush=True)
 
 
-def best_threshold(model: GridDetector, scenes: DetectorScenes, count: int = 80) -> float:
+def best_threshold(model: GridDetector, scenes: DetectorScenes, count: int = 40) -> float:
     """The score with the best F1 on training images that the training has not come to."""
-    unseen = [scene for k in range(count) for scene in scenes.pair(10**9 + k)]
+    unseen = [scene for k in range(count) for scene in scenes.crops(10**9 + k)]
     detector = ClosedDetector(model, GridDetectorProcessor(), "cpu")
     images, found = [], {}
     for number, scene in enumerate(unseen):
         annotations = [
-            CocoAnnotation(1, i.label, i.box, i.box.area, False, None) for i in scene.layout.instances
+            CocoAnnotation(1, i.label, i.box, i.box.area, False, None)
+            for i in scene.layout.instances
+            if i.label in LABELS
         ]
         images.append(CocoImage(number, "", SIDE, SIDE, tuple(annotations)))
         found[number] = detector.detect([scene.image], LABELS, 0.05)[0]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from detector_scenes import LABELS, NOTHING, fur_blob, other_objects, shuffled, washed_out
+from detector_distractors import LABELS, NOTHING, fur_blob, other_objects, shuffled, washed_out
 from PIL import Image
 
 from layoutgen.evaluation.examination import ExaminationOptions, Examiner
@@ -90,7 +90,7 @@ def write(composer: SceneComposer, count: int, folder: Path) -> int:
 
 
 def show(title: str, scores: Scores) -> None:
-    """Print a line of figures, and one per label."""
+    """Print a line of figures, one per label, and which label is taken for which."""
     print(f"{title}: {scores.tally.targets:,} in {len(scores.images)} scenes")
     for label, tally, ap in (
         ("all", scores.tally, scores.precision),
@@ -102,6 +102,11 @@ def show(title: str, scores: Scores) -> None:
             f"{name} {'-' if value is None else f'{value:.3f}'}" for name, value in figures.items()
         )
         print(f"  {label}: {told}, with another label {tally.mislabelled}, twice {tally.duplicates}")
+    for label, other in (LABELS, LABELS[::-1]):
+        tally = scores.labels[label].tally
+        unseen = tally.targets - tally.matched - tally.mislabelled
+        told = f"{tally.matched} as {label}, {tally.mislabelled} as {other}, {unseen} not"
+        print(f"  of {tally.targets:,} {label}s {told}")
 
 
 if __name__ == "__main__":

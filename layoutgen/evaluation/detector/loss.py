@@ -1,6 +1,6 @@
 """What a cell of the grid learns: the IoU of its own box as its score, the label, and that box.
 
-Quality focal loss (Li et al. 2020, arXiv 2006.04388, equation 4) for whether an object is there, generalised
+Varifocal loss (Zhang et al. 2021, arXiv 2008.13367, equation 2) for whether something is there, generalised
 IoU (Rezatofighi et al. 2019) for the box, with the positives of FCOS: the cells around the middle of a box
 (Tian et al. 2019). The label has a loss of its own, on positive cells: a joint one hardly tells labels apart
 as long as no score is high.
@@ -22,14 +22,14 @@ def detection_loss(
     share: float,
     stride: int,
 ) -> Tensor:
-    """The loss of B images with N cells and K classes.
+    """The loss of B images with N cells and K labels.
 
     Args:
-        presence: log-odds that an object is there (B, N).
-        classes: logits of its labels (B, N, K).
+        presence: log-odds that something is there (B, N).
+        classes: logits of its labels and, last, of none of them (B, N, K + 1).
         boxes: predicted corners (B, N, 4), in pixels.
         centers: of the cells (N, 2), in pixels.
-        labels: per image ``class_labels`` (M,) and ``boxes``, corners (M, 4) in pixels.
+        labels: per image ``class_labels`` (M,), 0 to K, and ``boxes``, corners (M, 4) in pixels.
         share: of a box's sides, around its middle, in which cells are positive.
         stride: side of a cell in pixels: the nearest cells are positive for the smallest box, too.
     """
@@ -42,11 +42,12 @@ def detection_loss(
         quality[index, cells] = scores
         distance = distance + ((1 - generalised) * scores).sum()
         names = target["class_labels"][objects]
-        naming = naming + (F.cross_entropy(classes[index, cells], names, reduction="none") * scores).sum()
-        weight = weight + scores.sum()
-    error = (quality - presence.sigmoid()).abs().square()
-    confidence = (F.binary_cross_entropy_with_logits(presence, quality, reduction="none") * error).sum()
-    return (confidence + 2.0 * distance + naming) / weight.clamp_min(1.0)
+        naming = naming + F.cross_entropy(classes[index, cells], names, reduction="sum")
+        weight = weight + len(cells)
+    # Most cells are empty and easy; those where something is have their full weight.
+    focus = torch.where(quality > 0, quality, presence.detach().sigmoid().square())
+    confidence = (F.binary_cross_entropy_with_logits(presence, quality, reduction="none") * focus).sum()
+    return (confidence + 2.0 * (distance + naming)) / weight.clamp_min(1.0)
 
 
 def assign(centers: Tensor, boxes: Tensor, share: float, stride: int) -> tuple[Tensor, Tensor]:

@@ -59,8 +59,8 @@ class GridDetector(PreTrainedModel):
         self.lateral = nn.ModuleList(_conv(width, head, 1, 1, active=False) for width in widths[1:])
         self.merge = nn.ModuleList(_conv(head, head, 3, 1) for _ in widths[1:-1])
         self.towers = nn.ModuleList(_conv(head, head, 3, 1) for _ in range(2))
-        self.classes = nn.Conv2d(head, config.num_labels, 1)
-        self.places = nn.Conv2d(head, 5, 1)  # the four sides, and whether an object is there at all
+        self.classes = nn.Conv2d(head, config.num_labels + 1, 1)  # the last: none of these
+        self.places = nn.Conv2d(head, 5, 1)  # the four sides, and whether anything is there
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -87,14 +87,16 @@ class GridDetector(PreTrainedModel):
         Args:
             pixel_values: (B, 3, H, W) in [-1, 1].
             pixel_mask: (B, H, W), 1 where the image is and 0 where it was filled up, right and below.
-            labels: per image ``class_labels`` (M,) and ``boxes`` (M, 4), middle and size as fractions.
+            labels: per image ``class_labels`` (M,) and ``boxes`` (M, 4), middle and size as fractions. The
+                class label K, one more than there are, marks what looks like an object and is none of ours:
+                it is learnt from and never reported.
         """
         height, width = pixel_values.shape[-2:]
         features = self.features(pixel_values)
         classes, places = (
             head(tower(features)).flatten(2).movedim(1, 2).float()
             for head, tower in zip((self.classes, self.places), self.towers, strict=True)
-        )  # (B, N, K), (B, N, 5)
+        )  # (B, N, K + 1), (B, N, 5)
         offsets, presence = places[..., :4].clamp(-4, 4).exp() * _TYPICAL, places[..., 4]
         centers = _centers(features.shape[-2], features.shape[-1], features.device)  # (N, 2)
         corners = torch.cat([centers - offsets[..., :2], centers + offsets[..., 2:]], dim=-1)
@@ -148,8 +150,8 @@ def _conv(before: int, after: int, size: int, stride: int, *, active: bool = Tru
 
 
 def _joint(presence: Tensor, classes: Tensor) -> Tensor:
-    """The log-odds (B, N, K) of "an object is here, and it is a k", from (B, N) and (B, N, K)."""
-    log = F.logsigmoid(presence)[..., None] + F.log_softmax(classes, dim=-1)
+    """The log-odds (B, N, K) of "something is here, and it is a k", from (B, N) and (B, N, K + 1)."""
+    log = F.logsigmoid(presence)[..., None] + F.log_softmax(classes, dim=-1)[..., :-1]
     return log - torch.log1p(-log.exp().clamp(max=1 - 1e-6))
 
 
