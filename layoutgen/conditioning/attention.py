@@ -122,7 +122,7 @@ def _hear(query: Tensor, projected: _Projected, regions: Regions | None) -> Tens
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     """Attention (B, H, L, C / H) to a context; `mask` (B, 1, L, P + T) is added to the scores."""
-    if query.device.type == "cpu" and key.shape[2] <= _FEW_TOKENS:
+    if query.requires_grad and query.device.type == "cpu" and key.shape[2] <= _FEW_TOKENS:
         # CPUs' fused attention is made for long contexts: its backward took a fifth of a training step.
         scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5  # (B, H, L, P + T)
         return (scores if mask is None else scores + mask).softmax(-1).to(value) @ value
