@@ -178,7 +178,10 @@ def train(
     compile: Annotated[
         bool | None,
         typer.Option(
-            "--compile/--no-compile", show_default="off", rich_help_panel=_MEMORY, help="Use torch.compile."
+            "--compile/--no-compile",
+            show_default="off",
+            rich_help_panel=_MEMORY,
+            help="Use torch.compile; not with --aspect-buckets.",
         ),
     ] = None,
     save_every: Annotated[

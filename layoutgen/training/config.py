@@ -118,6 +118,8 @@ class TrainConfig:
             raise InvalidOption(
                 "--encoding text is an option of --method text2img: leave it out, or add that"
             )
+        if self.compile and self.aspect_buckets:  # torch 2.13 fails on graphs of any height and width
+            raise InvalidOption("--compile is for one shape, and --aspect-buckets has several: drop one")
         if self.validation is not None and not self.report_every:
             raise InvalidOption(
                 "--validation is for contact sheets, and --report-every 0 wants none: drop one"

@@ -39,6 +39,7 @@ def refused(data: Path, run: Path, *options: str, images: int = 8) -> str:
     ("options", "words"),
     [
         ("--validation one.yaml --report-every 0", "--report-every 0 wants none"),
+        ("--compile --aspect-buckets", "--aspect-buckets has several: drop one"),
         ("--validation one.yaml --report-every 4", "not learnt 'unicorn'"),
         ("--validation gone.yaml --report-every 4", "gone.yaml: there is no such file"),
         ("--max-minutes 0", "--max-minutes must be above 0"),
