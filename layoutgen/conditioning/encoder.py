@@ -60,6 +60,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         nn.init.zeros_(last.weight)  # a checkpoint that is fine-tuned begins as it was
         nn.init.zeros_(last.bias)
         self.place = nn.Sequential(nn.Linear(4 * _PLACE_FREQUENCIES, hidden_dim), nn.SiLU(), last)
+        self.background = nn.Parameter(torch.zeros(text_dim))
 
     @property
     def extra_channels(self) -> int:
@@ -75,9 +76,14 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         """Tokens (N, D) for label embeddings (N, D) and `boxes` (N, 4), xyxy as fractions of the window."""
         return self.mlp(torch.cat([labels, fourier(boxes, self.config.frequencies).to(labels)], dim=-1))
 
-    def embed_places(self, places: Tensor) -> Tensor:
-        """Embeddings (..., D) of `places` (..., 2), x and y as fractions of the box that they lie in."""
-        return self.place(fourier(places, _PLACE_FREQUENCIES).to(self.dtype))
+    def embed_places(self, places: Tensor, inside: Tensor) -> Tensor:
+        """Embeddings (..., D) of `places` (..., 2), x and y as fractions of the box that they lie in.
+
+        Where `inside` (...) is False there is no box: that is told, too, or it would sound like a layout that
+        is hidden.
+        """
+        embedded = self.place(fourier(places, _PLACE_FREQUENCIES).to(self.dtype))
+        return torch.where(inside[..., None], embedded, self.background.to(embedded))
 
     def silence(self, batch: int, height: int, width: int) -> Tensor | None:
         """Extra input channels (B, extra, h, w) that say nothing; None if the U-Net has none."""

@@ -19,8 +19,7 @@ class Guided:
     def __init__(self, condition: Condition, null: Condition | None) -> None:
         told = (condition,) if null is None else (condition, null)
         self._heard = [
-            Heard(torch.cat([c.prompt, c.tokens], dim=1), c.regions if c.tokens.shape[1] else None)
-            for c in told
+            Heard(torch.cat([c.prompt, c.tokens], dim=1), c.regions if _tells(c) else None) for c in told
         ]
         planes = [c.channels for c in told if c.channels is not None]
         self._channels = torch.cat(planes) if planes else None
@@ -42,3 +41,8 @@ class Guided:
             return predicted
         told, untold = predicted.chunk(2)
         return untold + guidance * (told - untold)
+
+
+def _tells(condition: Condition) -> bool:
+    """Whether there is anything in `condition` that some latents hear and others do not."""
+    return condition.regions is not None and bool(condition.tokens.shape[1] or condition.regions.places)

@@ -25,7 +25,7 @@ class Regions:
             at boxes it shares and at the background. Otherwise the prompt is heard everywhere and
             self-attention is free.
         places: for each number L of latents that a level may have: embeddings (B, L, D) of where in its box
-            each latent lies, 0 outside of boxes. Empty: latents are not told.
+            each latent lies, or that it lies in none. Empty: latents are not told.
     """
 
     boxes: Tensor
@@ -68,15 +68,14 @@ class Regions:
             self._masks[key] = _bias(same | background[:, None, :], dtype)[:, None]
         return self._masks[key]
 
-    def with_places(self, embed: Callable[[Tensor], Tensor]) -> Regions:
-        """Tell latents where in their box they lie; `embed` makes (B, L, D) of shares (B, L, 2) of it."""
-        if self.boxes.shape[1] == 0:
-            return self
+    def with_places(self, embed: Callable[[Tensor, Tensor], Tensor]) -> Regions:
+        """Tell latents where in their box they lie, or that they lie in none.
+
+        `embed` makes (B, L, D) of x and y (B, L, 2) as shares of the box, and of whether there is one (B, L).
+        """
         places, height, width = {}, self.height, self.width
         while height * width not in places:
-            where, covered = self._where(height * width)
-            embedded = embed(where)
-            places[height * width] = embedded * covered[..., None].to(embedded)
+            places[height * width] = embed(*self._where(height * width))
             height, width = (height + 1) // 2, (width + 1) // 2
         return replace(self, places=places)
 
@@ -124,6 +123,9 @@ class Regions:
         Its box is the one that covers most of its cell, and of several that cover all of it the smallest.
         """
         height, width = self._shape(length)
+        if self.boxes.shape[1] == 0:
+            nowhere = self.boxes.new_zeros(len(self.boxes), length, 2)
+            return nowhere, nowhere[..., 0] > 0
         covered = self._covered(length)
         x0, y0, x1, y1 = self.boxes.unbind(-1)
         tie = (x1 - x0) * (y1 - y0) * 1e-3 + x0 * 1e-5 + y0 * 1e-6  # the order of boxes decides nothing

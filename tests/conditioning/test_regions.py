@@ -16,9 +16,21 @@ def regions(*boxes: tuple[float, float, float, float], cells: int = 4) -> Region
 
 def told(where: Regions, length: int = 16) -> Tensor:
     """What each latent of a level is told (h, w, 3): x, y, and 1 if it lies in a box."""
-    embedded = where.with_places(lambda places: torch.cat([places, torch.ones_like(places[..., :1])], -1))
+    embedded = where.with_places(
+        lambda places, inside: torch.cat([places, torch.ones_like(places[..., :1])], -1) * inside[..., None]
+    )
     side = int(length**0.5)
     return embedded.places[length][0].view(side, side, 3)
+
+
+def ones(places: Tensor, inside: Tensor) -> Tensor:
+    """An embedding that says nothing but that there is one."""
+    return torch.ones_like(places)
+
+
+def test_without_boxes_every_latent_is_told_that_it_lies_in_none() -> None:
+    nothing = Regions(torch.zeros(1, 0, 4), torch.tensor([[-1]]), 4, 4)
+    assert (nothing.with_places(lambda places, inside: inside[..., None].float()).places[16] == 0).all()
 
 
 def test_a_latent_is_told_where_in_its_box_it_lies() -> None:
@@ -53,18 +65,18 @@ def test_a_box_is_not_heard_in_the_cell_beside_its_edge() -> None:
             boxes = torch.tensor([[[0.0, 0.0, 8 * edge * (1 / width), 1.0]]])
             heard = Regions(boxes, torch.tensor([[-1, 0]]), 1, cells)
             assert heard.cross(cells, torch.float32)[0, 0, :, 1].isfinite().sum() == edge
-            where = heard.with_places(lambda places: torch.ones_like(places)).places[cells]
-            assert where[0, :, 0].sum() == edge
+            where = heard.with_places(lambda places, inside: inside[..., None]).places[cells]
+            assert where.sum() == edge
 
 
 def test_hidden_rows_are_told_no_place() -> None:
-    both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_places(torch.ones_like)
+    both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_places(ones)
     hidden = both.restrict(torch.tensor([True, False]))
     assert hidden.places[16][0].any()
     assert not hidden.places[16][1].any()
 
 
 def test_boxes_stay_exact_in_half_precision() -> None:
-    moved = regions((1, 0, 3, 4)).with_places(torch.ones_like).to("cpu", torch.bfloat16)
+    moved = regions((1, 0, 3, 4)).with_places(ones).to("cpu", torch.bfloat16)
     assert moved.boxes.dtype == torch.float32
     assert moved.places[16].dtype == torch.bfloat16
