@@ -104,7 +104,7 @@ class LayoutPipeline(DiffusionPipeline):
         if name == "img2img":
             if trained and "img2img" not in trained:
                 raise InvalidOption(f"the model was trained for {', '.join(trained)}: pass that as --method")
-            return Img2Img(*parts, self.vae, self.layout_encoder, factor=self.factor)
+            return Img2Img(*parts, self.vae, self.layout_encoder)
         return Text2Img(*parts, self.layout_encoder, factor=self.factor, encoding=self._encoding(encoding))
 
     def _encoding(self, encoding: str | None) -> Any:

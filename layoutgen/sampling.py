@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from layoutgen.conditioning.base import LayoutMethod
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
 from layoutgen.jobs import Job, is_finished, key_of, wait_for, write_job
@@ -99,12 +100,7 @@ def sample(
     method = pipeline.method(settings.method, settings.encoding)
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
-    options: dict[str, Any] = asdict(settings) | {
-        "method": method.name,
-        "encoding": getattr(method, "encoding", None),
-        "guidance_interval": list(settings.guidance_interval),
-        "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
-    }
+    options = recorded(pipeline, method, settings)
     jobs = [Job(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
     with shared_folder(
         output, SAMPLES, key_of(jobs, options), overwrite=overwrite, leader=processes.rank == 0
@@ -119,6 +115,16 @@ def sample(
             wait_for(aside, jobs)
             about = {"settings": options}
             write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
+
+
+def recorded(pipeline: LayoutPipeline, method: LayoutMethod, settings: SampleSettings) -> dict[str, Any]:
+    """What an image says of how it was painted by `method`: its settings, as they are read back."""
+    return asdict(settings) | {
+        "method": method.name,
+        "encoding": getattr(method, "encoding", None),
+        "guidance_interval": list(settings.guidance_interval),
+        "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
+    }
 
 
 def _paint(

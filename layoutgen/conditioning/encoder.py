@@ -62,11 +62,6 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         self.place = nn.Sequential(nn.Linear(4 * _PLACE_FREQUENCIES, hidden_dim), nn.SiLU(), last)
         self.background = nn.Parameter(torch.zeros(text_dim))
 
-    @property
-    def extra_channels(self) -> int:
-        """U-Net input channels beyond the latents."""
-        return int(self.config.map_channels)
-
     def on_grid(self, layouts: Sequence[Layout]) -> Sequence[Layout]:
         """The `layouts` as the model has learnt them: with their boxes on its grid."""
         grid = int(self.config.grid)
@@ -86,10 +81,11 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         return torch.where(inside[..., None], embedded, self.background.to(embedded))
 
     def silence(self, batch: int, height: int, width: int) -> Tensor | None:
-        """Extra input channels (B, extra, h, w) that say nothing; None if the U-Net has none."""
-        if not self.extra_channels:
+        """Extra input channels (B, map_channels, h, w) that say nothing; None if the U-Net has none."""
+        count = int(self.config.map_channels)
+        if not count:
             return None
-        return torch.zeros(batch, self.extra_channels, height, width, device=self.device, dtype=self.dtype)
+        return torch.zeros(batch, count, height, width, device=self.device, dtype=self.dtype)
 
 
 def fourier(values: Tensor, frequencies: int) -> Tensor:

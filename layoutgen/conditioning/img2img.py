@@ -33,11 +33,9 @@ class Img2Img(LayoutMethod):
         text_encoder: CLIPTextModel,
         vae: AutoencoderKL | PatchAutoencoder,
         layout_encoder: LayoutEncoder | None,
-        *,
-        factor: int,
     ) -> None:
         self.tokenizer, self.text_encoder, self.vae = tokenizer, text_encoder, vae
-        self.layout_encoder, self.factor = layout_encoder, factor
+        self.layout_encoder = layout_encoder
 
     @property
     def trained(self) -> bool:

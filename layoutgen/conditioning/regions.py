@@ -81,11 +81,10 @@ class Regions:
 
     def restrict(self, kept: Tensor) -> Regions:
         """Silence the instances and their tokens in the rows where `kept` (B,) is False."""
-        silent = (~kept.to(self.owner.device))[:, None]
-        owner = torch.where(silent & (self.owner >= 0), -2, self.owner)
-        places = {length: told * (~silent)[..., None] for length, told in self.places.items()}
-        boxes = self.boxes * (~silent)[..., None]
-        return replace(self, boxes=boxes, owner=owner, places=places, _masks={})
+        heard = kept.to(self.owner.device)[:, None]
+        owner = torch.where(heard | (self.owner < 0), self.owner, -2)
+        places = {length: told * heard[..., None] for length, told in self.places.items()}
+        return replace(self, boxes=self.boxes * heard[..., None], owner=owner, places=places, _masks={})
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Regions:
         """Move to `device`; the embeddings of places also to `dtype`."""

@@ -22,7 +22,7 @@ LOCATIONS = 512  # tokens for twice the canvas' side; GeoDiffusion has 256 for o
 class Text2Img(LayoutMethod):
     """Each instance becomes tokens that only the latents under its box can hear.
 
-    With the ``box`` encoding a latent also hears where in that box it lies.
+    With the ``box`` encoding a latent also hears where in that box it lies, or that it lies in none.
 
     Args:
         encoding: ``box``: one token, an MLP of the label's embedding and the box's Fourier features.

@@ -64,9 +64,10 @@ def adapt(
         location_tokens=LOCATIONS if texts else 0,
     )
     pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
-    if encoder.extra_channels:
-        pipeline.unet.conv_in = widened(pipeline.unet.conv_in, encoder.extra_channels)
-        pipeline.unet.register_to_config(in_channels=latent + encoder.extra_channels)
+    extra = int(encoder.config.map_channels)
+    if extra:
+        pipeline.unet.conv_in = widened(pipeline.unet.conv_in, extra)
+        pipeline.unet.register_to_config(in_channels=latent + extra)
 
 
 def widened(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:

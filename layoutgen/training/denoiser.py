@@ -71,7 +71,7 @@ def choose_trained(pipeline: LayoutPipeline, denoiser: Denoiser, config: TrainCo
     denoiser.requires_grad_(False)
     if config.lora_rank:
         add_adapters(pipeline.unet, config.lora_rank)
-        if pipeline.layout_encoder is not None and pipeline.layout_encoder.extra_channels:
+        if pipeline.layout_encoder is not None and pipeline.layout_encoder.config.map_channels:
             pipeline.unet.conv_in.requires_grad_(True)
     else:
         pipeline.unet.requires_grad_(True)

@@ -70,9 +70,7 @@ class CachedMaps(Img2Img):
     """img2img with maps that were encoded before; of other layouts it draws and encodes them as ever."""
 
     def __init__(self, method: Img2Img, dataset: LayoutDataset, rows: dict[Size, Rows]) -> None:
-        super().__init__(
-            method.tokenizer, method.text_encoder, method.vae, method.layout_encoder, factor=method.factor
-        )
+        super().__init__(method.tokenizer, method.text_encoder, method.vae, method.layout_encoder)
         self._open = {size: np.load(some.file, mmap_mode="r") for size, some in rows.items()}
         self._row = {
             _drawn(_mirrored(dataset, source, flip)): 2 * k + flip

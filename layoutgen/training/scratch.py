@@ -116,7 +116,7 @@ def build(
     levels = len(config.channels)
     unet = UNet2DConditionModel(
         sample_size=config.window // config.patch_size,
-        in_channels=config.latent_channels + layout_encoder.extra_channels,
+        in_channels=config.latent_channels + layout_encoder.config.map_channels,
         out_channels=config.latent_channels,
         layers_per_block=config.layers,
         block_out_channels=config.channels,

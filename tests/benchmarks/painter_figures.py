@@ -31,7 +31,7 @@ from layoutgen.errors import LayoutgenError
 from layoutgen.evaluation.examination import ExaminationOptions, Examiner
 from layoutgen.evaluation.truth import Truth, open_truth
 from layoutgen.models import ModelInfo, check_labels, find_model
-from layoutgen.sampling import load_pipeline, quiet_libraries
+from layoutgen.sampling import load_pipeline, quiet_libraries, recorded
 from layoutgen.settings import SampleSettings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
@@ -114,12 +114,8 @@ def _make(
     console.print(f"{len(animals.cutouts)} held-out cut-outs of {chosen.label}")
     pipeline = load_pipeline(info.source, chosen.device, chosen.dtype)
     method = pipeline.method(chosen.method)
-    settings = asdict(
-        SampleSettings(chosen.model, chosen.method, steps=chosen.steps, guidance=chosen.guidance)
-    )
-    settings |= {"encoding": getattr(method, "encoding", None), "weights": fingerprint(pipeline)}
-    settings |= {"dtype": str(pipeline.unet.dtype).removeprefix("torch.")}
-    settings["guidance_interval"] = list(settings["guidance_interval"])  # as it is read back
+    asked = SampleSettings(chosen.model, chosen.method, steps=chosen.steps, guidance=chosen.guidance)
+    settings = recorded(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
     made = {}
     for count in chosen.instances:
         folders = {kind: chosen.output / kind / str(count) for kind in ("painted", "real")}
