@@ -14,16 +14,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from layoutgen.drawable import ANY, Drawable, Range
 from layoutgen.errors import DoesNotFit, InvalidOption
 from layoutgen.labels import singular
 from layoutgen.layout import Box, Instance, Layout
 
 How = Literal["scatter", "grid"]
-Range = tuple[float, float]
 Boxes = npt.NDArray[np.float64]
 
-ASPECT: Range = (0.75, 1.33)
-"""Width / height of boxes when nothing else is asked for."""
 _FILL = (0.7, 0.94)  # longer side as a share of the cell, when no size is asked for
 _MARGIN = 2.0  # pixels that shaking keeps between boxes, where there is room
 _REACHES = (0.0, 1.0, 0.3, 0.1)  # how far shaking moves a box, in its sides; 0 is anywhere on the canvas
@@ -38,21 +36,21 @@ def arrange(
     *,
     size: Range | None = None,
     how: How = "scatter",
-    aspect: Range = ASPECT,
-    smallest: float = 16,
-    grid: int = 1,
+    aspect: Range | None = None,
+    drawable: Drawable = ANY,
     seed: int = 0,
 ) -> Layout:
     """Add exactly `count` instances of `label` at distinct free locations.
 
     No new box overlaps another one, new or old, and all lie on the canvas. `size` is the range of the longer
     side in pixels; None takes the largest that leaves some air. `aspect` is the range of width / height.
-    The edges of new boxes are rounded to multiples of `grid` pixels, for a model that paints on a grid.
+    What is not given, and the grid that edges are rounded to, is as a model draws it well: `drawable`.
 
     Raises:
-        DoesNotFit: there is no room even at the lower end of `size`, or at `smallest`; says what would do.
-        InvalidOption: an argument makes no sense, or `size` begins below `smallest`.
+        DoesNotFit: there is no room even at the lower end of `size`, or at the smallest; says what would do.
+        InvalidOption: an argument makes no sense, or `size` begins below the smallest.
     """
+    aspect, smallest, grid = aspect or drawable.aspect, drawable.smallest, drawable.grid
     _check(count, size, how, aspect, smallest, seed)
     if not count:
         return layout
@@ -74,7 +72,7 @@ def arrange(
     cells = free.cells(side)
     if how == "scatter":
         cells = cells[np.sort(rng.choice(len(cells), count, replace=False))]
-    sides = _sides(rng, count, size or _comfortable(room, side, smallest), aspect, side)
+    sides = _sides(rng, count, size or _comfortable(room, side, smallest, drawable.largest), aspect, side)
     boxes = _in_cells(cells[:count], sides, rng.random((count, 2)) if how == "scatter" else 0.5)
     if how == "scatter":
         _shake(boxes, taken, room, rng)
@@ -90,9 +88,8 @@ def ask_for(
     *,
     size: Range | None = None,
     how: How = "scatter",
-    aspect: Range = ASPECT,
-    smallest: float = 16,
-    grid: int = 1,
+    aspect: Range | None = None,
+    drawable: Drawable = ANY,
     seed: int = 0,
 ) -> Layout:
     """Make it exactly `count` instances of `label`, which may be a plural: ``-n 100 dogs``.
@@ -113,9 +110,7 @@ def ask_for(
             kept.append(Instance(one, instance.box))
             room -= 1
     start = layout.with_instances(tuple(kept))
-    return arrange(
-        start, one, room, size=size, how=how, aspect=aspect, smallest=smallest, grid=grid, seed=seed
-    )
+    return arrange(start, one, room, size=size, how=how, aspect=aspect, drawable=drawable, seed=seed)
 
 
 def _on_grid(boxes: Boxes, grid: int) -> Boxes:
@@ -207,9 +202,9 @@ def _whole(number: float) -> int:
     return math.floor(number + 1e-9)
 
 
-def _comfortable(layout: Layout, side: float, smallest: float) -> Range:
-    """A size range for cells of `side`; never more than half the canvas, never below `smallest`."""
-    high = min(side * _FILL[1], min(layout.width, layout.height) / 2)
+def _comfortable(layout: Layout, side: float, smallest: float, largest: float) -> Range:
+    """A size range for cells of `side`; never more than half the canvas, and from `smallest` to `largest`."""
+    high = min(side * _FILL[1], min(layout.width, layout.height) / 2, largest)
     return max(high * _FILL[0] / _FILL[1], smallest), max(high, smallest)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from layoutgen.assets import MODEL
+from layoutgen.drawable import ANY, Drawable
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 
 TRAINABLE = ("text2img", "img2img")
@@ -22,16 +25,14 @@ class ModelInfo:
     Attributes:
         source: folder, or hub id.
         labels: the labels that it has learnt; None: any text.
-        smallest: longer side, in pixels, of the smallest box that it can draw.
         window: side, in pixels, of the canvas that it was trained on.
-        grid: edges of its boxes are rounded to multiples of this many pixels.
+        drawable: the boxes that it draws well.
     """
 
     source: str
     labels: tuple[str, ...] | None = None
-    smallest: float = 16.0
     window: int = 512
-    grid: int = 1
+    drawable: Drawable = ANY
 
 
 def find_model(name: str | None) -> ModelInfo:
@@ -78,9 +79,30 @@ def _read(folder: Path) -> ModelInfo:
         return ModelInfo(str(folder))
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
+        _check_maps(file, config)
         labels = config["labels"]
         known = None if labels is None else tuple(labels)
-        numbers = float(config["smallest"]), int(config["window"]), int(config.get("grid", 1))
-        return ModelInfo(str(folder), known, *numbers)
+        return ModelInfo(str(folder), known, int(config["window"]), drawable_of(config))
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
+
+
+def drawable_of(config: Mapping[str, Any]) -> Drawable:
+    """The boxes that a model draws well by its layout encoder's `config`."""
+    largest = math.inf if config["largest"] is None else float(config["largest"])
+    low, high = config["aspect"]
+    return Drawable(float(config["smallest"]), largest, (float(low), float(high)), int(config["grid"]))
+
+
+def _check_maps(file: Path, config: dict[str, Any]) -> None:
+    """Refuse a model that reads other maps of a layout than those that are drawn now."""
+    from layoutgen.drawing.class_map import PLACE_CHANNELS
+
+    unet = json.loads((file.parents[1] / "unet" / "config.json").read_text(encoding="utf-8"))
+    drawn = unet["out_channels"] + PLACE_CHANNELS if "img2img" in config["methods"] else 0
+    if config.get("map_channels") != drawn:
+        raise InvalidFile(
+            file,
+            "was written by an earlier version of layoutgen, and this one draws layouts "
+            "for img2img in another way: train the model anew",
+        )

@@ -18,10 +18,11 @@ from layoutgen.conditioning.base import LayoutMethod
 from layoutgen.conditioning.img2img import Img2Img
 from layoutgen.conditioning.regional import Regional
 from layoutgen.conditioning.text2img import Text2Img
+from layoutgen.drawable import ANY, Drawable
 from layoutgen.errors import InvalidOption
 from layoutgen.fusion import Fusion, fitting_batch, windows_for
 from layoutgen.layout import Layout
-from layoutgen.models import METHODS, check_labels
+from layoutgen.models import METHODS, check_labels, drawable_of
 from layoutgen.schedulers import scheduler_for
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
@@ -71,9 +72,9 @@ class LayoutPipeline(DiffusionPipeline):
         return int(self.unet.config.sample_size) * self.factor
 
     @property
-    def smallest(self) -> float:
-        """Longer side of the smallest box that the model can draw, in pixels."""
-        return 16.0 if self.layout_encoder is None else float(self.layout_encoder.config.smallest)
+    def drawable(self) -> Drawable:
+        """The boxes that the model draws well."""
+        return ANY if self.layout_encoder is None else drawable_of(self.layout_encoder.config)
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -104,7 +105,7 @@ class LayoutPipeline(DiffusionPipeline):
         if name == "img2img":
             if trained and "img2img" not in trained:
                 raise InvalidOption(f"the model was trained for {', '.join(trained)}: pass that as --method")
-            return Img2Img(*parts, self.vae, self.layout_encoder)
+            return Img2Img(*parts, self.vae, self.layout_encoder, factor=self.factor)
         return Text2Img(*parts, self.layout_encoder, factor=self.factor, encoding=self._encoding(encoding))
 
     def _encoding(self, encoding: str | None) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from layoutgen.arrange import arrange, ask_for
+from layoutgen.drawable import Drawable
 from layoutgen.errors import DoesNotFit, InvalidLayout, InvalidOption
 from layoutgen.layout import Box, Instance, Layout
 
@@ -58,7 +59,7 @@ def test_exactly_count_inside_without_overlap_and_the_same_again(
 @given(layouts(), st.integers(1, 60), st.sampled_from([2, 8, 12]), st.sampled_from(["scatter", "grid"]))
 def test_edges_on_a_grid_and_still_no_overlap(layout: Layout, count: int, grid: int, how: str) -> None:
     try:
-        arranged = arrange(layout, "dog", count, how=how, grid=grid)  # type: ignore[arg-type]
+        arranged = arrange(layout, "dog", count, how=how, drawable=Drawable(grid=grid))  # type: ignore[arg-type]
     except DoesNotFit:
         assume(False)
     for box in check(layout, arranged, count):
@@ -137,6 +138,16 @@ def test_tall_objects_use_the_width() -> None:
     check(layout, arrange(layout, "person", 60, size=(100, 100), aspect=(0.3, 0.4)), 60)  # 12 columns, 5 rows
 
 
+def test_what_is_not_asked_for_is_as_the_model_draws_it_well() -> None:
+    well = Drawable(smallest=24, largest=58, aspect=(0.5, 0.9), grid=8)
+    layout = arrange(Layout(512, 512), "dog", 6, drawable=well)
+    for box in check(Layout(512, 512), layout, 6):
+        assert 40 <= box.height <= 64  # 43 to 58, edges rounded
+        assert box.width < box.height
+    asked = arrange(Layout(512, 512), "dog", 6, size=(96, 96), aspect=(1, 1), drawable=well)
+    assert {(i.box.width, i.box.height) for i in asked.instances} == {(96, 96)}
+
+
 @pytest.mark.parametrize("canvas", [1024, 520])
 def test_1000_take_less_than_a_second(canvas: int) -> None:
     arrange(Layout(64, 64), "dog", 1)
@@ -197,7 +208,7 @@ def test_ask_for_passes_its_arguments_on() -> None:
         Layout(512, 512), "person", 30, size=(30, 40), how="grid", aspect=(0.5, 0.5), seed=5
     )
     with pytest.raises(InvalidOption, match="below 64 px"):
-        ask_for(Layout(512, 512), 1, "dog", size=(30, 40), smallest=64)
+        ask_for(Layout(512, 512), 1, "dog", size=(30, 40), drawable=Drawable(64))
 
 
 def test_ask_for_none_or_nothing_is_refused() -> None:

@@ -17,6 +17,7 @@ import layoutgen
 ROOMS = (
     "errors",
     "layout",
+    "drawable",
     "output",
     "labels",
     "arrange",

@@ -146,7 +146,7 @@ def sample(
     info = find_model(chosen.get("model"))
     if layout is not None and (width is not None or height is not None):
         raise InvalidOption(f"--width and --height are for a canvas without a file: {layout} has its own")
-    place = {"seed": chosen.get("seed", 0), "smallest": info.smallest, "grid": info.grid}
+    place = {"seed": chosen.get("seed", 0), "drawable": info.drawable}
     start = _layouts(layout, image_id, place, numbers, Layout(width or 512, height or 512))
     layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
     check_labels({label for _, one in layouts for label in one.labels}, info.labels)

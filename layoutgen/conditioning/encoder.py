@@ -22,11 +22,12 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         text_dim: D, width of the text embeddings.
         frequencies: F, Fourier frequencies for each box coordinate, 1, 2, 4, ... half turns per window.
         hidden_dim: width of the MLP.
-        map_channels: extra U-Net input channels that hold the encoded class map and place map (img2img).
+        map_channels: extra U-Net input channels that hold the class map and the place map (img2img).
         methods: the methods that the model was trained for.
         encodings: the text2img encodings that it was trained for.
         labels: the labels that it has learnt; None: any text (a CLIP text encoder knows them all).
-        smallest: longer side, in pixels, of the smallest box that it can draw.
+        smallest, largest: longer side, in pixels, of the boxes that it draws well; largest None: any.
+        aspect: width / height of the boxes that it draws well.
         window: side, in pixels, of the square canvas that it was trained on.
         location_tokens: tokens for places that the tokenizer was given; 0: coordinates are numbers.
         grid: the model has learnt boxes whose edges are multiples of this many pixels, and others are
@@ -44,6 +45,8 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         encodings: tuple[str, ...] = (),
         labels: tuple[str, ...] | None = None,
         smallest: float = 16.0,
+        largest: float | None = None,
+        aspect: tuple[float, float] = (0.75, 1.33),
         window: int = 512,
         location_tokens: int = 0,
         grid: int = 1,
@@ -77,8 +80,9 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         Where `inside` (...) is False there is no box: that is told, too, or it would sound like a layout that
         is hidden.
         """
-        embedded = self.place(fourier(places, _PLACE_FREQUENCIES).to(self.dtype))
-        return torch.where(inside[..., None], embedded, self.background.to(embedded))
+        embedded = self.place(fourier(places[inside], _PLACE_FREQUENCIES).to(self.dtype))  # (M, D)
+        told = self.background.to(embedded).expand(*inside.shape, -1)
+        return told.index_put((inside,), embedded)
 
     def silence(self, batch: int, height: int, width: int) -> Tensor | None:
         """Extra input channels (B, map_channels, h, w) that say nothing; None if the U-Net has none."""

@@ -1,4 +1,4 @@
-"""img2img: the layout is drawn as an image, encoded by the autoencoder, and read as extra latent channels."""
+"""img2img: the layout as a mask image in the autoencoder's latent space, read as extra input channels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from layoutgen.autoencoder import PatchAutoencoder, to_pixels
 from layoutgen.conditioning.base import Condition, LayoutMethod
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.conditioning.text2img import prompts_of
-from layoutgen.drawing.class_map import class_map, place_map
+from layoutgen.drawing.class_map import PLACE_CHANNELS, Color, class_map, class_shares, place_cells
 from layoutgen.layout import Layout
+
+_SWATCH = 16  # latents along a side of the picture of one colour; its middle is far from the border
 
 
 class Img2Img(LayoutMethod):
     """A class map and a place map of the layout are extra input channels of the U-Net.
 
+    A class map has few colours, so that each is encoded once, as a picture of nothing else, and the map is
+    drawn with what the autoencoder made of them: a cell that several colours share has their mean. To encode
+    every map would cost training as much as the photos do.
+
     On a checkpoint whose U-Net has no such channels the class map is only the image to start from
     (:meth:`start`), and how much of it is kept is the sampler's `strength`.
+
+    Args:
+        factor: pixels per latent along a side.
     """
 
     name = "img2img"
@@ -33,9 +42,12 @@ class Img2Img(LayoutMethod):
         text_encoder: CLIPTextModel,
         vae: AutoencoderKL | PatchAutoencoder,
         layout_encoder: LayoutEncoder | None,
+        *,
+        factor: int,
     ) -> None:
         self.tokenizer, self.text_encoder, self.vae = tokenizer, text_encoder, vae
-        self.layout_encoder = layout_encoder
+        self.layout_encoder, self._factor = layout_encoder, factor
+        self._swatches: dict[Color, Tensor] = {}
 
     @property
     def trained(self) -> bool:
@@ -47,16 +59,29 @@ class Img2Img(LayoutMethod):
         if self.layout_encoder is not None:
             layouts = self.layout_encoder.on_grid(layouts)
         prompt, negative = prompts_of(self.tokenizer, self.text_encoder, layouts)
-        return Condition(prompt, negative, prompt[:, :0], self._maps(layouts) if self.trained else None)
+        maps = torch.stack([self._maps(layout) for layout in layouts]) if self.trained else None
+        return Condition(prompt, negative, prompt[:, :0], maps)
 
     def start(self, layouts: Sequence[Layout]) -> Tensor:
         """The encoded class maps (B, C, h, w), to start an untrained checkpoint from."""
         return self._latents([class_map(layout) for layout in layouts])
 
-    def _maps(self, layouts: Sequence[Layout]) -> Tensor:
-        """Encoded class maps and place maps (B, 2C, h, w)."""
-        classes = self._latents([class_map(layout) for layout in layouts])
-        return torch.cat([classes, self._latents([place_map(layout) for layout in layouts])], dim=1)
+    def _maps(self, layout: Layout) -> Tensor:
+        """The class map in latent space, and the place map (C + 3, h, w)."""
+        shares = class_shares(layout, self._factor)
+        swatches = torch.stack([self._swatch(color) for color in shares], dim=1)  # (C, K)
+        covered = torch.stack([torch.from_numpy(share) for share in shares.values()])  # (K, h, w)
+        classes = torch.einsum("ck,khw->chw", swatches, covered.to(swatches))
+        places = torch.from_numpy(place_cells(layout, self._factor)).to(classes.device)
+        return torch.cat([classes, places])
+
+    def _swatch(self, color: Color) -> Tensor:
+        """What the autoencoder makes of `color` (C,)."""
+        if color not in self._swatches:
+            side = _SWATCH * self._factor
+            latents = self._latents([Image.new("RGB", (side, side), color)])
+            self._swatches[color] = latents[0, :, _SWATCH // 2, _SWATCH // 2].float()
+        return self._swatches[color]
 
     @torch.no_grad()
     def _latents(self, images: Sequence[Image.Image]) -> Tensor:
@@ -67,3 +92,8 @@ class Img2Img(LayoutMethod):
     def modules(self) -> tuple[nn.Module, ...]:
         """None: the U-Net's own input convolution is all that is learnt."""
         return ()
+
+
+def map_channels(latent_channels: int) -> int:
+    """Extra input channels of a U-Net that reads the maps of layouts."""
+    return latent_channels + PLACE_CHANNELS

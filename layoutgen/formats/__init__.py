@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from layoutgen.drawable import ANY, Drawable
 from layoutgen.errors import InvalidFile, InvalidLayout, InvalidOption
 from layoutgen.layout import Layout
 
@@ -15,8 +16,7 @@ def read_layouts(
     *,
     image_id: int | None = None,
     seed: int = 0,
-    smallest: float = 16,
-    grid: int = 1,
+    drawable: Drawable = ANY,
     ask: tuple[int, str] | None = None,
 ) -> tuple[Layout, ...]:
     """The layouts of a file: one of a YAML file or a PNG that layoutgen made, one per image of a COCO json.
@@ -25,8 +25,7 @@ def read_layouts(
         path: the file; its suffix says what it is.
         image_id: only this image of a COCO json.
         seed: of the places of groups, unless the file has its own, and of what `ask` adds.
-        smallest: longer side, in pixels, below which objects cannot be drawn.
-        grid: edges of the boxes that are arranged here are multiples of this many pixels.
+        drawable: what the boxes that are arranged here are chosen from.
         ask: exactly so many instances of a label: ``(100, "dogs")``; see :func:`layoutgen.arrange.ask_for`.
 
     Raises:
@@ -43,7 +42,7 @@ def read_layouts(
     if image_id is not None and suffix not in _COCO:
         raise InvalidOption(f"--image-id goes with a COCO json, and {path} is none")
     if suffix in _YAML:
-        return (read_yaml(path, seed=seed, smallest=smallest, grid=grid, ask=ask),)
+        return (read_yaml(path, seed=seed, drawable=drawable, ask=ask),)
     if suffix in _COCO:
         layouts = _coco_layouts(path, image_id)
     elif suffix in _PNG:
@@ -54,7 +53,7 @@ def read_layouts(
         raise InvalidFile(path, problem, remedy=remedy)
     if ask is None:
         return layouts
-    return tuple(ask_for(layout, *ask, smallest=smallest, grid=grid, seed=seed) for layout in layouts)
+    return tuple(ask_for(layout, *ask, drawable=drawable, seed=seed) for layout in layouts)
 
 
 def _coco_layouts(path: Path, image_id: int | None) -> tuple[Layout, ...]:

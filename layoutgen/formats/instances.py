@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from layoutgen.arrange import ASPECT, How, Range
+from layoutgen.arrange import How
+from layoutgen.drawable import Range
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.entries import Entries, Entry
 from layoutgen.formats.files import type_name
@@ -25,7 +26,7 @@ class Group:
     label: str
     count: int
     size: Range | None
-    aspect: Range
+    aspect: Range | None
     how: How
 
 
@@ -77,7 +78,7 @@ def _group(file: Entries, entry: Entry, place: str, scale: float) -> Group:
         remedy = "write the range of the longer side, such as size: [32, 48]"
         low, high = _range(file, entry, place, "size", remedy)
         size = low * scale, high * scale
-    aspect = ASPECT
+    aspect = None
     if "aspect" in entry:
         remedy = "write the range of width / height, such as aspect: [0.6, 1.0]"
         aspect = _range(file, entry, place, "aspect", remedy)

@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 from layoutgen.arrange import arrange, ask_for
+from layoutgen.drawable import ANY, Drawable
 from layoutgen.errors import DoesNotFit, InvalidOption
 from layoutgen.formats.entries import Entries, Lines
 from layoutgen.formats.files import replacing
@@ -39,9 +40,7 @@ _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
 
 
-def read_yaml(
-    path: Path, *, seed: int = 0, smallest: float = 16, grid: int = 1, ask: Ask | None = None
-) -> Layout:
+def read_yaml(path: Path, *, seed: int = 0, drawable: Drawable = ANY, ask: Ask | None = None) -> Layout:
     """The layout of the file at `path`, its groups arranged by the file's seed, or else by `seed`.
 
     With `ask` there are exactly so many instances of that label: its boxes stay first, its groups give way,
@@ -52,7 +51,7 @@ def read_yaml(
         DoesNotFit: a group, or what is asked for, has no room.
     """
     content, lines = read_marked_yaml(Path(path))
-    return layout_from_dict(content, path=path, lines=lines, seed=seed, smallest=smallest, grid=grid, ask=ask)
+    return layout_from_dict(content, path=path, lines=lines, seed=seed, drawable=drawable, ask=ask)
 
 
 def layout_from_dict(
@@ -61,8 +60,7 @@ def layout_from_dict(
     path: Path | str = "layout",
     lines: Lines | None = None,
     seed: int = 0,
-    smallest: float = 16,
-    grid: int = 1,
+    drawable: Drawable = ANY,
     ask: Ask | None = None,
     inside: bool = True,
 ) -> Layout:
@@ -76,7 +74,7 @@ def layout_from_dict(
     layout, groups = read_instances(file, _canvas(file), inside=inside)
     if "seed" in content:
         seed = file.whole(content, "", "seed", least=0)
-    room: dict[str, Any] = {"smallest": smallest, "grid": grid, "seed": seed}
+    room: dict[str, Any] = {"drawable": drawable, "seed": seed}
     asked = [group for group in groups if ask is not None and singular(group.label) == singular(ask[1])]
     for group in groups:
         if group not in asked:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.conditioning.img2img import map_channels
 from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
@@ -56,7 +57,7 @@ def adapt(
     encoder = LayoutEncoder(
         text_dim=pipeline.unet.config.cross_attention_dim,
         hidden_dim=pipeline.unet.config.cross_attention_dim,
-        map_channels=2 * latent if "img2img" in methods else 0,
+        map_channels=map_channels(latent) if "img2img" in methods else 0,
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
         labels=None,

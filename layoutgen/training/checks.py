@@ -88,6 +88,9 @@ def check_shape(shape: ScratchConfig) -> None:
     rules = {name: (getattr(shape, name) >= 1, "at least 1") for name in whole}
     rules["autoencoder_steps"] = (shape.autoencoder_steps >= 0, "0 or more")
     rules["smallest"] = (0 < shape.smallest <= shape.window, "above 0 and at most the window")
+    rules["largest"] = (shape.largest >= shape.smallest, "at least smallest")
+    low_to_high = len(shape.aspect) == 2 and 0 < shape.aspect[0] <= shape.aspect[1]
+    rules["aspect"] = (low_to_high, "two numbers above 0, the smaller first")
     widths = [c for c in shape.channels if type(c) is int and c > 0 and c % 16 == c % max(1, c // 32) == 0]
     rules["channels"] = (0 < len(widths) == len(shape.channels), "multiples of 32, or 16")
     rules["text_dim"] = (

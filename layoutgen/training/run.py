@@ -13,8 +13,6 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch.utils.data import Dataset
 
-from layoutgen.conditioning.base import LayoutMethod
-from layoutgen.conditioning.img2img import Img2Img
 from layoutgen.dataset import Example, LayoutDataset, fingerprint, open_dataset
 from layoutgen.errors import InvalidOption
 from layoutgen.formats import read_layouts
@@ -29,7 +27,7 @@ from layoutgen.training.checks import check_options, check_resolution
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, Part, choose_trained
 from layoutgen.training.folder import RunFolder, plain
-from layoutgen.training.latents import cache_latents, cache_maps
+from layoutgen.training.latents import cache_latents
 from layoutgen.training.loop import Progress, train
 from layoutgen.training.plan import Plan, make_plan
 from layoutgen.training.scratch import ScratchConfig
@@ -112,12 +110,6 @@ class Run:
             cached = cache_captions(self.pipeline, self.dataset, cache)
             for method in self.denoiser.methods:
                 method.text_encoder = cached
-        maps: dict[LayoutMethod, LayoutMethod] = {
-            method: cache_maps(method, self.pipeline, self.dataset, cache)
-            for method in self.denoiser.methods
-            if isinstance(method, Img2Img)
-        }
-        self.denoiser.methods = tuple(maps.get(method, method) for method in self.denoiser.methods)
         return cache_latents(self.pipeline, self.dataset, cache)
 
 
@@ -220,7 +212,7 @@ def _validation(
         return ()
     if config.validation is None:
         return tuple(dataset[k].layout.clip() for k in range(_SHOWN))
-    layouts = read_layouts(Path(config.validation), smallest=start.smallest)
+    layouts = read_layouts(Path(config.validation), drawable=start.drawable)
     if len(layouts) > _READ:
         report(f"contact sheets show the first {_READ} of {len(layouts)} layouts of {config.validation}")
     known = None if start.labels is None else {*start.labels, *dataset.labels}

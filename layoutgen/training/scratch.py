@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from layoutgen.autoencoder import PatchAutoencoder
 from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.conditioning.img2img import map_channels
 from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
 from layoutgen.dataset import LayoutDataset
+from layoutgen.drawable import Drawable
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -28,7 +31,8 @@ class ScratchConfig:
 
     Attributes:
         window: side of its square canvas in pixels.
-        smallest: longer side of the smallest box that it can draw, in pixels.
+        smallest, largest: longer side, in pixels, of the boxes that it draws well.
+        aspect: width / height of the boxes that it draws well.
         patch_size, latent_channels: of the autoencoder.
         autoencoder_images: examples that the autoencoder is fitted to.
         autoencoder_steps: gradient steps of its decoder's convolutions.
@@ -42,6 +46,8 @@ class ScratchConfig:
 
     window: int = 256
     smallest: float = 24.0
+    largest: float = math.inf
+    aspect: tuple[float, float] = (0.75, 1.33)
     patch_size: int = 8
     latent_channels: int = 32
     autoencoder_images: int = 1024
@@ -55,6 +61,11 @@ class ScratchConfig:
     self_attention: bool = True
     grid: int = 1
     frequencies: int = 8
+
+    @property
+    def drawable(self) -> Drawable:
+        """The boxes that the model will draw well."""
+        return Drawable(self.smallest, self.largest, self.aspect, self.grid)
 
 
 @dataclass(frozen=True)
@@ -104,11 +115,13 @@ def build(
         text_dim=config.text_dim,
         frequencies=config.frequencies,
         hidden_dim=2 * config.text_dim,
-        map_channels=2 * config.latent_channels if "img2img" in methods else 0,
+        map_channels=map_channels(config.latent_channels) if "img2img" in methods else 0,
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
         labels=dataset.labels,
         smallest=config.smallest,
+        largest=config.largest if math.isfinite(config.largest) else None,
+        aspect=config.aspect,
         window=config.window,
         location_tokens=LOCATIONS if texts else 0,
         grid=config.grid,

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from layoutgen.dataset import LayoutDataset
+from layoutgen.drawable import Drawable
 from layoutgen.models import find_model
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling import load_pipeline
@@ -30,12 +31,12 @@ class Start:
 
     Attributes:
         multiple: of what the sides of its images must be a multiple, in pixels.
-        smallest: longer side, in pixels, of the smallest box that it can draw.
+        drawable: the boxes that it draws well.
         labels: that it knows already; None: any text.
     """
 
     multiple: int
-    smallest: float
+    drawable: Drawable
     labels: tuple[str, ...] | None
     make: Callable[[], LayoutPipeline]
 
@@ -50,7 +51,7 @@ def from_checkpoint(name: str, device: str | None) -> Start:
     halvings = len(pipeline.unet.config.block_out_channels) - 1
     labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
     known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
-    return Start(pipeline.factor * 2**halvings, pipeline.smallest, known, lambda: pipeline)
+    return Start(pipeline.factor * 2**halvings, pipeline.drawable, known, lambda: pipeline)
 
 
 def from_scratch(
@@ -83,7 +84,7 @@ def from_scratch(
         return _load(str(start), device)
 
     multiple = shape.patch_size * 2 ** (len(shape.channels) - 1)
-    return Start(multiple, shape.smallest, (), make)
+    return Start(multiple, shape.drawable, (), make)
 
 
 def _is_made(start: Path, made_of: dict[str, object]) -> bool:

@@ -130,7 +130,7 @@ def _make(
 def _animals(chosen: argparse.Namespace, info: ModelInfo, part: str) -> Animals:
     """The animals of the `part` of the data, ``heldout`` or ``train``."""
     size, aspect = tuple(chosen.size), tuple(chosen.aspect)
-    objects = Objects(chosen.label, size, aspect, info.grid, info.smallest)
+    objects = Objects(chosen.label, size, aspect, info.drawable.grid, info.drawable.smallest)
     masks, photos = (chosen.data / kind / f"instances_{part}.json" for kind in ("pets", "coco"))
     return Animals(objects, masks, photos, chosen.min_mask_score)
 

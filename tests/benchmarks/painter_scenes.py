@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from layoutgen.arrange import ask_for
+from layoutgen.drawable import Drawable
 from layoutgen.errors import DoesNotFit
 from layoutgen.evaluation.truth import Truth
 from layoutgen.formats.coco import write_coco
@@ -47,11 +48,11 @@ class Objects:
 
     def layout(self, count: int, canvas: int, seed: int) -> Layout:
         """`count` of them at distinct places of a canvas of `canvas` px, or of the multiple that has room."""
-        options = {"size": self.size, "aspect": self.aspect, "smallest": self.smallest, "grid": self.grid}
+        drawable = Drawable(self.smallest, aspect=self.aspect, grid=self.grid)
         for times in range(1, _LARGEST):
             empty = Layout(times * canvas, times * canvas)
             try:
-                return ask_for(empty, count, self.label, seed=seed, **options)  # type: ignore[arg-type]
+                return ask_for(empty, count, self.label, seed=seed, size=self.size, drawable=drawable)
             except DoesNotFit:
                 continue
         raise DoesNotFit(f"{count} x {self.label!r} do not fit a canvas of {times * canvas} px a side")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -203,9 +204,28 @@ def test_a_picture_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(p.name for p in LAYOUTS.iterdir() if p.suffix == ".yaml"))
 def test_the_embedded_model_can_draw_the_sample_layouts(path: str) -> None:
     info = find_model(None)
-    (layout,) = read_layouts(LAYOUTS / path, smallest=info.smallest)
+    (layout,) = read_layouts(LAYOUTS / path, drawable=info.drawable)
     assert info.labels is not None
     assert set(layout.labels) <= set(info.labels)
+    assert max(max(i.box.width, i.box.height) for i in layout.instances) <= info.drawable.largest
+
+
+def test_without_a_size_boxes_are_as_the_model_draws_them_well(tmp_path: Path) -> None:
+    sample("-n", 3, "dogs", "--steps", 1, "--device", "cpu", "-o", tmp_path)
+    (layout,) = read_layouts(tmp_path / "images/sample_0.png")
+    largest = find_model(None).drawable.largest
+    assert largest < 60
+    assert all(i.box.width < i.box.height <= largest + 8 for i in layout.instances)
+
+
+def test_a_model_that_reads_other_maps_is_one_line(tmp_path: Path) -> None:
+    old = Path(shutil.copytree(MODEL, tmp_path / "old"))
+    config = old / "layout_encoder/config.json"
+    learnt = json.loads(config.read_text())
+    for channels in (64, None):  # None: from before they had a name
+        config.write_text(json.dumps(learnt | {"map_channels": channels}))
+        told = sample("-n", 3, "dogs", "--model", old, code=2)
+        assert "was written by an earlier version of layoutgen" in told
 
 
 def test_the_embedded_model_is_small_and_keeps_its_places() -> None:
