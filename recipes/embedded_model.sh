@@ -12,13 +12,15 @@ pets=$1 coco=$2 run=$3 images=${4:-4000000}
 here=$(cd "$(dirname "$0")" && pwd)
 read -ra options <<< "${OPTIONS:-}"
 
-scenes() { # FOLDER SIDE FEWEST MOST: endless scenes, a little larger than the crops that are trained on
+# FOLDER SIDE FEWEST MOST: endless scenes, a little larger than what is trained on. Some hold few objects, so that
+# the ground around them is learnt, too.
+scenes() {
     [ -f "$1/scenes.json" ] || layoutgen prepare scenes "$pets" --backgrounds "$pets" --backgrounds "$coco" \
         -o "$1" --endless --canvas "$2" "$2" --instances "$3" "$4" --size 38 58 --grid 8 --aspect 0.45 0.95 \
         --stretch 0.1 --min-mask-score 0.88 --category dog --category cat
 }
-scenes "$run-windows" 208 6 26
-scenes "$run-crops" 112 2 7
+scenes "$run-windows" 208 1 26
+scenes "$run-crops" 112 1 7
 
 # 1. The autoencoder, and a first notion of boxes on whole windows.
 layoutgen train "$run-windows" -o "$run-1" --from-scratch "$here/small.yaml" --config "$here/small_windows.yaml" \
@@ -28,5 +30,5 @@ layoutgen train "$run-crops" -o "$run-2" --model "$run-1" --config "$here/small_
     --images "$images" "${options[@]}"
 # 3. Whole windows again; the learning rate falls to zero.
 layoutgen train "$run-windows" -o "$run-3" --model "$run-2" --config "$here/small_windows.yaml" \
-    --schedule warmup_stable_decay --images 24000 "${options[@]}"
+    --batch-size 4 --learning-rate 6e-4 --schedule linear --images 24000 "${options[@]}"
 # To ship it: python recipes/embed.py "$run-3"
