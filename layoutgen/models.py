@@ -83,15 +83,20 @@ def _read(folder: Path) -> ModelInfo:
         labels = config["labels"]
         known = None if labels is None else tuple(labels)
         return ModelInfo(str(folder), known, int(config["window"]), drawable_of(config))
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
 
 
 def drawable_of(config: Mapping[str, Any]) -> Drawable:
     """The boxes that a model draws well by its layout encoder's `config`."""
-    largest = math.inf if config["largest"] is None else float(config["largest"])
-    low, high = config["aspect"]
-    return Drawable(float(config["smallest"]), largest, (float(low), float(high)), int(config["grid"]))
+    largest = config.get("largest")
+    low, high = config.get("aspect", ANY.aspect)
+    return Drawable(
+        float(config["smallest"]),
+        math.inf if largest is None else float(largest),
+        (float(low), float(high)),
+        int(config.get("grid", 1)),
+    )
 
 
 def _check_maps(file: Path, config: dict[str, Any]) -> None:
