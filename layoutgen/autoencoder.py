@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
+from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
@@ -98,6 +98,12 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         self.mean.copy_(mean)
         self.encode_basis.copy_((basis * scale).T)
         self.decode_basis.copy_(basis / scale)
+
+
+def to_latents(vae: AutoencoderKL | PatchAutoencoder, pixels: Tensor) -> Tensor:
+    """`pixels` (B, 3, H, W) in [-1, 1] as `vae` encodes them (B, C, h, w), scaled as the U-Net sees them."""
+    pixels = pixels.to(vae.device, vae.dtype)
+    return vae.encode(pixels, return_dict=False)[0].mode() * vae.config.scaling_factor
 
 
 def to_pixels(image: Image.Image) -> Tensor:

@@ -10,6 +10,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+from layoutgen.drawable import ANY, Range
 from layoutgen.layout import Layout
 
 _PLACE_FREQUENCIES = 4  # a box is seldom more than 16 latents wide
@@ -46,7 +47,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         labels: tuple[str, ...] | None = None,
         smallest: float = 16.0,
         largest: float | None = None,
-        aspect: tuple[float, float] = (0.75, 1.33),
+        aspect: Range = ANY.aspect,
         window: int = 512,
         location_tokens: int = 0,
         grid: int = 1,

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from layoutgen.autoencoder import PatchAutoencoder, to_pixels
+from layoutgen.autoencoder import PatchAutoencoder, to_latents, to_pixels
 from layoutgen.conditioning.base import Condition, LayoutMethod
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.conditioning.text2img import prompts_of
@@ -86,8 +86,7 @@ class Img2Img(LayoutMethod):
     @torch.no_grad()
     def _latents(self, images: Sequence[Image.Image]) -> Tensor:
         """Scaled latents (B, C, h, w) of RGB `images` of one size."""
-        pixels = torch.stack([to_pixels(image) for image in images]).to(self.vae.device, self.vae.dtype)
-        return self.vae.encode(pixels, return_dict=False)[0].mode() * self.vae.config.scaling_factor
+        return to_latents(self.vae, torch.stack([to_pixels(image) for image in images]))
 
     def modules(self) -> tuple[nn.Module, ...]:
         """None: the U-Net's own input convolution is all that is learnt."""

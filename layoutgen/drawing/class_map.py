@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import colorsys
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -69,9 +70,8 @@ def place_cells(layout: Layout, cell: int) -> Cells:
     """
     pixels = np.zeros((PLACE_CHANNELS, layout.height, layout.width), np.float32)
     x, y = np.arange(layout.width) + 0.5, np.arange(layout.height) + 0.5
-    for instance in _large_first(layout):
+    for instance, rows, columns in _drawn(layout):
         box = instance.box
-        rows, columns = _span(box.y0, box.y1, layout.height), _span(box.x0, box.x1, layout.width)
         pixels[0, rows, columns] = (x[columns] - box.x0) / box.width
         pixels[1, rows, columns] = ((y[rows] - box.y0) / box.height)[:, None]
         pixels[2, rows, columns] = 1
@@ -84,9 +84,8 @@ def _numbered(layout: Layout) -> tuple[npt.NDArray[np.uint16], list[Color]]:
     """The class map as numbers (H, W) of colours, and the colours, all different."""
     palette = list(dict.fromkeys([BACKGROUND, OUTLINE, *map(class_color, sorted(layout.labels))]))
     numbers = np.zeros((layout.height, layout.width), np.uint16)
-    for instance in _large_first(layout):
+    for instance, rows, columns in _drawn(layout):
         box = instance.box
-        rows, columns = _span(box.y0, box.y1, layout.height), _span(box.x0, box.x1, layout.width)
         border = max(1.0, _OUTLINE_SHARE * min(box.width, box.height))
         inner_rows = _span(box.y0 + border, box.y1 - border, layout.height)
         inner_columns = _span(box.x0 + border, box.x1 - border, layout.width)
@@ -95,9 +94,11 @@ def _numbered(layout: Layout) -> tuple[npt.NDArray[np.uint16], list[Color]]:
     return numbers, palette
 
 
-def _large_first(layout: Layout) -> list[Instance]:
-    """Small boxes are drawn over large ones, whatever the order in the file."""
-    return sorted(layout.instances, key=lambda i: (-i.box.area, i.box.xyxy, i.label))
+def _drawn(layout: Layout) -> Iterator[tuple[Instance, slice, slice]]:
+    """The instances with their rows and columns: small boxes over large ones, whatever their order."""
+    for instance in sorted(layout.instances, key=lambda i: (-i.box.area, i.box.xyxy, i.label)):
+        x0, y0, x1, y1 = instance.box.xyxy
+        yield instance, _span(y0, y1, layout.height), _span(x0, x1, layout.width)
 
 
 def _span(start: float, stop: float, limit: int) -> slice:

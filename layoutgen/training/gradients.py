@@ -10,6 +10,7 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
+from layoutgen.autoencoder import to_latents
 from layoutgen.conditioning.text2img import box_fractions
 from layoutgen.dataset import Batch
 from layoutgen.errors import InvalidOption
@@ -120,9 +121,7 @@ def batch_loss(
 def _latents(pipeline: LayoutPipeline, batch: Batch, device: torch.device) -> Tensor:
     """The scaled latents (B, C, h, w) of `batch`."""
     images = batch.images.to(device)
-    if batch.encoded:
-        return images
-    return pipeline.vae.encode(images, return_dict=False)[0].mode() * pipeline.vae.config.scaling_factor
+    return images if batch.encoded else to_latents(pipeline.vae, images)
 
 
 def without_prompt(layout: Layout) -> Layout:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from layoutgen.autoencoder import to_pixels
+from layoutgen.autoencoder import to_latents, to_pixels
 from layoutgen.dataset import Example, LayoutDataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.cache import Cache, Half, key
@@ -83,9 +83,8 @@ def cache_latents(pipeline: LayoutPipeline, dataset: LayoutDataset, cache: Cache
 def _encoded(pipeline: LayoutPipeline, dataset: LayoutDataset, source: int) -> Tensor:
     """Scaled latents (2, C, h, w) of an image: as it is and mirrored."""
     photo = dataset.sources[source].open(0).image
-    pixels = torch.stack([to_pixels(dataset.cut(photo, source, 0, flip)) for flip in (False, True)])
-    pixels = pixels.to(pipeline.vae.device, pipeline.vae.dtype)
-    return pipeline.vae.encode(pixels, return_dict=False)[0].mode() * pipeline.vae.config.scaling_factor
+    pictures = [to_pixels(dataset.cut(photo, source, 0, flip)) for flip in (False, True)]
+    return to_latents(pipeline.vae, torch.stack(pictures))
 
 
 def _digest(path: Path) -> str:

@@ -20,7 +20,7 @@ from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.conditioning.img2img import map_channels
 from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
 from layoutgen.dataset import LayoutDataset
-from layoutgen.drawable import Drawable
+from layoutgen.drawable import ANY, Drawable, Range
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -47,7 +47,7 @@ class ScratchConfig:
     window: int = 256
     smallest: float = 24.0
     largest: float = math.inf
-    aspect: tuple[float, float] = (0.75, 1.33)
+    aspect: Range = ANY.aspect
     patch_size: int = 8
     latent_channels: int = 32
     autoencoder_images: int = 1024
