@@ -12,17 +12,33 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
-from layoutgen.conditioning.regions import Regions
+from layoutgen.conditioning.regions import Regions, Strips
 
 _FEW_TOKENS = 128
 
 
 class _Projected(NamedTuple):
-    """A context as one layer hears it: keys and values (B, H, P + T, C / H), and places (B, H, L, C / H)."""
+    """A context as one layer hears it.
+
+    Attributes:
+        key, value: (B * S, H, M, C / H) of what each of S strips of latents hears; 1 strip hears all.
+        mask: (B * S, 1, L / S, M) added to the scores; None: every latent hears all.
+        places: (B, H, L, C / H) what latents hear of their place, as if it were part of a box's token.
+    """
 
     key: Tensor
     value: Tensor
+    mask: Tensor | None
     places: Tensor | None
+
+    def by_strips(self, strips: Strips) -> _Projected:
+        """Of all tokens only those that each strip hears."""
+        row = torch.arange(len(strips.tokens), device=strips.tokens.device)[:, None, None]
+        key, value = (
+            every.transpose(1, 2)[row, strips.tokens].flatten(0, 1).transpose(1, 2)
+            for every in (self.key, self.value)
+        )
+        return self._replace(key=key, value=value, mask=strips.bias)
 
 
 class Heard:
@@ -45,10 +61,12 @@ class Heard:
     def attend(self, attn: Attention, query: Tensor) -> Tensor:
         """What the layer `attn` hears (R, H, L, C / H) with `query` (R, H, L, C / H)."""
         if attn not in self._projected:
-            key, value, places = _project(attn, self.context, self.regions, query.shape[2])
-            key, value = (tensor.expand(self.rows, -1, -1, -1) for tensor in (key, value))
-            self._projected[attn] = _Projected(key, value, places)
-        return _hear(query, self._projected[attn], self.regions)
+            projected = _project(attn, self.context, self.regions, query)
+            key, value = (every.expand(self.rows, -1, -1, -1) for every in (projected.key, projected.value))
+            projected = projected._replace(key=key, value=value)
+            strips = None if self.regions is None else self.regions.strips(query.shape[2], query.dtype)
+            self._projected[attn] = projected if strips is None else projected.by_strips(strips)
+        return _hear(query, self._projected[attn])
 
 
 class LayoutAttention:
@@ -78,8 +96,7 @@ class LayoutAttention:
             )
             attended = _attend_itself(query, *_keys_and_values(attn, hidden_states), parts)
         elif heard is None:
-            projected = _project(attn, encoder_hidden_states, regions, query.shape[2])
-            attended = _hear(query, projected, regions)
+            attended = _hear(query, _project(attn, encoder_hidden_states, regions, query))
         else:
             split = query.split([part.rows for part in heard])
             attended = torch.cat([part.attend(attn, q) for part, q in zip(heard, split, strict=True)])
@@ -106,25 +123,30 @@ def _keys_and_values(attn: Attention, context: Tensor) -> tuple[Tensor, Tensor]:
     return _heads(attn, attn.to_k(context)), _heads(attn, attn.to_v(context))
 
 
-def _project(attn: Attention, context: Tensor, regions: Regions | None, length: int) -> _Projected:
-    """What `length` latents hear of a context and, as if it were part of a box's token, of their place."""
-    told = None if regions is None else regions.places.get(length)
+def _project(attn: Attention, context: Tensor, regions: Regions | None, query: Tensor) -> _Projected:
+    """What the latents of `query` (B, H, L, C / H) hear of a context; `regions` say who hears what."""
+    key, value = _keys_and_values(attn, context)
+    if regions is None:
+        return _Projected(key, value, None, None)
+    told = regions.places.get(query.shape[2])
     places = None if told is None else _heads(attn, attn.to_v(told))
-    return _Projected(*_keys_and_values(attn, context), places)
+    return _Projected(key, value, regions.cross(query.shape[2], query.dtype), places)
 
 
-def _hear(query: Tensor, projected: _Projected, regions: Regions | None) -> Tensor:
-    """Attention (B, H, L, C / H) to a context of which `regions` say who hears what."""
-    mask = None if regions is None else regions.cross(query.shape[2], query.dtype)
-    attended = _attend(query, projected.key, projected.value, mask)
-    return attended if projected.places is None else attended + projected.places
+def _hear(query: Tensor, context: _Projected) -> Tensor:
+    """Attention (B, H, L, C / H) to a context; each strip of latents hears its own tokens."""
+    strips = len(context.key) // len(query)
+    split = query.unflatten(2, (strips, -1)).transpose(1, 2).flatten(0, 1)  # (B * S, H, L / S, C / H)
+    attended = _attend(split, context.key, context.value, context.mask)
+    attended = attended.unflatten(0, (-1, strips)).transpose(1, 2).flatten(2, 3)
+    return attended if context.places is None else attended + context.places
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention (B, H, L, C / H) to a context; `mask` (B, 1, L, P + T) is added to the scores."""
+    """Attention (B, H, L, C / H) to a context; `mask` (B, 1, L, T) is added to the scores."""
     if query.requires_grad and query.device.type == "cpu" and key.shape[2] <= _FEW_TOKENS:
         # CPUs' fused attention is made for long contexts: its backward took a fifth of a training step.
-        scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5  # (B, H, L, P + T)
+        scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5  # (B, H, L, T)
         return (scores if mask is None else scores + mask).softmax(-1).to(value) @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 

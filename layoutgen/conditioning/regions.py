@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _ROUNDING = 1e-4  # of a cell: an edge between two cells may come out a little beside it
+_STRIP = 64  # latents at least: shorter strips leave too little work to one call of attention
+_STRIPS = 16  # at most: each has keys and values of its own
+_VECTOR = 16  # the number of tokens of a strip is a multiple of it
+
+
+class Strips(NamedTuple):
+    """Which tokens of the context each of S strips of L latents hears; a strip is some whole rows.
+
+    Attributes:
+        tokens: (B, S, M) their places in the context; a strip that hears fewer than M gets others too.
+        bias: (B * S, 1, L / S, M) what attention adds to its scores: 0 is heard, -inf is not.
+    """
+
+    tokens: Tensor
+    bias: Tensor
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,10 @@ class Regions:
     exclusive: bool = False
     places: dict[int, Tensor] = field(default_factory=dict)
     _masks: dict[tuple[str, int, torch.dtype], Tensor] = field(
-        default_factory=dict, repr=False, compare=False
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _strips: dict[tuple[int, torch.dtype], Strips | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     def cross(self, length: int, dtype: torch.dtype) -> Tensor:
@@ -55,6 +74,25 @@ class Regions:
                 general = general & ~(inside.any(2, keepdim=True) & told.any(2, keepdim=True))
             self._masks[key] = _bias(told | general, dtype)[:, None]
         return self._masks[key]
+
+    def strips(self, length: int, dtype: torch.dtype) -> Strips | None:
+        """The same by strips, so that a latent is compared with the boxes of its strip, not with all of them.
+
+        None: strips would hear more than half of the context. Kept for each L. M depends on what the boxes
+        are, so this is not for compiled code.
+        """
+        key = (length, dtype)
+        if key not in self._strips:
+            bias = self.cross(length, dtype)[:, 0].unflatten(1, (_strips(*self._shape(length)), -1))
+            heard = bias.isfinite().any(2)  # (B, S, P + T)
+            most = -(-int(heard.sum(2).max()) // _VECTOR) * _VECTOR
+            if 2 * most > heard.shape[2]:
+                self._strips[key] = None
+            else:
+                tokens = heard.byte().argsort(dim=2, descending=True, stable=True)[..., :most]  # (B, S, M)
+                chosen = bias.gather(3, tokens[:, :, None].expand(-1, -1, bias.shape[2], -1))
+                self._strips[key] = Strips(tokens, chosen.flatten(0, 1)[:, None])
+        return self._strips[key]
 
     def self_(self, length: int, dtype: torch.dtype) -> Tensor | None:
         """Bias (B, 1, L, L) of self-attention, or None: every latent sees every other. Kept for each L."""
@@ -84,7 +122,7 @@ class Regions:
         heard = kept.to(self.owner.device)[:, None]
         owner = torch.where(heard | (self.owner < 0), self.owner, -2)
         places = {length: told * heard[..., None] for length, told in self.places.items()}
-        return replace(self, boxes=self.boxes * heard[..., None], owner=owner, places=places, _masks={})
+        return replace(self, boxes=self.boxes * heard[..., None], owner=owner, places=places)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Regions:
         """Move to `device`; the embeddings of places also to `dtype`."""
@@ -102,7 +140,6 @@ class Regions:
             owner=change(self.owner),
             group=None if self.group is None else change(self.group),
             places={length: change(told) for length, told in self.places.items()},
-            _masks={},
         )
 
     def _inside(self, length: int) -> Tensor:
@@ -149,6 +186,14 @@ class Regions:
         if height * width != length:
             raise ValueError(f"no level of a {self.height} x {self.width} latent has {length} positions")
         return height, width
+
+
+def _strips(height: int, width: int) -> int:
+    """How many strips of equally many whole rows a level is cut into."""
+    fitting = (
+        count for count in range(_STRIPS, 1, -1) if height % count == 0 and height // count * width >= _STRIP
+    )
+    return next(fitting, 1)
 
 
 def _overlaps(start: Tensor, stop: Tensor, cells: int) -> Tensor:

@@ -50,6 +50,22 @@ def test_guidance_is_its_equation(toy: LayoutPipeline, name: str, encoding: str 
 
 
 @torch.no_grad()
+def test_hundreds_of_boxes_are_heard_by_strips_as_at_once(toy: LayoutPipeline) -> None:
+    corners = [(x, y) for y in range(0, 256, 16) for x in range(0, 256, 16)]
+    dogs = tuple(Instance("dog", Box(x, y, x + 14, y + 12)) for x, y in corners)
+    layouts = [Layout(256, 256, dogs, "grass"), Layout(256, 256, dogs[:-1], "snow")]
+    method = toy.method("text2img", "box")
+    condition = method.encode(layouts)
+    regions = condition.regions
+    assert regions is not None
+    assert regions.strips(32 * 32, torch.float32) is not None
+    guided, noise, time = Guided(condition, None), torch.randn(2, 4, 32, 32), torch.tensor(300)
+    with method.attached(toy.unet):
+        expected = condition.predict(toy.unet, noise, time)
+        assert_close(guided.predict(toy.unet, noise, time, 1.0), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
 def test_the_context_is_projected_in_the_first_step_only(toy: LayoutPipeline) -> None:
     method = toy.method("text2img", "box")
     condition = method.encode(LAYOUTS)

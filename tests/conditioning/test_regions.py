@@ -69,6 +69,40 @@ def test_a_box_is_not_heard_in_the_cell_beside_its_edge() -> None:
             assert where.sum() == edge
 
 
+def grid(side: int, cells: int = 32) -> Regions:
+    """Boxes of equal size in `side` rows and columns."""
+    edge = cells / side
+    corners = [(x * edge, y * edge) for y in range(side) for x in range(side)]
+    return regions(*((x, y, x + 0.8 * edge, y + 0.8 * edge) for x, y in corners), cells=cells)
+
+
+def test_a_strip_hears_what_its_latents_hear() -> None:
+    where = grid(16)
+    strips = where.strips(1024, torch.float32)
+    assert strips is not None
+    heard = torch.full((16, 64, 257), -torch.inf)  # 16 strips of two rows, as if they were compared with all
+    heard.scatter_(2, strips.tokens[0][:, None].expand(-1, 64, -1), strips.bias[:, 0])
+    assert_close(heard.flatten(0, 1), where.cross(1024, torch.float32)[0, 0])
+
+
+def test_a_strip_hears_no_more_of_many_boxes_than_its_rows_hold() -> None:
+    few, many = grid(12).strips(1024, torch.float32), grid(24).strips(1024, torch.float32)
+    assert few is not None
+    assert many is not None
+    assert few.tokens.shape[2] <= 32  # 2 rows of boxes at most, and the prompt
+    assert many.tokens.shape[2] <= 80  # 3 rows of 24, not 576
+
+
+def test_no_strips_where_they_would_hear_nearly_all() -> None:
+    assert regions((1, 0, 3, 4)).strips(16, torch.float32) is None  # too few latents
+    assert regions((0, 0, 32, 32), cells=32).strips(1024, torch.float32) is None  # one box over all
+
+
+def test_rows_that_do_not_divide_are_one_strip() -> None:
+    where = Regions(grid(16).boxes, grid(16).owner, 31, 32)
+    assert where.strips(31 * 32, torch.float32) is None
+
+
 def test_hidden_rows_are_told_no_place() -> None:
     both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_places(ones)
     hidden = both.restrict(torch.tensor([True, False]))
