@@ -69,15 +69,17 @@ class Fusion:
         self.batch_size = batch_size or fitting_batch(unet, self._windows[0], guided=guided)
         self._batches: list[tuple[list[_Row], Guided]] = []
 
-    def predict(self, latents: Tensor, time: Tensor, guidance: float) -> Tensor:
+    def predict(self, latents: Tensor, time: Tensor, guidance: float, *, reuse: bool = False) -> Tensor:
         """The blended predictions (I, C, h, w), float32, for `latents` (I, C, h, w) at `time` ().
+
+        `reuse`: the U-Net's deeper levels answer what they did in the last step without, where there was one.
 
         Raises:
             torch.OutOfMemoryError: one window alone does not fit.
         """
         while True:
             try:
-                return self._predict(latents, time, guidance)
+                return self._predict(latents, time, guidance, reuse)
             except RuntimeError as error:
                 if self.batch_size == 1 or not should_reduce_batch_size(error):
                     raise
@@ -87,14 +89,14 @@ class Fusion:
             if self._unet.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _predict(self, latents: Tensor, time: Tensor, guidance: float) -> Tensor:
+    def _predict(self, latents: Tensor, time: Tensor, guidance: float, reuse: bool) -> Tensor:
         if not self._batches:
             starts = range(0, len(self._rows), self.batch_size)
             self._batches = [self._encoded(self._rows[at : at + self.batch_size]) for at in starts]
         fused = torch.zeros_like(latents)
         for rows, guided in self._batches:
             seen = torch.stack([self._seen(latents, row) for row in rows]).to(self._unet.dtype)
-            predicted = guided.predict(self._unet, seen, time, guidance)
+            predicted = guided.predict(self._unet, seen, time, guidance, reuse=reuse)
             for row, prediction in zip(rows, predicted, strict=True):
                 self._seen(fused, row).add_(prediction * self._weights[row.window])
         return fused

@@ -137,6 +137,7 @@ class LayoutPipeline(DiffusionPipeline):
         steps: int = 30,
         guidance: float = 3.0,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
+        cache_interval: int = 1,
         strength: float | None = None,
         num_images: int = 1,
         batch_size: int | None = None,
@@ -150,6 +151,8 @@ class LayoutPipeline(DiffusionPipeline):
             guidance: classifier-free guidance scale; 1 or less: off, and half the work.
             guidance_interval: the part of the steps, from 0 to 1, that is guided (Kynkaanniemi et al.,
                 arXiv 2404.07724); the others are half the work.
+            cache_interval: the U-Net's deeper levels are computed in every such step, and their features used
+                again in the others (DeepCache, Ma et al., arXiv 2312.00858).
             strength: img2img on a checkpoint that was not trained for layouts: how much of the drawn start
                 image is repainted, in (0, 1]; default 0.9.
             num_images: images of each layout; those of one layout follow each other.
@@ -184,7 +187,9 @@ class LayoutPipeline(DiffusionPipeline):
             for number, time in enumerate(times):
                 guided = guidance > 1 and first <= number / len(times) < last
                 scaled = solver.scale_model_input(latents, time)
-                predicted = fusion.predict(scaled, time, guidance if guided else 1.0)
+                predicted = fusion.predict(
+                    scaled, time, guidance if guided else 1.0, reuse=number % cache_interval > 0
+                )
                 latents = solver.step(predicted, time, latents, return_dict=False)[0]
                 yield number + 1
             del fusion

@@ -19,6 +19,7 @@ class SampleSettings:
     steps: int = 20
     guidance: float = 3.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    cache_interval: int = 2
     strength: float | None = None
     seed: int = 0
 
@@ -33,6 +34,8 @@ class SampleSettings:
                 f"--guidance-interval must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
             )
         object.__setattr__(self, "guidance_interval", (first, last))  # JSON has no tuples
+        if self.cache_interval < 1:
+            raise InvalidOption(f"--cache-interval must be at least 1, not {self.cache_interval}")
         check_scheduler(self.scheduler)
         if self.seed < 0:
             raise InvalidOption(f"--seed must be 0 or more, not {self.seed}")

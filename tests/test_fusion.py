@@ -125,6 +125,54 @@ def test_steps_outside_the_guidance_interval_are_half_the_work(toy: LayoutPipeli
     assert (whole != part).any()
 
 
+@pytest.mark.parametrize(
+    ("interval", "guided", "expected"),
+    [
+        (1, (0.0, 1.0), [0, 1, 2, 3, 4]),
+        (2, (0.0, 1.0), [0, 2, 4]),
+        (3, (0.0, 1.0), [0, 3]),
+        (9, (0.0, 1.0), [0]),
+        (
+            5,
+            (0.0, 0.4),
+            [0, 2],
+        ),  # from the third step on there are no rows for guidance: nothing to reuse yet
+    ],
+)
+def test_deeper_levels_are_computed_in_every_nth_step(
+    toy: LayoutPipeline,
+    rows: list[int],
+    interval: int,
+    guided: tuple[float, float],
+    expected: list[int],
+) -> None:
+    steps: list[int] = []
+    toy.unet.mid_block.resnets[0].register_forward_hook(lambda *call: steps.append(len(rows) - 1))
+    paint(toy, WIDE, steps=5, cache_interval=interval, guidance_interval=guided)
+    assert steps == expected
+
+
+def test_features_are_used_again_by_their_own_windows(toy: LayoutPipeline) -> None:
+    together, apart = (paint(toy, WIDE, steps=4, cache_interval=2, batch_size=size) for size in (3, 1))
+    assert np.abs(together - apart).max() <= 1
+    assert (together != paint(toy, WIDE, steps=4)).any()
+    assert "forward" not in vars(toy.unet.mid_block)  # the U-Net is as it was
+
+
+def test_when_memory_runs_out_features_are_computed_anew(toy: LayoutPipeline, rows: list[int]) -> None:
+    computed: list[int] = []
+
+    def scarce(module: object, inputs: object) -> None:
+        if len(rows) == 2:  # the second step, which would use those of the first
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate much")
+
+    toy.unet.register_forward_pre_hook(scarce)
+    toy.unet.mid_block.resnets[0].register_forward_hook(lambda *call: computed.append(len(rows) - 1))
+    paint(toy, WIDE, steps=4, cache_interval=4, batch_size=3)
+    assert rows == [6, 6, 4, 2, 4, 2, 4, 2]
+    assert computed == [0, 2, 3]
+
+
 @pytest.mark.parametrize("scheduler", [*SCHEDULERS, "model"])
 def test_every_scheduler_paints_and_leaves_the_models_own(toy: LayoutPipeline, scheduler: str) -> None:
     own = toy.scheduler

@@ -209,6 +209,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
         ({"scheduler": "magic"}, "--scheduler"),
         ({"guidance_interval": (0.5, 0.2)}, "--guidance-interval"),
         ({"guidance_interval": (0.0, 1.5)}, "--guidance-interval"),
+        ({"cache_interval": 0}, "--cache-interval"),
     ]:
         with pytest.raises(InvalidOption, match=word):
             SampleSettings(**options)

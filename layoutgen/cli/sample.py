@@ -77,6 +77,14 @@ def sample(
             help="The part of the steps that is guided; the others take half the time.",
         ),
     ] = None,
+    cache_interval: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default="2",
+            help="Compute the U-Net's deeper levels in every Nth step only; 1: in all of them.",
+        ),
+    ] = None,
     strength: Annotated[
         float | None,
         typer.Option(
@@ -139,7 +147,7 @@ def sample(
         "guidance": guidance,
     }
     given |= {"scheduler": scheduler, "guidance_interval": guidance_interval}
-    given |= {"strength": strength, "seed": seed}
+    given |= {"cache_interval": cache_interval, "strength": strength, "seed": seed}
     chosen = stored | {key: value for key, value in given.items() if value is not None}
     if method is not None and method != stored.get("method"):
         chosen["encoding"] = encoding  # of another method than the stored one
@@ -223,8 +231,8 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
     from layoutgen.formats.png import read_png
     from layoutgen.settings import SampleSettings
 
-    # Earlier versions knew no other scheduler than the model's own.
-    stored = {"scheduler": "model"} | read_png(layout)[1]
+    # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
+    stored = {"scheduler": "model", "cache_interval": 1} | read_png(layout)[1]
     known = {field.name for field in fields(SampleSettings)}
     return {key: value for key, value in stored.items() if key in known}
 

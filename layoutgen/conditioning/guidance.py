@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from diffusers import UNet2DConditionModel
+from torch import Tensor
 
 from layoutgen.conditioning.attention import Heard
 from layoutgen.conditioning.base import Condition
+from layoutgen.conditioning.deep_features import Features, deep_features
 
 
 class Guided:
@@ -23,12 +25,22 @@ class Guided:
         ]
         planes = [c.channels for c in told if c.channels is not None]
         self._channels = torch.cat(planes) if planes else None
+        self._deep: dict[int, Features] = {}
 
-    def predict(self, unet: nn.Module, latents: Tensor, time: Tensor, guidance: float) -> Tensor:
+    def predict(
+        self,
+        unet: UNet2DConditionModel,
+        latents: Tensor,
+        time: Tensor,
+        guidance: float,
+        *,
+        reuse: bool = False,
+    ) -> Tensor:
         """The U-Net's prediction (B, C, h, w) in float32 for noisy `latents` (B, C, h, w) at `time` ().
 
         Classifier-free guidance (Ho & Salimans 2022, eq. 6); 1: only what the condition says, at half the
-        work. The U-Net must be inside :meth:`LayoutMethod.attached`.
+        work. With `reuse`, the U-Net's deeper levels answer what they did when it was last called without,
+        at this guidance or another. The U-Net must be inside :meth:`LayoutMethod.attached`.
         """
         heard = self._heard if guidance != 1 else self._heard[:1]
         inputs = torch.cat([latents] * len(heard))
@@ -36,7 +48,11 @@ class Guided:
             inputs = torch.cat([inputs, self._channels[: len(inputs)].to(inputs)], dim=1)
         context = heard[0].context  # only says that there is one
         extra = {"cross_attention_kwargs": {"heard": heard}}
-        predicted = unet(inputs, time, encoder_hidden_states=context, return_dict=False, **extra)[0].float()
+        if not reuse:
+            self._deep = {}
+        with deep_features(unet, self._deep.setdefault(len(inputs), {})):
+            predicted = unet(inputs, time, encoder_hidden_states=context, return_dict=False, **extra)[0]
+        predicted = predicted.float()
         if len(heard) == 1:
             return predicted
         told, untold = predicted.chunk(2)

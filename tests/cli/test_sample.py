@@ -78,21 +78,19 @@ def test_what_the_small_model_never_learnt_is_refused(tmp_path: Path, options: l
 
 
 def test_options_of_speed_arrive_and_are_found_in_the_image(tmp_path: Path) -> None:
-    options = ["--scheduler", "euler", "--steps", 4, "--guidance-interval", 0.25, 0.75, "--batch-size", 2]
+    options = ["--scheduler", "euler", "--steps", 4, "--guidance-interval", 0.25, 0.75]
+    options += ["--cache-interval", 3, "--batch-size", 2]
     canvas = ["--width", 128, "--height", 128, "--device", "cpu", "--dtype", "fp32"]
     sample("-n", 1, "dog", *canvas, *options, "-o", tmp_path / "a")
     image = tmp_path / "a/images/sample_0.png"
     stored = read_png(image)[1]
-    assert (stored["scheduler"], stored["guidance_interval"], stored["dtype"]) == (
-        "euler",
-        [0.25, 0.75],
-        "float32",
-    )
+    names = ("scheduler", "guidance_interval", "cache_interval", "dtype")
+    assert [stored[name] for name in names] == ["euler", [0.25, 0.75], 3, "float32"]
     sample(image, "--device", "cpu", "--dtype", "fp32", "-o", tmp_path / "b")
     assert (tmp_path / "b/images/sample_0.png").read_bytes() == image.read_bytes()
 
 
-def test_an_image_of_an_earlier_version_is_made_with_the_models_own_scheduler(tmp_path: Path) -> None:
+def test_an_image_of_an_earlier_version_is_made_as_it_was(tmp_path: Path) -> None:
     sample(
         "-n",
         1,
@@ -105,12 +103,14 @@ def test_an_image_of_an_earlier_version_is_made_with_the_models_own_scheduler(tm
         "model",
         "--steps",
         3,
+        "--cache-interval",
+        1,
         "-o",
         tmp_path / "a",
     )
     image = tmp_path / "a/images/sample_0.png"
     layout, settings = read_png(image)
-    del settings["scheduler"], settings["guidance_interval"], settings["dtype"]
+    del settings["scheduler"], settings["guidance_interval"], settings["cache_interval"], settings["dtype"]
     with Image.open(image) as opened:
         write_png(opened, tmp_path / "old.png", layout, settings)
     sample(tmp_path / "old.png", "-o", tmp_path / "b")
@@ -156,6 +156,7 @@ def test_results_are_never_overwritten_in_silence(tmp_path: Path) -> None:
         (["-n", "1", "dog", "--steps", "0"], "--steps must be"),
         (["-n", "1", "dog", "--scheduler", "magic"], "--scheduler must be one of ddim, dpm++"),
         (["-n", "1", "dog", "--guidance-interval", "0.8", "0.2"], "--guidance-interval must be"),
+        (["-n", "1", "dog", "--cache-interval", "0"], "--cache-interval must be at least 1"),
         (["-n", "1", "dog", "--batch-size", "0"], "--batch-size must be auto or a number"),
         (["-n", "1", "dog", "--dtype", "fp8"], "--dtype must be one of auto, fp32"),
         (["-n", "1", "dog", "--device", "cuda"], "no CUDA device"),
