@@ -13,6 +13,7 @@ from torch import Tensor
 _ROUNDING = 1e-4  # of a cell: an edge between two cells may come out a little beside it
 _STRIP = 64  # latents at least: shorter strips leave too little work to one call of attention
 _STRIPS = 16  # at most: each has keys and values of its own
+_WORTHWHILE = 0.75  # of the context: what a strip may hear
 _VECTOR = 16  # the number of tokens of a strip is a multiple of it
 
 
@@ -78,7 +79,7 @@ class Regions:
     def strips(self, length: int, dtype: torch.dtype) -> Strips | None:
         """The same by strips, so that a latent is compared with the boxes of its strip, not with all of them.
 
-        None: strips would hear more than half of the context. Kept for each L. M depends on what the boxes
+        None: strips would hear most of the context, too. Kept for each L. M depends on what the boxes
         are, so this is not for compiled code.
         """
         key = (length, dtype)
@@ -86,7 +87,7 @@ class Regions:
             bias = self.cross(length, dtype)[:, 0].unflatten(1, (_strips(*self._shape(length)), -1))
             heard = bias.isfinite().any(2)  # (B, S, P + T)
             most = -(-int(heard.sum(2).max()) // _VECTOR) * _VECTOR
-            if 2 * most > heard.shape[2]:
+            if most > _WORTHWHILE * heard.shape[2]:
                 self._strips[key] = None
             else:
                 tokens = heard.byte().argsort(dim=2, descending=True, stable=True)[..., :most]  # (B, S, M)

@@ -2,12 +2,12 @@
 
     python tests/benchmarks/sample_speed.py [--size toy|small|sd] [--boxes 1 10 30 100 300] [--canvas 1 2 3]
 
-Same weights, scheduler (DDIM), steps, guidance and number format for all; ours compute the whole U-Net in every
-step, but for the last row, which does as `layoutgen sample` by default. Every round paints one image with
-each; rounds are interleaved, medians compared, and the first round is not counted. CPU seconds are those of
-all threads: they say more than the clock on a machine with other work. `--canvas` counts sides of the model's
-window: 1 is 512 for Stable Diffusion. Peers of which one image takes longer than `--patience`
-seconds are timed in the first round only.
+Same weights, scheduler (DDIM), steps, guidance and number format for all; ours compute the whole U-Net in
+every step, but for the last row, which does as `layoutgen sample` by default. Every round paints one image
+with each, every other round in the opposite order. Seconds are medians, ratios the medians of those within
+each round; the first round is not counted. CPU seconds are those of all threads: they say more than the clock
+on a machine with other work. `--canvas` counts sides of the model's window: 1 is 512 for Stable Diffusion.
+Peers of which one image takes longer than `--patience` seconds are timed in the first round only.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from layoutgen.training.adapt import adapt
 from tests.benchmarks.memory import peak_memory
 from tests.benchmarks.models import BUILDERS
 from tests.benchmarks.peers import gligen, plain, region_multidiffusion
+from tests.benchmarks.rounds import in_turn, ratio
 
 GUIDANCE = 3.0
 PLAIN = "StableDiffusionPipeline, no layout, same windows"
@@ -102,7 +103,7 @@ def measure(found: list[Case], rounds: int, patience: float, most: float) -> Non
         lasted = (time.perf_counter() - begun) / max(1, number)
         if number > 1 and time.perf_counter() - begun + lasted > most:
             return
-        for case in found:
+        for case in in_turn(found, number):
             if case.memory and case.seconds and case.seconds[0] > patience:
                 continue
             started, worked = time.perf_counter(), time.process_time()
@@ -124,17 +125,16 @@ def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str)
         alike = [c for c in found if c.canvas == case.canvas]
         first = next(c for c in alike if c.name == case.name)
         reference = next((c for c in alike if c.name == PLAIN), first)
-        median, work = statistics.median(case.seconds), statistics.median(case.cpu)
         row = {
             "name": case.name,
             "canvas": case.canvas,
             "boxes": case.boxes,
-            "seconds": median,
-            "of fewest boxes": median / statistics.median(first.seconds),
-            "of plain": median / statistics.median(reference.seconds),
-            "CPU seconds": work,
-            "CPU of fewest boxes": work / statistics.median(first.cpu),
-            "CPU of plain": work / statistics.median(reference.cpu),
+            "seconds": statistics.median(case.seconds),
+            "of fewest boxes": ratio(case.seconds, first.seconds),
+            "of plain": ratio(case.seconds, reference.seconds),
+            "CPU seconds": statistics.median(case.cpu),
+            "CPU of fewest boxes": ratio(case.cpu, first.cpu),
+            "CPU of plain": ratio(case.cpu, reference.cpu),
             "peak MB": case.memory[0],
             "rounds": case.seconds,
         }
@@ -143,10 +143,10 @@ def show(found: list[Case], chosen: argparse.Namespace, device: str, dtype: str)
             case.name,
             str(case.canvas),
             str(case.boxes),
-            f"{median:.3f}",
+            f"{row['seconds']:.3f}",
             f"{row['of fewest boxes']:.2f}",
             f"{row['of plain']:.2f}",
-            f"{work:.3f}",
+            f"{row['CPU seconds']:.3f}",
             f"{row['CPU of fewest boxes']:.2f}",
             f"{row['CPU of plain']:.2f}",
             f"{case.memory[0]:,.0f}",

@@ -4,8 +4,8 @@
 
 The recipe is what ``examples/text_to_image/train_text_to_image.py`` of diffusers does in a step with
 ``--use_ema``: read, crop, flip, encode, add noise, predict, squared error, clip, AdamW, schedule, EMA. Ours
-does the same and reads the layout besides, once by each method. All are run in turns, a few steps each, and
-the medians of their rounds are compared; the first round is not counted.
+does the same and reads the layout besides, once by each method. All are run in turns, a few steps each, every
+other round in the opposite order. Ratios are medians of those within each round; the first is not counted.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from layoutgen.sampling import quiet_libraries
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run import prepare_run
 from tests.benchmarks.models import BUILDERS
+from tests.benchmarks.rounds import in_turn, ratio
 from tests.training.conftest import draw_scenes
 
 
@@ -161,10 +162,10 @@ def main() -> None:
 
 
 def measure(runs: dict[str, Iterator[None]], rounds: int, steps: int) -> dict[str, list[float]]:
-    """Seconds of a step, by run and round; the rounds of all runs are interleaved."""
+    """Seconds of a step, by run and round; the rounds of all runs are interleaved, there and back."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
-        for name, run in runs.items():
+        for name, run in in_turn(list(runs.items()), number):
             started = time.perf_counter()
             for _ in range(steps):
                 next(run)
@@ -175,18 +176,20 @@ def measure(runs: dict[str, Iterator[None]], rounds: int, steps: int) -> dict[st
 
 def show(seconds: dict[str, list[float]], chosen: argparse.Namespace) -> None:
     """Print a table, and write the same as JSON."""
-    reference = statistics.median(next(iter(seconds.values())))
+    reference = next(iter(seconds.values()))
     title = f"{chosen.size}, batch {chosen.batch_size}, precision {chosen.precision}, {chosen.rounds} rounds"
     table = Table("training", "images/s", "fastest round", "slowest round", "against the recipe", title=title)
     result = {}
     for name, values in seconds.items():
         rate = [chosen.batch_size / value for value in values]
-        result[name] = reference / statistics.median(values)
+        result[name] = ratio(reference, values)
         median = f"{statistics.median(rate):.2f}"
         table.add_row(name, median, f"{max(rate):.2f}", f"{min(rate):.2f}", f"{result[name]:.2f} x")
     Console().print(table)
     if chosen.json:
-        chosen.json.write_text(json.dumps({"settings": title, "speed against the recipe": result}, indent=1))
+        chosen.json.write_text(
+            json.dumps({"settings": title, "speed against the recipe": result, "s/step": seconds}, indent=1)
+        )
 
 
 if __name__ == "__main__":
