@@ -135,7 +135,7 @@ class LayoutPipeline(DiffusionPipeline):
         encoding: str | None = None,
         scheduler: str = "model",
         steps: int = 30,
-        guidance: float = 3.0,
+        guidance: float = 5.0,
         guidance_interval: tuple[float, float] = (0.0, 1.0),
         cache_interval: int = 1,
         strength: float | None = None,

@@ -17,7 +17,7 @@ class SampleSettings:
     encoding: str | None = None
     scheduler: str = "dpm++"
     steps: int = 20
-    guidance: float = 3.0
+    guidance: float = 5.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     cache_interval: int = 2
     strength: float | None = None

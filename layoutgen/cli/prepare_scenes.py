@@ -61,6 +61,9 @@ def scenes(
             help="Sides and places of objects are multiples of this, as a small model learns them soonest.",
         ),
     ] = 1,
+    even_labels: Annotated[
+        bool, typer.Option("--even-labels", help="Show all labels equally often, also the rare ones.")
+    ] = False,
     min_mask_score: Annotated[
         float, typer.Option(min=0, max=1, help="Skip objects whose annotation has a lower mask_score.")
     ] = 0.0,
@@ -82,7 +85,7 @@ def scenes(
     from layoutgen.prepare.sources import find_source
     from layoutgen.prepare.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
 
-    config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, grid, seed)
+    config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, grid, seed, even_labels)
     check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)
     sources = tuple(find_source(path) for path in backgrounds or [data])
     recipe = SceneRecipe((find_source(data, min_mask_score),), sources, tuple(sorted(category or ())), config)

@@ -67,7 +67,7 @@ def sample(
     ] = None,
     steps: Annotated[int | None, typer.Option(show_default="20", help="Denoising steps.")] = None,
     guidance: Annotated[
-        float | None, typer.Option(show_default="3", help="Classifier-free guidance; 1: off, twice as fast.")
+        float | None, typer.Option(show_default="5", help="Classifier-free guidance; 1: off, twice as fast.")
     ] = None,
     guidance_interval: Annotated[
         tuple[float, float] | None,

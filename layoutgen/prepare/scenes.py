@@ -46,6 +46,7 @@ class SceneConfig:
         grid: sides and places of objects are multiples of this many pixels. A small model learns much faster
             what always lies alike on the latent grid.
         seed: with the index, all that a scene depends on.
+        even_labels: every label is equally likely; otherwise as likely as its cut-outs are many.
     """
 
     width: int = 512
@@ -58,6 +59,7 @@ class SceneConfig:
     stretch: float = 0.0
     grid: int = 1
     seed: int = 0
+    even_labels: bool = False
 
     def __post_init__(self) -> None:
         if self.width < 8 or self.height < 8:
@@ -115,7 +117,7 @@ class SceneComposer:
         for cutout in cutouts:
             self._by_label.setdefault(cutout.label, []).append(cutout)
         self._labels = sorted(self._by_label)
-        counts = np.array([len(self._by_label[label]) for label in self._labels], dtype=float)
+        counts = np.array([1.0 if config.even_labels else len(self._by_label[k]) for k in self._labels])
         self._shares = counts / counts.sum()
 
     @property

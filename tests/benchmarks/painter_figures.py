@@ -59,7 +59,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--detector", default=str(DETECTOR), help="default: the one in the package")
     parser.add_argument("--method", choices=["img2img", "text2img"], default="img2img")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 10, 30, 100, 300])
     parser.add_argument("--label", default="dog")

@@ -95,6 +95,18 @@ def test_objects_lie_on_the_grid() -> None:
     assert {box.snap(8).x0 % 16 for box in boxes} == {0, 8}
 
 
+def test_rare_labels_are_as_frequent_as_others_if_asked_for() -> None:
+    cutouts = [disc("dog", RED, 50, 80)] * 9 + [disc("cat", RED, 50, 80)]
+
+    def cats(**options: object) -> float:
+        config = SceneConfig(200, 160, (3, 9), (16, 40), **options)
+        scenes = SceneComposer(cutouts, [Image.new("RGB", (64, 64), GREEN)], config)
+        labels = [i.label for k in range(60) for i in scenes.compose(k).layout.instances]
+        return labels.count("cat") / len(labels)
+
+    assert cats() < 0.2 < 0.4 < cats(even_labels=True) < 0.6
+
+
 def test_no_cutout_of_the_asked_shape_is_said() -> None:
     with pytest.raises(InvalidOption, match="no cut-outs"):
         composer(aspect=(4.0, 5.0))
