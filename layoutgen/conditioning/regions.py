@@ -79,8 +79,8 @@ class Regions:
     def strips(self, length: int, dtype: torch.dtype) -> Strips | None:
         """The same by strips, so that a latent is compared with the boxes of its strip, not with all of them.
 
-        None: strips would hear most of the context, too. Kept for each L. M depends on what the boxes
-        are, so this is not for compiled code.
+        None: strips would hear most of the context, too. Kept for each L. M depends on where the boxes
+        are, so that compiled code cannot call this.
         """
         key = (length, dtype)
         if key not in self._strips:
