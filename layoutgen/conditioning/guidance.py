@@ -39,9 +39,9 @@ class Guided:
         """The U-Net's prediction (B, C, h, w) in float32 for noisy `latents` (B, C, h, w) at `time` ().
 
         Classifier-free guidance (Ho & Salimans 2022, eq. 6); 1: only what the condition says, at half the
-        work. With `reuse` the U-Net's deeper levels answer what they have since the last call without.
-        Guided and other steps have features of their own, and compute them where there are none yet. The U-Net
-        must be inside :meth:`LayoutMethod.attached`.
+        work. With `reuse` the U-Net's deeper levels answer what they have since the last call without; guided
+        and other steps have features of their own, and compute them where there are none yet. The U-Net must
+        be inside :meth:`LayoutMethod.attached`.
         """
         heard = self._heard if guidance != 1 else self._heard[:1]
         inputs = torch.cat([latents] * len(heard))
