@@ -17,7 +17,7 @@ read -ra options <<< "${OPTIONS:-}"
 scenes() {
     [ -f "$1/scenes.json" ] || layoutgen prepare scenes "$pets" --backgrounds "$pets" --backgrounds "$coco" \
         -o "$1" --endless --canvas "$2" "$2" --instances "$3" "$4" --size 38 58 --grid 8 --aspect 0.45 0.95 \
-        --stretch 0.1 --min-mask-score 0.88 --category dog --category cat
+        --stretch 0.1 --min-mask-score 0.88 --category dog --category cat --even-labels
 }
 scenes "$run-windows" 208 1 26
 scenes "$run-crops" 112 1 7
