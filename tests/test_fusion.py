@@ -132,11 +132,7 @@ def test_steps_outside_the_guidance_interval_are_half_the_work(toy: LayoutPipeli
         (2, (0.0, 1.0), [0, 2, 4]),
         (3, (0.0, 1.0), [0, 3]),
         (9, (0.0, 1.0), [0]),
-        (
-            5,
-            (0.0, 0.4),
-            [0, 2],
-        ),  # from the third step on there are no rows for guidance: nothing to reuse yet
+        (5, (0.0, 0.4), [0, 2]),  # the third is the first without guidance: nothing to use again yet
     ],
 )
 def test_deeper_levels_are_computed_in_every_nth_step(

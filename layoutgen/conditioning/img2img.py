@@ -68,10 +68,9 @@ class Img2Img(LayoutMethod):
 
     def _maps(self, layout: Layout) -> Tensor:
         """The class map in latent space, and the place map (C + 3, h, w)."""
-        shares = class_shares(layout, self._factor)
-        swatches = torch.stack([self._swatch(color) for color in shares], dim=1)  # (C, K)
-        covered = torch.stack([torch.from_numpy(share) for share in shares.values()])  # (K, h, w)
-        classes = torch.einsum("ck,khw->chw", swatches, covered.to(swatches))
+        colors, shares = class_shares(layout, self._factor)
+        swatches = torch.stack([self._swatch(color) for color in colors], dim=1)  # (C, K)
+        classes = torch.einsum("ck,hwk->chw", swatches, torch.from_numpy(shares).to(swatches))
         places = torch.from_numpy(place_cells(layout, self._factor)).to(classes.device)
         return torch.cat([classes, places])
 

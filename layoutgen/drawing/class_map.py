@@ -45,8 +45,8 @@ def class_map(layout: Layout) -> Image.Image:
     return Image.fromarray(np.array(palette, np.uint8)[numbers])
 
 
-def class_shares(layout: Layout, cell: int) -> dict[Color, Cells]:
-    """The colours of the class map, each with the share (H / C, W / C) of every cell that it covers.
+def class_shares(layout: Layout, cell: int) -> tuple[list[Color], Cells]:
+    """The K colours of the class map, and the share (H / C, W / C, K) of every cell that each covers.
 
     Args:
         cell: C, side of a cell in pixels; the canvas must be whole cells.
@@ -55,8 +55,7 @@ def class_shares(layout: Layout, cell: int) -> dict[Color, Cells]:
     rows, columns = layout.height // cell, layout.width // cell
     cells = np.arange(rows * columns).reshape(rows, columns).repeat(cell, axis=0).repeat(cell, axis=1)
     counts = np.bincount((cells * len(palette) + numbers).ravel(), minlength=rows * columns * len(palette))
-    shares = (counts / cell**2).astype(np.float32).reshape(rows, columns, len(palette))
-    return {color: shares[..., k] for k, color in enumerate(palette)}
+    return palette, (counts / cell**2).astype(np.float32).reshape(rows, columns, len(palette))
 
 
 def place_cells(layout: Layout, cell: int) -> Cells:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="default: the one in the package")
     parser.add_argument("--detector", default=str(DETECTOR), help="default: the one in the package")
     parser.add_argument("--method", choices=["img2img", "text2img"], default="img2img")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    usual = SampleSettings()
+    parser.add_argument("--steps", type=int, default=usual.steps)
+    parser.add_argument("--guidance", type=float, default=usual.guidance)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 10, 30, 100, 300])
     parser.add_argument("--label", default="dog")
@@ -129,8 +130,8 @@ def _make(
 
 def _animals(chosen: argparse.Namespace, info: ModelInfo, part: str) -> Animals:
     """The animals of the `part` of the data, ``heldout`` or ``train``."""
-    size, aspect = tuple(chosen.size), tuple(chosen.aspect)
-    objects = Objects(chosen.label, size, aspect, info.drawable.grid, info.drawable.smallest)
+    drawable = replace(info.drawable, aspect=tuple(chosen.aspect))
+    objects = Objects(chosen.label, tuple(chosen.size), drawable)
     masks, photos = (chosen.data / kind / f"instances_{part}.json" for kind in ("pets", "coco"))
     return Animals(objects, masks, photos, chosen.min_mask_score)
 

@@ -42,17 +42,14 @@ class Objects:
 
     label: str
     size: tuple[float, float]
-    aspect: tuple[float, float]
-    grid: int
-    smallest: float
+    drawable: Drawable
 
     def layout(self, count: int, canvas: int, seed: int) -> Layout:
         """`count` of them at distinct places of a canvas of `canvas` px, or of the multiple that has room."""
-        drawable = Drawable(self.smallest, aspect=self.aspect, grid=self.grid)
         for times in range(1, _LARGEST):
             empty = Layout(times * canvas, times * canvas)
             try:
-                return ask_for(empty, count, self.label, seed=seed, size=self.size, drawable=drawable)
+                return ask_for(empty, count, self.label, seed=seed, size=self.size, drawable=self.drawable)
             except DoesNotFit:
                 continue
         raise DoesNotFit(f"{count} x {self.label!r} do not fit a canvas of {times * canvas} px a side")
@@ -65,7 +62,7 @@ class Animals:
     """
 
     def __init__(self, objects: Objects, masks: Path, photos: Path, score: float) -> None:
-        source, (low, high) = find_source(masks, score), objects.aspect
+        source, (low, high) = find_source(masks, score), objects.drawable.aspect
         side = int(max(objects.size) * 1.25)
         found = read_cutouts(source, labels=(objects.label,), max_side=side)
         self.objects = objects
@@ -74,9 +71,10 @@ class Animals:
 
     def scenes(self, count: int, canvas: int, seeds: int) -> Iterator[tuple[str, Scene]]:
         """A scene of up to `count` animals for each seed below `seeds`, and its name."""
-        one, halves = self.objects, (self.cutouts[::2], self.cutouts[1::2])
+        size, drawable = self.objects.size, self.objects.drawable
+        halves = self.cutouts[::2], self.cutouts[1::2]
         config = SceneConfig(
-            canvas, canvas, (count, count), one.size, aspect=one.aspect, stretch=0.1, grid=one.grid
+            canvas, canvas, (count, count), size, aspect=drawable.aspect, stretch=0.1, grid=drawable.grid
         )
         composers = [SceneComposer(half, self._grounds, config) for half in halves]
         return ((f"{seed:04d}.png", composers[seed % 2].compose(seed)) for seed in range(seeds))
