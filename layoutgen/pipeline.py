@@ -14,16 +14,16 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
-from layoutgen.conditioning.base import LayoutMethod
-from layoutgen.conditioning.img2img import Img2Img
-from layoutgen.conditioning.regional import Regional
-from layoutgen.conditioning.text2img import Text2Img
-from layoutgen.drawable import ANY, Drawable
+from layoutgen.denoising.multidiffusion import Fusion, fitting_batch, windows_for
+from layoutgen.denoising.schedulers import scheduler_for
+from layoutgen.domain.layout import Layout
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
-from layoutgen.fusion import Fusion, fitting_batch, windows_for
-from layoutgen.layout import Layout
-from layoutgen.models import METHODS, check_labels, drawable_of
-from layoutgen.schedulers import scheduler_for
+from layoutgen.methods.base import LayoutMethod
+from layoutgen.methods.img2img import Img2Img
+from layoutgen.methods.regional import Regional
+from layoutgen.methods.text2img import Text2Img
+from layoutgen.model_info import METHODS, check_labels, size_prior_of
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 
@@ -72,9 +72,9 @@ class LayoutPipeline(DiffusionPipeline):
         return int(self.unet.config.sample_size) * self.factor
 
     @property
-    def drawable(self) -> Drawable:
+    def size_prior(self) -> SizePrior:
         """The boxes that the model draws well."""
-        return ANY if self.layout_encoder is None else drawable_of(self.layout_encoder.config)
+        return ANY_SIZE if self.layout_encoder is None else size_prior_of(self.layout_encoder.config)
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -147,7 +147,7 @@ class LayoutPipeline(DiffusionPipeline):
 
         Args:
             layout: one, or several of one canvas size, which are painted together.
-            scheduler: one of :data:`~layoutgen.schedulers.SCHEDULERS`, or ``model``: the pipeline's own.
+            scheduler: one of :data:`~layoutgen.denoising.schedulers.SCHEDULERS`, or ``model``: its own.
             guidance: classifier-free guidance scale; 1 or less: off, and half the work.
             guidance_interval: the part of the steps, from 0 to 1, that is guided (Kynkaanniemi et al.,
                 arXiv 2404.07724); the others are half the work.

@@ -21,12 +21,12 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, update_bn
 
 from layoutgen.assets import DETECTOR
-from layoutgen.evaluation.detector import GridDetector, GridDetectorConfig, GridDetectorProcessor
-from layoutgen.evaluation.detectors import ClosedDetector
+from layoutgen.data.scenes import Scene
+from layoutgen.detection.detectors import ClosedDetector
+from layoutgen.detection.grid_detector import GridDetector, GridDetectorConfig, GridDetectorProcessor
 from layoutgen.evaluation.scoring import score
 from layoutgen.formats.coco import CocoAnnotation, CocoImage
-from layoutgen.formats.files import replacing
-from layoutgen.prepare.scenes import Scene
+from layoutgen.io.files import replacing
 
 _SHAPE = {"widths": (32, 64, 160, 224), "depths": (0, 1, 3, 1), "head_width": 64}
 _CLASSES = (*LABELS, NOTHING)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from layoutgen.data.scene_sources import SceneSource
+from layoutgen.data.scenes import Cutout
 from layoutgen.formats.coco import CocoImage, read_coco
-from layoutgen.formats.photos import read_photo
-from layoutgen.prepare.scenes import Cutout
-from layoutgen.prepare.sources import SceneSource
+from layoutgen.io.images import read_photo
 
 LABELS = ("cat", "dog")
 NOTHING = "nothing"

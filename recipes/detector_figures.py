@@ -17,13 +17,13 @@ import numpy as np
 from detector_distractors import LABELS, NOTHING, fur_blob, other_objects, shuffled, washed_out
 from PIL import Image
 
-from layoutgen.evaluation.examination import ExaminationOptions, Examiner
+from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
+from layoutgen.data.scenes import Cutout, SceneComposer, SceneConfig
+from layoutgen.domain.layout import Layout
+from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
 from layoutgen.evaluation.scoring import Scores
-from layoutgen.evaluation.truth import open_truth
+from layoutgen.formats.annotated_source import open_truth
 from layoutgen.formats.prepared import PreparedImage, write_prepared
-from layoutgen.layout import Layout
-from layoutgen.prepare.scenes import Cutout, SceneComposer, SceneConfig
-from layoutgen.prepare.sources import find_source, read_backgrounds, read_cutouts
 
 
 def main() -> None:

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from detector_distractors import LABELS, distract, other_objects, shuffled_entries
 from PIL import Image, ImageEnhance, ImageFilter
 
+from layoutgen.data.scene_sources import SceneSource, find_source, read_backgrounds, read_cutouts
+from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.formats.coco import CocoImage, decode_mask, read_coco
-from layoutgen.formats.photos import read_photo
-from layoutgen.layout import Box, Instance, Layout
-from layoutgen.prepare.scenes import Cutout, Scene, SceneComposer, SceneConfig
-from layoutgen.prepare.sources import SceneSource, find_source, read_backgrounds, read_cutouts
+from layoutgen.io.images import read_photo
 
 SIDE = 256  # of a training image, in pixels
 CROPS = 4  # of a scene at once

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from layoutgen.evaluation.examination import ExaminationOptions, Examiner
-from layoutgen.evaluation.truth import open_truth
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+from layoutgen.formats.annotated_source import open_truth
 from layoutgen.formats.coco_results import Detection
 from layoutgen.formats.prepared import PreparedImage, write_prepared
-from layoutgen.layout import Box, Instance, Layout
 from tests.benchmarks.likeness import Likeness, diversity, nearest, thumbnails
 from tests.benchmarks.painter_figures import main
 from tests.benchmarks.painter_scores import score

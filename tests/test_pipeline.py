@@ -15,7 +15,7 @@ from diffusers import (
 from layoutgen import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adapt import adapt
+from layoutgen.training.extend_inputs import adapt
 from tests.toy import toy_pipeline
 
 DOGS = (Instance("dog", Box(8, 8, 60, 50)), Instance("dog", Box(70, 20, 120, 90)))

@@ -16,46 +16,45 @@ import layoutgen
 
 ROOMS = (
     "errors",
-    "layout",
-    "drawable",
-    "output",
-    "labels",
-    "arrange",
+    "domain",
+    "io",
     "formats",
     "drawing",
-    "windows",
     "assets",
-    "models",
+    "model_info",
     "autoencoder",
-    "schedulers",
-    "settings",
-    "processes",
-    "jobs",
-    "prepare",
-    "dataset",
+    "data",
     "conditioning",
-    "fusion",
+    "backbones",
+    "methods",
+    "denoising",
     "pipeline",
     "sampling",
     "training",
+    "detection",
+    "features",
     "evaluation",
     "cli",
     "__main__",
 )
-TORCH_FREE_ROOMS = ROOMS[: ROOMS.index("models") + 1]
+TORCH_FREE_ROOMS = (
+    "errors",
+    "domain",
+    "io",
+    "formats",
+    "drawing",
+    "assets",
+    "model_info",
+    "evaluation",
+    "cli",
+)
 TORCH_FREE_MODULES = (
     "layoutgen",
-    "layoutgen.jobs",
-    "layoutgen.processes",
-    "layoutgen.schedulers",
-    "layoutgen.settings",
-    "layoutgen.prepare.coco",
-    "layoutgen.cli",
-)
-# The part of the evaluation that runs a detector; what scores its answers answers at once.
-TORCH_MODULES = tuple(
-    f"layoutgen.evaluation.{name}"
-    for name in ("detector", "detectors", "zero_shot", "loading", "looking", "quality")
+    "layoutgen.denoising.schedulers",
+    "layoutgen.sampling.jobs",
+    "layoutgen.sampling.processes",
+    "layoutgen.sampling.settings",
+    "layoutgen.data.prepare_coco",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
@@ -104,20 +103,21 @@ INNER = {module: imported for module, imported in GRAPH.items() if module != "la
 def test_imports_are_found_in_all_their_forms():
     source = """
 import os, layoutgen.errors
-from layoutgen import __version__, layout
-from . import labels
-from .formats.coco import read
+from layoutgen import __version__, pipeline
+from . import condition
+from .encoder import LayoutEncoder
 from layoutgen.formats import coco
 def later():
-    from layoutgen.windows import cover
+    from layoutgen.domain.windows import cover
 """
-    assert imports_of(source, "layoutgen.output", False) == {
+    assert imports_of(source, "layoutgen.conditioning.attention", False) == {
         "layoutgen",
         "layoutgen.errors",
-        "layoutgen.layout",
-        "layoutgen.labels",
+        "layoutgen.pipeline",
+        "layoutgen.conditioning.condition",
+        "layoutgen.conditioning.encoder",
         "layoutgen.formats.coco",
-        "layoutgen.windows",
+        "layoutgen.domain.windows",
     }
     assert imports_of("from . import coco", "layoutgen.formats", True) == {"layoutgen.formats.coco"}
     assert imports_of("from ..errors import X", "layoutgen.formats.coco", False) == {"layoutgen.errors"}
@@ -170,14 +170,10 @@ print(json.dumps(blame))
 
 def test_the_torch_free_rooms_load_no_torch():
     modules = [
-        m
-        for m in SOURCES
-        if m in TORCH_FREE_MODULES
-        or (m in INNER and room_of(m) in TORCH_FREE_ROOMS)
-        or (m.startswith("layoutgen.evaluation") and not m.startswith(TORCH_MODULES))
+        m for m in SOURCES if m in TORCH_FREE_MODULES or (m in INNER and room_of(m) in TORCH_FREE_ROOMS)
     ]
-    assert "layoutgen.evaluation.examination" in modules
-    assert modules[0] == "layoutgen" and "layoutgen.layout" in modules
+    assert "layoutgen.evaluation.evaluator" in modules
+    assert modules[0] == "layoutgen" and "layoutgen.domain.layout" in modules
     assert first_to_load(modules, HEAVY) == {}
 
 

@@ -10,11 +10,11 @@ import torch
 from accelerate import Accelerator
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.dataset import collate, open_dataset
+from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adapt import adapt
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, choose_trained
+from layoutgen.training.extend_inputs import adapt
 from layoutgen.training.gradients import batch_loss
 from tests.toy import sd_pipeline
 from tests.training.conftest import draw_scenes, invoke

@@ -15,8 +15,8 @@ from layoutgen.cli.evaluation_tables import show
 from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
-    from layoutgen.evaluation.examination import Examiner
-    from layoutgen.evaluation.truth import Truth
+    from layoutgen.evaluation.evaluator import Examiner
+    from layoutgen.formats.annotated_source import Truth
     from layoutgen.formats.coco_results import Detections
 
 
@@ -135,11 +135,11 @@ def evaluate(
     Writes report.json, tables (CSV), detections.json (COCO results), and overlays coloured by matched,
     missed, misplaced and extra to the output folder.
     """
-    from layoutgen.evaluation.examination import ExaminationOptions, Examiner
+    from layoutgen.evaluation.benchmark_protocols import find_preset
+    from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
     from layoutgen.evaluation.output import WRITES, write_evaluation
-    from layoutgen.evaluation.presets import find_preset
-    from layoutgen.evaluation.truth import open_truth
-    from layoutgen.output import check_output
+    from layoutgen.formats.annotated_source import open_truth
+    from layoutgen.io.output_folder import check_output
 
     path = _what(samples, images, annotations)
     _check(detections, reference, reference_images, reference_detections, real, inception)
@@ -200,7 +200,7 @@ class _Comparison:
 
     def __init__(self, truth: Truth, real: Path, inception: Path | None, device: str | None) -> None:
         from layoutgen.errors import InvalidOption
-        from layoutgen.evaluation.quality import find_photos, load_inception
+        from layoutgen.features.quality import find_photos, load_inception
 
         if len(truth.images) < 2:
             raise InvalidOption("--real compares many images with many, and there is only one to evaluate")
@@ -210,7 +210,7 @@ class _Comparison:
 
     def figures(self, quiet: bool) -> dict[str, Any]:
         """The figures, by name."""
-        from layoutgen.evaluation.quality import Quality, compare
+        from layoutgen.features.quality import Quality, compare
 
         result: dict[str, Any] = {}
         with console.progress(quiet) as bar:

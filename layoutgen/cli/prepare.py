@@ -15,7 +15,7 @@ from layoutgen.cli.options import Output, Overwrite, Quiet
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from layoutgen.prepare.coco import Outcome
+    from layoutgen.data.prepare_coco import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="Make training data.")
 
@@ -70,10 +70,10 @@ def coco(
     Boxes refer to the stored pixels, as in COCO: an EXIF orientation is removed, not applied, unless only the
     turned image has the annotated size.
     """
+    from layoutgen.data.prepare_coco import WRITES, prepare_coco
+    from layoutgen.data.selection import Selection
     from layoutgen.formats.coco import read_captions, read_coco
-    from layoutgen.output import check_output
-    from layoutgen.prepare.coco import WRITES, prepare_coco
-    from layoutgen.prepare.selection import Selection
+    from layoutgen.io.output_folder import check_output
 
     check_output(output, WRITES, overwrite=overwrite)
     selection = Selection(tuple(category or ()), min_area, max_instances, keep_crowd)
@@ -103,7 +103,7 @@ def _table(outcomes: list[Outcome]) -> Table:
     """What was kept, what was dropped, and why."""
     from rich.table import Table
 
-    from layoutgen.prepare.selection import Reason
+    from layoutgen.data.selection import Reason
 
     images = Counter(outcome.left_out for outcome in outcomes)
     objects: Counter[Reason] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())

@@ -79,11 +79,11 @@ def scenes(
     quiet: Quiet = False,
 ) -> None:
     """Paste segmented objects at distinct places on backgrounds: boxes are known exactly, for any number."""
-    from layoutgen.output import check_output
-    from layoutgen.prepare.recipe import SceneRecipe
-    from layoutgen.prepare.scenes import SceneConfig
-    from layoutgen.prepare.sources import find_source
-    from layoutgen.prepare.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
+    from layoutgen.data.scene_recipe import SceneRecipe
+    from layoutgen.data.scene_sources import find_source
+    from layoutgen.data.scenes import SceneConfig
+    from layoutgen.data.write_scenes import ENDLESS_WRITES, WRITES, write_recipe, write_scenes
+    from layoutgen.io.output_folder import check_output
 
     config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, grid, seed, even_labels)
     check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)

@@ -12,7 +12,7 @@ from layoutgen.cli import console
 from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
-    from layoutgen.layout import Layout
+    from layoutgen.domain.layout import Layout
 
 
 def sample(
@@ -130,12 +130,12 @@ def sample(
     Writes images/, overlays/ and annotations.json (COCO) to the output folder. Each PNG holds its layout and
     settings: `layoutgen sample that.png` makes it again.
     """
+    from layoutgen.domain.layout import Layout
     from layoutgen.errors import InvalidOption
-    from layoutgen.layout import Layout
-    from layoutgen.models import check_labels, find_model
-    from layoutgen.output import SAMPLES, check_output
-    from layoutgen.processes import running_processes
-    from layoutgen.settings import SampleSettings
+    from layoutgen.io.output_folder import SAMPLES, check_output
+    from layoutgen.model_info import check_labels, find_model
+    from layoutgen.sampling.processes import running_processes
+    from layoutgen.sampling.settings import SampleSettings
 
     layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
@@ -154,7 +154,7 @@ def sample(
     info = find_model(chosen.get("model"))
     if layout is not None and (width is not None or height is not None):
         raise InvalidOption(f"--width and --height are for a canvas without a file: {layout} has its own")
-    place = {"seed": chosen.get("seed", 0), "drawable": info.drawable}
+    place = {"seed": chosen.get("seed", 0), "size_prior": info.size_prior}
     start = _layouts(layout, image_id, place, numbers, Layout(width or 512, height or 512))
     layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
     check_labels({label for _, one in layouts for label in one.labels}, info.labels)
@@ -167,8 +167,8 @@ def sample(
     with console.progress(quiet or not leads) as bar:
         task = bar.add_task("loading the model", total=None)
 
-        from layoutgen.sampling import load_pipeline, quiet_libraries
-        from layoutgen.sampling import sample as paint
+        from layoutgen.sampling.run import load_pipeline, quiet_libraries
+        from layoutgen.sampling.run import sample as paint
 
         quiet_libraries()
         pipeline = load_pipeline(info.source, device or processes.device(), dtype)
@@ -229,7 +229,7 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
     from dataclasses import fields
 
     from layoutgen.formats.png import read_png
-    from layoutgen.settings import SampleSettings
+    from layoutgen.sampling.settings import SampleSettings
 
     # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
     stored = {"scheduler": "model", "cache_interval": 1} | read_png(layout)[1]
@@ -245,7 +245,7 @@ def _layouts(
     empty: Layout,
 ) -> list[tuple[str, Layout]]:
     """The named layouts of the file, or of an empty canvas, with the first of the asked numbers."""
-    from layoutgen.arrange import ask_for
+    from layoutgen.domain.arrange import ask_for
     from layoutgen.errors import InvalidOption
     from layoutgen.formats import read_layouts
 
@@ -271,8 +271,8 @@ def _completed(
     from collections import Counter
     from dataclasses import replace
 
-    from layoutgen.arrange import ask_for
-    from layoutgen.labels import count_phrase
+    from layoutgen.domain.arrange import ask_for
+    from layoutgen.domain.labels import count_phrase
 
     for ask in numbers:
         layout = ask_for(layout, *ask, **place)

@@ -256,7 +256,7 @@ def train(
     # Typer gives an option that can be repeated as an empty sequence when it is not given at all.
     chosen = TrainConfig(**stored | {k: v for k, v in given.items() if v not in (None, [], ())})
 
-    from layoutgen.sampling import quiet_libraries
+    from layoutgen.sampling.run import quiet_libraries
     from layoutgen.training.run import prepare_run
     from layoutgen.training.start import read_scratch
 

@@ -49,7 +49,7 @@ def visualize(
 ) -> None:
     """Draw the boxes of a dataset, a COCO file or samples on their images, and a contact sheet of all."""
     from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery, find_pictures
-    from layoutgen.output import check_output
+    from layoutgen.io.output_folder import check_output
 
     output = output or _beside(path)
     check_output(output, WRITES, overwrite=overwrite)

@@ -1,1 +1,1 @@
-"""How a layout is told to the U-Net: one contract (base), one file per method."""
+"""What a base model is told of a layout, and how its attention reads it."""

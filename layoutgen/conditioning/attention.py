@@ -12,7 +12,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
-from layoutgen.conditioning.regions import Regions, Strips
+from layoutgen.conditioning.attention_regions import Regions, Strips
 
 _FEW_TOKENS = 128
 

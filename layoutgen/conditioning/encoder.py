@@ -10,8 +10,8 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from layoutgen.drawable import ANY, Range
-from layoutgen.layout import Layout
+from layoutgen.domain.layout import Layout
+from layoutgen.domain.size_prior import ANY_SIZE, Range
 
 _PLACE_FREQUENCIES = 4  # a box is seldom more than 16 latents wide
 
@@ -47,7 +47,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         labels: tuple[str, ...] | None = None,
         smallest: float = 16.0,
         largest: float | None = None,
-        aspect: Range = ANY.aspect,
+        aspect: Range = ANY_SIZE.aspect,
         window: int = 512,
         location_tokens: int = 0,
         grid: int = 1,

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutgen.labels import COCO_CATEGORIES
+from layoutgen.domain.labels import COCO_CATEGORIES
 
 Color = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from layoutgen.drawing.fonts import drawable, font, line_height, shorten
+from layoutgen.drawing.fonts import font, line_height, printable, shorten
 
 _GAP, _TEXT = 8, 13
 _BACK, _INK = (24, 24, 24), (240, 240, 240)
@@ -40,7 +40,7 @@ def contact_sheet(
         small = _fitted(image, tile)
         sheet.paste(small, (x + (tile - small.width) // 2, y + (tile - small.height) // 2))
         if captions is not None:
-            text = shorten(drawable(captions[index]), _TEXT, tile)
+            text = shorten(printable(captions[index]), _TEXT, tile)
             draw.text((x + tile / 2, y + tile + _GAP / 2), text, fill=_INK, font=font(_TEXT), anchor="mt")
     return sheet
 

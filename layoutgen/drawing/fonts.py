@@ -21,7 +21,7 @@ def line_height(size: int) -> int:
     return round(size * 1.25)
 
 
-def drawable(text: str) -> str:
+def printable(text: str) -> str:
     """`text` in the letters that the font has, those of ASCII: without accents, and "?" for others."""
     letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return "".join(c if " " <= c <= "~" else "?" for c in letters)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from layoutgen.domain.layout import Layout
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats.coco import read_coco
-from layoutgen.formats.photos import read_photo
 from layoutgen.formats.png import read_png
 from layoutgen.formats.prepared import read_prepared
-from layoutgen.layout import Layout
-from layoutgen.output import name_inside, output_folder
+from layoutgen.io.images import read_photo
+from layoutgen.io.output_folder import name_inside, output_folder
 
 WRITES = ("overlays", "contact_sheet.jpg")
 """What :func:`draw_gallery` writes into its output folder."""

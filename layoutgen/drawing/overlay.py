@@ -8,9 +8,9 @@ from statistics import median
 
 from PIL import Image, ImageDraw
 
+from layoutgen.domain.layout import Box, Layout
 from layoutgen.drawing.colors import Color, category_color, text_color
-from layoutgen.drawing.fonts import drawable, font, line_height
-from layoutgen.layout import Box, Layout
+from layoutgen.drawing.fonts import font, line_height, printable
 
 _GOOD_SIDE = 768  # a picture whose longer side is shorter than this is shown enlarged
 _GOOD_BOX = 40  # and so is one whose typical box is smaller than this
@@ -66,7 +66,7 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, color: Color, widest: int) -> 
 
 def _name(draw: ImageDraw.ImageDraw, box: Box, label: str, color: Color, largest: int) -> bool:
     """Write the label into the top-left corner of its box; False, and nothing, if it has no room."""
-    text = drawable(label)
+    text = printable(label)
     size = min(largest, int(min(box.height / 4, box.width / 3) / 1.25))
     while size >= _SMALLEST_TEXT and font(size).getlength(text) + 6 > box.width:
         size -= 1
@@ -89,7 +89,7 @@ def _with_legend(picture: Image.Image, counts: Counter[str], colors: Mapping[str
     """The picture with a strip below it: each category's colour, name and number of boxes."""
     size = max(_SMALLEST_TEXT, min(18, round(picture.width / 45)))
     row, gap = round(size * 1.6), size
-    entries = [(label, f"{drawable(label)} {count}") for label, count in counts.most_common()]
+    entries = [(label, f"{printable(label)} {count}") for label, count in counts.most_common()]
     placed, x, y = [], gap, gap // 2
     for label, text in entries:
         width = row + font(size).getlength(text)

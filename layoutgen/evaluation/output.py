@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from layoutgen.evaluation.pictures import verdict
+from layoutgen.evaluation.match_overlay import verdict
 from layoutgen.evaluation.report import Figures, write_report
 from layoutgen.evaluation.scoring import Scores
-from layoutgen.evaluation.truth import Truth
+from layoutgen.formats.annotated_source import Truth
 from layoutgen.formats.coco_results import Detections, write_results
-from layoutgen.output import name_inside, output_folder
+from layoutgen.io.output_folder import name_inside, output_folder
 
 WRITES = ("report.json", "images.csv", "labels.csv", "errors.csv", "detections.json", "overlays")
 """What :func:`write_evaluation` writes into its output folder."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.evaluation.average_precision import AveragePrecision
+from layoutgen.evaluation.counts import Counts, Tally
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
-from layoutgen.evaluation.tally import Counts, Tally
 
 Figures = dict[str, Any]
 Row = Sequence[Any]

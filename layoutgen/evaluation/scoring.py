@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
+from layoutgen.evaluation.counts import Counts, Tally, total
 from layoutgen.evaluation.matching import NEAR, Matching, match
-from layoutgen.evaluation.tally import Counts, Tally, total
 from layoutgen.formats.coco import CocoImage
 from layoutgen.formats.coco_results import Detection, Detections
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from layoutgen.drawable import ANY, Drawable
+from layoutgen.domain.layout import Layout
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidLayout, InvalidOption
-from layoutgen.layout import Layout
 
 _YAML, _COCO, _PNG = (".yaml", ".yml"), (".json",), (".png",)
 
@@ -16,7 +16,7 @@ def read_layouts(
     *,
     image_id: int | None = None,
     seed: int = 0,
-    drawable: Drawable = ANY,
+    size_prior: SizePrior = ANY_SIZE,
     ask: tuple[int, str] | None = None,
 ) -> tuple[Layout, ...]:
     """The layouts of a file: one of a YAML file or a PNG that layoutgen made, one per image of a COCO json.
@@ -25,15 +25,16 @@ def read_layouts(
         path: the file; its suffix says what it is.
         image_id: only this image of a COCO json.
         seed: of the places of groups, unless the file has its own, and of what `ask` adds.
-        drawable: what the boxes that are arranged here are chosen from.
-        ask: exactly so many instances of a label: ``(100, "dogs")``; see :func:`layoutgen.arrange.ask_for`.
+        size_prior: what the boxes that are arranged here are chosen from.
+        ask: exactly so many instances of a label: ``(100, "dogs")``; see
+            :func:`layoutgen.domain.arrange.ask_for`.
 
     Raises:
         InvalidFile: the file is missing or broken, of no known format, or has a box outside its canvas.
         InvalidOption: `image_id` without a COCO json, or with one that does not have it.
         DoesNotFit: there is no room for a group, or for what is asked for.
     """
-    from layoutgen.arrange import ask_for
+    from layoutgen.domain.arrange import ask_for
     from layoutgen.formats.layout_file import read_yaml
     from layoutgen.formats.png import read_png
 
@@ -42,7 +43,7 @@ def read_layouts(
     if image_id is not None and suffix not in _COCO:
         raise InvalidOption(f"--image-id goes with a COCO json, and {path} is none")
     if suffix in _YAML:
-        return (read_yaml(path, seed=seed, drawable=drawable, ask=ask),)
+        return (read_yaml(path, seed=seed, size_prior=size_prior, ask=ask),)
     if suffix in _COCO:
         layouts = _coco_layouts(path, image_id)
     elif suffix in _PNG:
@@ -53,7 +54,7 @@ def read_layouts(
         raise InvalidFile(path, problem, remedy=remedy)
     if ask is None:
         return layouts
-    return tuple(ask_for(layout, *ask, drawable=drawable, seed=seed) for layout in layouts)
+    return tuple(ask_for(layout, *ask, size_prior=size_prior, seed=seed) for layout in layouts)
 
 
 def _coco_layouts(path: Path, image_id: int | None) -> tuple[Layout, ...]:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.coco_writing import write_coco
 from layoutgen.formats.entries import Entries, Entry, is_number, shown
-from layoutgen.formats.files import read_json
-from layoutgen.formats.large_json import read_large_json
 from layoutgen.formats.masks import decode_segmentation
-from layoutgen.layout import Box, Instance, Layout
+from layoutgen.io.files import read_json
+from layoutgen.io.large_json import read_large_json
 
 __all__ = [
     "CocoAnnotation",

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.entries import Entries, is_number
-from layoutgen.formats.files import read_json_list, replacing
-from layoutgen.layout import Box
+from layoutgen.io.files import read_json_list, replacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen import __version__
-from layoutgen.formats.files import replacing
-from layoutgen.labels import COCO_CATEGORIES
-from layoutgen.layout import Box, Layout
+from layoutgen.domain.labels import COCO_CATEGORIES
+from layoutgen.domain.layout import Box, Layout
+from layoutgen.io.files import replacing
 
 _FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.files import type_name
-from layoutgen.formats.large_json import LargeList
+from layoutgen.io.files import type_name
+from layoutgen.io.large_json import LargeList
 
 Entry = Mapping[str, Any]
 Lines = Mapping[str, int]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from layoutgen.arrange import How
-from layoutgen.drawable import Range
+from layoutgen.domain.arrange import How
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.size_prior import Range
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.entries import Entries, Entry
-from layoutgen.formats.files import type_name
-from layoutgen.layout import Box, Instance, Layout
+from layoutgen.io.files import type_name
 
 _PLACED = ("label", "xyxy", "xywh")
 _GROUP = ("label", "count", "size", "aspect", "arrange")

@@ -23,15 +23,15 @@ from typing import Any
 
 import yaml
 
-from layoutgen.arrange import arrange, ask_for
-from layoutgen.drawable import ANY, Drawable
+from layoutgen.domain.arrange import arrange, ask_for
+from layoutgen.domain.labels import singular
+from layoutgen.domain.layout import Layout
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import DoesNotFit, InvalidOption
 from layoutgen.formats.entries import Entries, Lines
-from layoutgen.formats.files import replacing
 from layoutgen.formats.instances import Group, read_instances
 from layoutgen.formats.marked_yaml import read_marked_yaml
-from layoutgen.labels import singular
-from layoutgen.layout import Layout
+from layoutgen.io.files import replacing
 
 Ask = tuple[int, str]
 """How many of which label are asked for: ``(100, "dogs")``."""
@@ -40,18 +40,20 @@ _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
 
 
-def read_yaml(path: Path, *, seed: int = 0, drawable: Drawable = ANY, ask: Ask | None = None) -> Layout:
+def read_yaml(
+    path: Path, *, seed: int = 0, size_prior: SizePrior = ANY_SIZE, ask: Ask | None = None
+) -> Layout:
     """The layout of the file at `path`, its groups arranged by the file's seed, or else by `seed`.
 
     With `ask` there are exactly so many instances of that label: its boxes stay first, its groups give way,
-    see :func:`layoutgen.arrange.ask_for`.
+    see :func:`layoutgen.domain.arrange.ask_for`.
 
     Raises:
         InvalidFile: names the line, the field and what to do.
         DoesNotFit: a group, or what is asked for, has no room.
     """
     content, lines = read_marked_yaml(Path(path))
-    return layout_from_dict(content, path=path, lines=lines, seed=seed, drawable=drawable, ask=ask)
+    return layout_from_dict(content, path=path, lines=lines, seed=seed, size_prior=size_prior, ask=ask)
 
 
 def layout_from_dict(
@@ -60,7 +62,7 @@ def layout_from_dict(
     path: Path | str = "layout",
     lines: Lines | None = None,
     seed: int = 0,
-    drawable: Drawable = ANY,
+    size_prior: SizePrior = ANY_SIZE,
     ask: Ask | None = None,
     inside: bool = True,
 ) -> Layout:
@@ -74,7 +76,7 @@ def layout_from_dict(
     layout, groups = read_instances(file, _canvas(file), inside=inside)
     if "seed" in content:
         seed = file.whole(content, "", "seed", least=0)
-    room: dict[str, Any] = {"drawable": drawable, "seed": seed}
+    room: dict[str, Any] = {"size_prior": size_prior, "seed": seed}
     asked = [group for group in groups if ask is not None and singular(group.label) == singular(ask[1])]
     for group in groups:
         if group not in asked:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.files import read_text
+from layoutgen.io.files import read_text
 
 
 def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:

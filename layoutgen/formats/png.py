@@ -11,10 +11,10 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.files import parse_json_object, read_bytes, replacing
 from layoutgen.formats.layout_file import layout_from_dict, layout_to_dict
-from layoutgen.layout import Layout
+from layoutgen.io.files import parse_json_object, read_bytes, replacing
 
 _KEY = "layoutgen"
 _FORMAT = 1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.entries import Entries, shown
-from layoutgen.formats.files import parse_json_object, read_text, replacing
-from layoutgen.layout import Box, Instance, Layout
+from layoutgen.io.files import parse_json_object, read_text, replacing
 
 INDEX = "metadata.jsonl"
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from torch import nn
 
 from layoutgen.errors import CannotSave
-from layoutgen.formats.files import replacing
+from layoutgen.io.files import replacing
 
 Half = npt.NDArray[np.float16]
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from layoutgen.conditioning.text import prompt_rows
-from layoutgen.dataset import LayoutDataset
+from layoutgen.backbones.clip_text import prompt_rows
+from layoutgen.data.dataset import LayoutDataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.cache import Cache, Half, key
 

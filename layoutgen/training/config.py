@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.formats.files import read_text
-from layoutgen.models import TRAINABLE
+from layoutgen.io.files import read_text
+from layoutgen.model_info import TRAINABLE
 
 _CHOICES = {
     "encoding": ("box", "text"),

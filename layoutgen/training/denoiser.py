@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from layoutgen.conditioning.base import LayoutMethod
-from layoutgen.layout import Layout
+from layoutgen.domain.layout import Layout
+from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 

@@ -15,7 +15,7 @@ import yaml
 
 from layoutgen import __version__
 from layoutgen.errors import InvalidOption, OutputExists
-from layoutgen.formats.files import replacing
+from layoutgen.io.files import replacing
 from layoutgen.training.checkpoint import images_done, saving
 from layoutgen.training.config import TrainConfig, read_options
 from layoutgen.training.schedule import learning_rates

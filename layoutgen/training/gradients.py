@@ -11,10 +11,10 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from layoutgen.autoencoder import to_latents
-from layoutgen.conditioning.text2img import box_fractions
-from layoutgen.dataset import Batch
+from layoutgen.data.dataset import Batch
+from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
-from layoutgen.layout import Layout
+from layoutgen.methods.text2img import box_fractions
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.draws import draw

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from layoutgen.autoencoder import to_latents, to_pixels
-from layoutgen.dataset import Example, LayoutDataset
+from layoutgen.data.dataset import Example, LayoutDataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.cache import Cache, Half, key
 

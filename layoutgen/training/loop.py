@@ -16,8 +16,8 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from layoutgen.dataset import Example, LayoutDataset, collate
-from layoutgen.layout import Layout
+from layoutgen.data.dataset import Example, LayoutDataset, collate
+from layoutgen.domain.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig

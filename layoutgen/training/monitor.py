@@ -13,11 +13,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from layoutgen.domain.layout import Layout
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
 from layoutgen.errors import Diverged
-from layoutgen.formats.files import replacing
-from layoutgen.layout import Layout
+from layoutgen.io.files import replacing
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import saving
 from layoutgen.training.config import TrainConfig

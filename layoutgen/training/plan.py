@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from layoutgen.dataset import Example, LayoutDataset, collate
+from layoutgen.data.dataset import Example, LayoutDataset, collate
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, Part

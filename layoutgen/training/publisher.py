@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from layoutgen.layout import Layout
+from layoutgen.domain.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import saving
 from layoutgen.training.config import TrainConfig

@@ -13,19 +13,19 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch.utils.data import Dataset
 
-from layoutgen.dataset import Example, LayoutDataset, fingerprint, open_dataset
+from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
+from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.formats import read_layouts
-from layoutgen.layout import Layout
-from layoutgen.models import check_labels
+from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adapt import adapt
 from layoutgen.training.cache import Cache
 from layoutgen.training.captions import cache_captions
 from layoutgen.training.checkpoint import images_done
 from layoutgen.training.checks import check_options, check_resolution
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, Part, choose_trained
+from layoutgen.training.extend_inputs import adapt
 from layoutgen.training.folder import RunFolder, plain
 from layoutgen.training.latents import cache_latents
 from layoutgen.training.loop import Progress, train
@@ -212,7 +212,7 @@ def _validation(
         return ()
     if config.validation is None:
         return tuple(dataset[k].layout.clip() for k in range(_SHOWN))
-    layouts = read_layouts(Path(config.validation), drawable=start.drawable)
+    layouts = read_layouts(Path(config.validation), size_prior=start.size_prior)
     if len(layouts) > _READ:
         report(f"contact sheets show the first {_READ} of {len(layouts)} layouts of {config.validation}")
     known = None if start.labels is None else {*start.labels, *dataset.labels}

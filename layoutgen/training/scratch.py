@@ -17,10 +17,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from layoutgen.autoencoder import PatchAutoencoder
 from layoutgen.conditioning.encoder import LayoutEncoder
-from layoutgen.conditioning.img2img import map_channels
-from layoutgen.conditioning.text2img import LOCATIONS, add_location_tokens
-from layoutgen.dataset import LayoutDataset
-from layoutgen.drawable import ANY, Drawable, Range
+from layoutgen.data.dataset import LayoutDataset
+from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
+from layoutgen.methods.img2img import map_channels
+from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -47,7 +47,7 @@ class ScratchConfig:
     window: int = 256
     smallest: float = 24.0
     largest: float = math.inf
-    aspect: Range = ANY.aspect
+    aspect: Range = ANY_SIZE.aspect
     patch_size: int = 8
     latent_channels: int = 32
     autoencoder_images: int = 1024
@@ -63,9 +63,9 @@ class ScratchConfig:
     frequencies: int = 8
 
     @property
-    def drawable(self) -> Drawable:
+    def size_prior(self) -> SizePrior:
         """The boxes that the model will draw well."""
-        return Drawable(self.smallest, self.largest, self.aspect, self.grid)
+        return SizePrior(self.smallest, self.largest, self.aspect, self.grid)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from layoutgen.dataset import LayoutDataset
-from layoutgen.drawable import Drawable
-from layoutgen.models import find_model
+from layoutgen.data.dataset import LayoutDataset
+from layoutgen.domain.size_prior import SizePrior
+from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.sampling import load_pipeline
+from layoutgen.sampling.run import load_pipeline
 from layoutgen.training.checkpoint import saving
 from layoutgen.training.checks import check_shape
 from layoutgen.training.config import read_options
@@ -31,12 +31,12 @@ class Start:
 
     Attributes:
         multiple: of what the sides of its images must be a multiple, in pixels.
-        drawable: the boxes that it draws well.
+        size_prior: the boxes that it draws well.
         labels: that it knows already; None: any text.
     """
 
     multiple: int
-    drawable: Drawable
+    size_prior: SizePrior
     labels: tuple[str, ...] | None
     make: Callable[[], LayoutPipeline]
 
@@ -51,7 +51,7 @@ def from_checkpoint(name: str, device: str | None) -> Start:
     halvings = len(pipeline.unet.config.block_out_channels) - 1
     labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
     known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
-    return Start(pipeline.factor * 2**halvings, pipeline.drawable, known, lambda: pipeline)
+    return Start(pipeline.factor * 2**halvings, pipeline.size_prior, known, lambda: pipeline)
 
 
 def from_scratch(
@@ -84,7 +84,7 @@ def from_scratch(
         return _load(str(start), device)
 
     multiple = shape.patch_size * 2 ** (len(shape.channels) - 1)
-    return Start(multiple, shape.drawable, (), make)
+    return Start(multiple, shape.size_prior, (), make)
 
 
 def _is_made(start: Path, made_of: dict[str, object]) -> bool:

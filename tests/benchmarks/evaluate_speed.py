@@ -17,11 +17,11 @@ import numpy as np
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-from layoutgen.evaluation.examination import ExaminationOptions, Examiner
-from layoutgen.evaluation.truth import open_truth
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+from layoutgen.formats.annotated_source import open_truth
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.coco_results import Detection, write_results
-from layoutgen.layout import Box, Instance, Layout
 
 
 def write(folder: Path, images: int, boxes: int) -> tuple[Path, Path]:

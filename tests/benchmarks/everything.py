@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from layoutgen.formats.files import replacing
+from layoutgen.io.files import replacing
 
 HERE = Path(__file__).parent
 

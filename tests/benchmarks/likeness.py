@@ -18,9 +18,9 @@ from rich.table import Table
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
+from layoutgen.detection.grid_detector import GridDetector
 from layoutgen.errors import InvalidOption
-from layoutgen.evaluation.detector import GridDetector
-from layoutgen.evaluation.quality import Quality, compare_features
+from layoutgen.features.quality import Quality, compare_features
 
 _SIDE = 64  # pixels of a crop that the detector looks at: about what animals have in the pictures
 _THUMBNAIL = 32  # pixels

@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from layoutgen.assets import DETECTOR
 from layoutgen.errors import LayoutgenError
-from layoutgen.evaluation.examination import ExaminationOptions, Examiner
-from layoutgen.evaluation.truth import Truth, open_truth
-from layoutgen.models import ModelInfo, check_labels, find_model
-from layoutgen.sampling import load_pipeline, quiet_libraries, recorded
-from layoutgen.settings import SampleSettings
+from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+from layoutgen.formats.annotated_source import Truth, open_truth
+from layoutgen.model_info import ModelInfo, check_labels, find_model
+from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded
+from layoutgen.sampling.settings import SampleSettings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table
@@ -130,8 +130,8 @@ def _make(
 
 def _animals(chosen: argparse.Namespace, info: ModelInfo, part: str) -> Animals:
     """The animals of the `part` of the data, ``heldout`` or ``train``."""
-    drawable = replace(info.drawable, aspect=tuple(chosen.aspect))
-    objects = Objects(chosen.label, tuple(chosen.size), drawable)
+    size_prior = replace(info.size_prior, aspect=tuple(chosen.aspect))
+    objects = Objects(chosen.label, tuple(chosen.size), size_prior)
     masks, photos = (chosen.data / kind / f"instances_{part}.json" for kind in ("pets", "coco"))
     return Animals(objects, masks, photos, chosen.min_mask_score)
 

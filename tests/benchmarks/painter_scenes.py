@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from PIL import Image
 
-from layoutgen.arrange import ask_for
-from layoutgen.drawable import Drawable
+from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
+from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.domain.arrange import ask_for
+from layoutgen.domain.labels import count_phrase
+from layoutgen.domain.layout import Box, Layout
+from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import DoesNotFit
-from layoutgen.evaluation.truth import Truth
+from layoutgen.formats.annotated_source import Truth
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.prepared import PreparedImage, write_prepared
-from layoutgen.jobs import Job, is_finished, write_job
-from layoutgen.labels import count_phrase
-from layoutgen.layout import Box, Layout
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.prepare.scenes import Cutout, Scene, SceneComposer, SceneConfig
-from layoutgen.prepare.sources import find_source, read_backgrounds, read_cutouts
+from layoutgen.sampling.jobs import Job, is_finished, write_job
 
 _LARGEST = 8  # canvases, in sides of the smallest, that are tried for many objects
 
@@ -42,14 +42,16 @@ class Objects:
 
     label: str
     size: tuple[float, float]
-    drawable: Drawable
+    size_prior: SizePrior
 
     def layout(self, count: int, canvas: int, seed: int) -> Layout:
         """`count` of them at distinct places of a canvas of `canvas` px, or of the multiple that has room."""
         for times in range(1, _LARGEST):
             empty = Layout(times * canvas, times * canvas)
             try:
-                return ask_for(empty, count, self.label, seed=seed, size=self.size, drawable=self.drawable)
+                return ask_for(
+                    empty, count, self.label, seed=seed, size=self.size, size_prior=self.size_prior
+                )
             except DoesNotFit:
                 continue
         raise DoesNotFit(f"{count} x {self.label!r} do not fit a canvas of {times * canvas} px a side")
@@ -62,7 +64,7 @@ class Animals:
     """
 
     def __init__(self, objects: Objects, masks: Path, photos: Path, score: float) -> None:
-        source, (low, high) = find_source(masks, score), objects.drawable.aspect
+        source, (low, high) = find_source(masks, score), objects.size_prior.aspect
         side = int(max(objects.size) * 1.25)
         found = read_cutouts(source, labels=(objects.label,), max_side=side)
         self.objects = objects
@@ -71,10 +73,10 @@ class Animals:
 
     def scenes(self, count: int, canvas: int, seeds: int) -> Iterator[tuple[str, Scene]]:
         """A scene of up to `count` animals for each seed below `seeds`, and its name."""
-        size, drawable = self.objects.size, self.objects.drawable
+        size, size_prior = self.objects.size, self.objects.size_prior
         halves = self.cutouts[::2], self.cutouts[1::2]
         config = SceneConfig(
-            canvas, canvas, (count, count), size, aspect=drawable.aspect, stretch=0.1, grid=drawable.grid
+            canvas, canvas, (count, count), size, aspect=size_prior.aspect, stretch=0.1, grid=size_prior.grid
         )
         composers = [SceneComposer(half, self._grounds, config) for half in halves]
         return ((f"{seed:04d}.png", composers[seed % 2].compose(seed)) for seed in range(seeds))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from rich.table import Table
 
-from layoutgen.evaluation.examination import Examiner
-from layoutgen.evaluation.tally import Tally, total
-from layoutgen.evaluation.truth import Truth
+from layoutgen.evaluation.counts import Tally, total
+from layoutgen.evaluation.evaluator import Examiner
+from layoutgen.formats.annotated_source import Truth
 
 _ANYTHING = "object"
 

@@ -8,8 +8,8 @@ import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 
-from layoutgen.fusion import windows_for
-from layoutgen.layout import Layout
+from layoutgen.denoising.multidiffusion import windows_for
+from layoutgen.domain.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
 
 Paint = Callable[[Layout, int, float], object]

@@ -30,12 +30,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from layoutgen.arrange import ask_for
-from layoutgen.drawable import Drawable
-from layoutgen.layout import Layout
+from layoutgen.domain.arrange import ask_for
+from layoutgen.domain.layout import Layout
+from layoutgen.domain.size_prior import SizePrior
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.sampling import load_pipeline, quiet_libraries
-from layoutgen.training.adapt import adapt
+from layoutgen.sampling.run import load_pipeline, quiet_libraries
+from layoutgen.training.extend_inputs import adapt
 from tests.benchmarks.memory import peak_memory
 from tests.benchmarks.models import BUILDERS
 from tests.benchmarks.peers import gligen, plain, region_multidiffusion
@@ -93,7 +93,7 @@ def _layout(side: int, boxes: int) -> Layout:
     if not boxes:
         return layout
     length = min(side / 5, side * (0.4 / boxes) ** 0.5)
-    return ask_for(layout, boxes, "dog", seed=0, size=(length * 0.8, length), drawable=Drawable(1.0))
+    return ask_for(layout, boxes, "dog", seed=0, size=(length * 0.8, length), size_prior=SizePrior(1.0))
 
 
 def measure(found: list[Case], rounds: int, patience: float, most: float) -> None:

@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from layoutgen.formats.prepared import read_prepared
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.sampling import quiet_libraries
+from layoutgen.sampling.run import quiet_libraries
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run import prepare_run
 from tests.benchmarks.models import BUILDERS

@@ -34,7 +34,7 @@ def test_help_answers_without_the_heavy_libraries(command: list[str]) -> None:
 
 def test_preparing_and_visualizing_need_no_torch() -> None:
     code = (
-        "import sys, layoutgen.prepare.coco, layoutgen.drawing.gallery\n"
+        "import sys, layoutgen.data.prepare_coco, layoutgen.drawing.gallery\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'accelerate'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

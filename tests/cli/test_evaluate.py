@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from layoutgen.domain.layout import Box
 from layoutgen.formats.coco import read_coco
 from layoutgen.formats.coco_results import Detection, write_results
-from layoutgen.layout import Box
 
 LAYOUTS = Path(__file__).parents[2] / "sample_layouts"
 OBJECTS = [
@@ -112,10 +112,10 @@ def test_the_reference_stands_beside(run, scene, tmp_path):
 
 
 def test_fid_of_a_folder(run, scene, tmp_path, monkeypatch):
-    from tests.evaluation.test_quality import Means
+    from tests.features.test_quality import Means
 
     pytest.importorskip("torchmetrics")
-    monkeypatch.setattr("layoutgen.evaluation.quality._inception", lambda weights: Means())
+    monkeypatch.setattr("layoutgen.features.quality._inception", lambda weights: Means())
     photos, _, _ = scene
     result = run(*arguments(scene, "--real", photos, "-o", tmp_path / "out"))
     assert result.exit_code == 0, result.output

@@ -16,7 +16,7 @@ from layoutgen.assets import MODEL
 from layoutgen.cli import app
 from layoutgen.formats import read_layouts
 from layoutgen.formats.png import read_png, write_png
-from layoutgen.models import find_model
+from layoutgen.model_info import find_model
 
 runner = CliRunner()
 ROOT = Path(__file__).parents[2]
@@ -205,28 +205,26 @@ def test_a_picture_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(p.name for p in LAYOUTS.iterdir() if p.suffix == ".yaml"))
 def test_the_embedded_model_can_draw_the_sample_layouts(path: str) -> None:
     info = find_model(None)
-    (layout,) = read_layouts(LAYOUTS / path, drawable=info.drawable)
+    (layout,) = read_layouts(LAYOUTS / path, size_prior=info.size_prior)
     assert info.labels is not None
     assert set(layout.labels) <= set(info.labels)
-    assert max(max(i.box.width, i.box.height) for i in layout.instances) <= info.drawable.largest
+    assert max(max(i.box.width, i.box.height) for i in layout.instances) <= info.size_prior.largest
 
 
 def test_without_a_size_boxes_are_as_the_model_draws_them_well(tmp_path: Path) -> None:
     sample("-n", 3, "dogs", "--steps", 1, "--device", "cpu", "-o", tmp_path)
     (layout,) = read_layouts(tmp_path / "images/sample_0.png")
-    largest = find_model(None).drawable.largest
+    largest = find_model(None).size_prior.largest
     assert largest < 60
     assert all(i.box.width < i.box.height <= largest + 8 for i in layout.instances)
 
 
-def test_a_model_that_reads_other_maps_is_one_line(tmp_path: Path) -> None:
-    old = Path(shutil.copytree(MODEL, tmp_path / "old"))
-    config = old / "layout_encoder/config.json"
-    learnt = json.loads(config.read_text())
-    for channels in (64, None):  # None: from before they had a name
-        config.write_text(json.dumps(learnt | {"map_channels": channels}))
-        told = sample("-n", 3, "dogs", "--model", old, code=2)
-        assert "was written by an earlier version of layoutgen" in told
+def test_a_model_whose_parts_disagree_is_one_line(tmp_path: Path) -> None:
+    mixed = Path(shutil.copytree(MODEL, tmp_path / "mixed"))
+    config = mixed / "layout_encoder/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"map_channels": 64}))
+    told = sample("-n", 3, "dogs", "--model", mixed, code=2)
+    assert "says that the U-Net reads 64 channels of a layout, but it reads 35" in told
 
 
 def test_the_embedded_model_is_small_and_keeps_its_places() -> None:

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from layoutgen.domain.labels import COCO_CATEGORIES
 from layoutgen.drawing.colors import category_color, text_color
-from layoutgen.labels import COCO_CATEGORIES
 
 
 def test_the_coco_categories_are_told_apart() -> None:

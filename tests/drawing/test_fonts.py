@@ -1,11 +1,11 @@
 import numpy as np
 
-from layoutgen.drawing.fonts import drawable, font, shorten
+from layoutgen.drawing.fonts import font, printable, shorten
 
 
 def test_every_letter_that_is_drawn_has_a_shape_of_its_own() -> None:
     missing = bytes(font(20).getmask("\ue000"))
-    drawn = drawable("Café 猫 naïve\n" + "".join(map(chr, range(33, 127)))) + "…"
+    drawn = printable("Café 猫 naïve\n" + "".join(map(chr, range(33, 127)))) + "…"
     assert drawn.startswith("Cafe ? naive?!")
     assert all(bytes(font(20).getmask(letter)) != missing for letter in set(drawn))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layoutgen.domain.layout import Box
 from layoutgen.evaluation.matching import match
-from layoutgen.layout import Box
 from tests.evaluation.conftest import annotation, dogs, grid, seen
 
 corner = st.integers(0, 12)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from layoutgen.domain.layout import Box
 from layoutgen.errors import OutputExists
+from layoutgen.evaluation.match_overlay import COLORS, verdict
 from layoutgen.evaluation.output import WRITES, write_evaluation
-from layoutgen.evaluation.pictures import COLORS, verdict
 from layoutgen.evaluation.report import report
 from layoutgen.evaluation.scoring import score
-from layoutgen.evaluation.truth import Truth
+from layoutgen.formats.annotated_source import Truth
 from layoutgen.formats.coco_results import read_results
-from layoutgen.layout import Box
 from tests.evaluation.conftest import annotation, image, seen
 
 CAT, DOG, LOST, MOVED, CHANGED = (Box(x, 100, x + 60, 160) for x in (50, 150, 250, 350, 450))

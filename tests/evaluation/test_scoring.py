@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.scoring import score
-from layoutgen.layout import Box
 from tests.evaluation.conftest import annotation, dogs, grid, image, seen
 
 

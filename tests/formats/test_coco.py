@@ -13,9 +13,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from layoutgen import __version__
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco import CocoAnnotation, decode_mask, read_captions, read_coco, write_coco
-from layoutgen.layout import Box, Instance, Layout
 
 # The judge itself: pycocotools 2.0 hands NumPy 2 an array in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

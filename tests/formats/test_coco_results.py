@@ -3,10 +3,10 @@ import json
 import pytest
 from pycocotools.coco import COCO
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.coco_results import Detection, read_results, write_results
-from layoutgen.layout import Box, Instance, Layout
 
 NAMES = {17: "cat", 18: "dog"}
 FOUND = {

@@ -8,9 +8,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import DoesNotFit, InvalidFile, InvalidOption
 from layoutgen.formats.layout_file import layout_from_dict, layout_to_dict, read_yaml, write_yaml
-from layoutgen.layout import Box, Instance, Layout
 
 HEAD = "canvas: {width: 200, height: 100}\n"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.png import read_png, write_png
-from layoutgen.layout import Box, Instance, Layout
 
 Picture = Callable[[int, int], Image.Image]
 LAYOUT = Layout(

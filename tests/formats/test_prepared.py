@@ -9,9 +9,9 @@ import datasets
 import pytest
 from PIL import Image
 
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.prepared import PreparedImage, read_prepared, write_prepared
-from layoutgen.layout import Box, Instance, Layout
 
 IMAGES = (
     PreparedImage(

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from layoutgen.drawable import Drawable
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats import read_layouts
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.layout_file import write_yaml
 from layoutgen.formats.png import write_png
-from layoutgen.layout import Box, Instance, Layout
 
 SAMPLES = Path(__file__).parents[2] / "sample_layouts"
 LAYOUT = Layout(
@@ -41,11 +41,11 @@ def test_each_format_gives_the_layout(path: Path) -> None:
 
 
 def test_each_format_can_be_asked_for_more(path: Path) -> None:
-    (layout,) = read_layouts(path, ask=(30, "dogs"), seed=2, drawable=Drawable(20))
+    (layout,) = read_layouts(path, ask=(30, "dogs"), seed=2, size_prior=SizePrior(20))
     assert Counter(i.label for i in layout.instances) == {"dog": 30, "cat": 1}
     assert layout.instances[:2] == LAYOUT.instances
-    assert read_layouts(path, ask=(30, "dogs"), seed=2, drawable=Drawable(20)) == (layout,)
-    assert read_layouts(path, ask=(30, "dogs"), seed=3, drawable=Drawable(20)) != (layout,)
+    assert read_layouts(path, ask=(30, "dogs"), seed=2, size_prior=SizePrior(20)) == (layout,)
+    assert read_layouts(path, ask=(30, "dogs"), seed=3, size_prior=SizePrior(20)) != (layout,)
 
 
 def test_files_of_no_known_format(tmp_path: Path) -> None:

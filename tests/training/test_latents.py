@@ -11,8 +11,8 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch.testing import assert_close
 
-from layoutgen.conditioning.text import embed_prompts
-from layoutgen.dataset import LayoutDataset, open_dataset
+from layoutgen.backbones.clip_text import embed_prompts
+from layoutgen.data.dataset import LayoutDataset, open_dataset
 from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.cache import Cache

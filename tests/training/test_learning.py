@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from layoutgen.dataset import collate, open_dataset
+from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser

@@ -1,0 +1,168 @@
+"""COCO images and annotations -> training data: an image folder with ``metadata.jsonl``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from layoutgen.data.selection import Reason, Selection
+from layoutgen.domain.labels import count_phrase
+from layoutgen.domain.layout import Instance, Layout
+from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.formats.coco import CocoImage
+from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
+from layoutgen.io.output_folder import name_inside, output_folder
+
+WRITES = ("images", "metadata.jsonl")
+"""What :func:`prepare_coco` writes into its output folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one image: `dropped` counts its objects; `left_out` says why the image is not there."""
+
+    file_name: str
+    kept: int
+    dropped: Mapping[Reason, int] = field(default_factory=dict)
+    left_out: Reason | None = None
+    own_caption: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One image before its file is opened."""
+
+    image: CocoImage
+    source: Path
+    target: str
+    layout: Layout
+    outcome: Outcome
+
+
+def prepare_coco(
+    images: Sequence[CocoImage],
+    folder: Path,
+    output: Path,
+    *,
+    selection: Selection | None = None,
+    captions: Mapping[int, Sequence[str]] | None = None,
+    size: int | None = None,
+    skip_missing: bool = False,
+    overwrite: bool = False,
+) -> Generator[Outcome, None, None]:
+    """Write the selected `images`, whose files are in `folder`, to `output`; yield one outcome per image.
+
+    `output` receives the files under ``images/`` and ``metadata.jsonl``, all at once when the last image is
+    done; an error, or closing the iterator, leaves it as it was. The text of an image is the first of its
+    `captions`, else its prompt, else composed from its labels. `size`: images whose shorter side has more
+    pixels are scaled down to it. `skip_missing` leaves out images that are missing or unreadable.
+
+    Raises:
+        InvalidFile: an image (or `folder`) is missing, unreadable or of another size than annotated.
+        InvalidOption: the selection leaves nothing, or the captions belong to other images.
+        OutputExists: `output` holds results and `overwrite` is not set.
+    """
+    if not folder.is_dir():
+        raise InvalidFile(folder, "there is no such folder", remedy="give the folder with the images")
+    selection = selection or Selection()
+    selection.check_categories(images)
+    if captions and not any(image.id in captions for image in images):
+        raise InvalidOption("--captions: none of the captions belongs to an image of the annotations")
+    with output_folder(output, WRITES, overwrite=overwrite) as aside:
+        plans = _plan(images, folder, selection, captions or {}, size)
+        if not skip_missing:
+            _check_present([plan for plan in plans if plan.outcome.kept])
+        prepared, left_out = [], Counter[Reason]()
+        write = partial(_write, aside=aside, skip_missing=skip_missing)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside the interpreter's lock
+            for plan, outcome in zip(plans, pool.map(write, plans), strict=True):
+                if outcome.left_out is None:
+                    prepared.append(PreparedImage(plan.target, plan.layout))
+                else:
+                    left_out[outcome.left_out] += 1
+                yield outcome
+        if not prepared:
+            found = ", ".join(f"{count} x {reason.value}" for reason, count in left_out.most_common())
+            raise InvalidOption(
+                f"nothing to write: no image is left ({found or 'the annotations list none'})"
+            )
+        write_prepared(aside, prepared)
+
+
+def _plan(
+    images: Sequence[CocoImage],
+    folder: Path,
+    selection: Selection,
+    captions: Mapping[int, Sequence[str]],
+    size: int | None,
+) -> list[_Plan]:
+    """What to do with each image, decided without opening its file."""
+    plans, taken = [], set[str]()
+    for image in images:
+        kept, dropped = selection.apply(image)
+        own = next((text for text in (*captions.get(image.id, ()), image.prompt) if text), "")
+        layout = Layout(image.width, image.height, kept, own or _composed(kept))
+        if size is not None and min(image.width, image.height) > size:
+            scale = size / min(image.width, image.height)
+            layout = layout.resize(round(image.width * scale), round(image.height * scale))
+        left_out = selection.refusal(kept)
+        outcome = Outcome(image.file_name, 0 if left_out else len(kept), dropped, left_out, bool(own))
+        if left_out is Reason.TOO_MANY:
+            outcome = replace(outcome, dropped={**dropped, Reason.TOO_MANY: len(kept)})
+        target = "" if left_out else _target(image.file_name, taken)
+        plans.append(_Plan(image, folder / image.file_name, target, layout, outcome))
+    return plans
+
+
+def _composed(instances: Sequence[Instance]) -> str:
+    counts = Counter(instance.label for instance in instances)
+    return f"a photo of {count_phrase(dict(counts.most_common()))}" if counts else ""
+
+
+def _target(file_name: str, taken: set[str]) -> str:
+    """A name for the image inside the output; JPEG stays JPEG, the rest is PNG."""
+    suffix = PurePosixPath(file_name).suffix
+    return name_inside("images", file_name, suffix if suffix.lower() in PHOTO_SUFFIXES else ".png", taken)
+
+
+def _check_present(plans: Sequence[_Plan]) -> None:
+    """Say at once, not after an hour, that images are missing."""
+    missing = [plan.source for plan in plans if not plan.source.is_file()]
+    if missing:
+        problem = f"there is no such image; {len(missing)} of {len(plans)} images are missing"
+        raise InvalidFile(missing[0], problem, remedy="check the IMAGES folder, or pass --skip-missing")
+
+
+def _write(plan: _Plan, aside: Path, skip_missing: bool) -> Outcome:
+    """Copy the image if it is what every program would read; else decode, turn, scale and write it."""
+    if plan.outcome.left_out is not None:
+        return plan.outcome
+    target = aside / plan.target
+    try:
+        photo = read_photo(plan.source, plan.image.width, plan.image.height)
+    except InvalidFile as error:
+        if not skip_missing:
+            raise InvalidFile(
+                error.path, error.problem, remedy=error.remedy or "replace it, or pass --skip-missing"
+            ) from None
+        reason = Reason.UNREADABLE if plan.source.is_file() else Reason.MISSING
+        dropped = {**plan.outcome.dropped, reason: plan.outcome.kept}
+        return replace(plan.outcome, kept=0, dropped=dropped, left_out=reason)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = (plan.layout.width, plan.layout.height)
+    if photo.size != size:
+        save_photo(photo.resize(size, Image.Resampling.LANCZOS), target)
+    elif is_plain(plan.source):
+        shutil.copyfile(plan.source, target)
+    else:
+        save_photo(photo, target)
+    return plan.outcome

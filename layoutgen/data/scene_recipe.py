@@ -1,0 +1,66 @@
+"""The recipe of an endless scene data set: where its cut-outs and backgrounds are, and how scenes look."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from layoutgen.data.scene_sources import SceneSource, read_backgrounds, read_cutouts
+from layoutgen.data.scenes import SceneComposer, SceneConfig
+from layoutgen.errors import InvalidFile
+from layoutgen.io.files import read_json, replacing
+
+SCENES_FILE = "scenes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRecipe:
+    """What an endless scene dataset is made of; kept as ``scenes.json``."""
+
+    cutouts: tuple[SceneSource, ...]
+    backgrounds: tuple[SceneSource, ...]
+    labels: tuple[str, ...]
+    config: SceneConfig
+
+    def with_labels(self, labels: tuple[str, ...]) -> SceneRecipe:
+        """The same recipe for objects of `labels`."""
+        return replace(self, labels=labels)
+
+    def write(self, path: Path) -> None:
+        """Write as json."""
+        with replacing(path) as aside:
+            aside.write_text(json.dumps(asdict(self), indent=1))
+
+    @staticmethod
+    def read(path: Path) -> SceneRecipe:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            InvalidFile: it is not such a file.
+        """
+        try:
+            data = read_json(path)
+            config: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
+            }
+            cutouts, backgrounds = (
+                tuple(SceneSource(**s) for s in data[k]) for k in ("cutouts", "backgrounds")
+            )
+            return SceneRecipe(cutouts, backgrounds, tuple(data["labels"]), SceneConfig(**config))
+        except (KeyError, TypeError, AttributeError) as error:
+            problem, remedy = (
+                f"is not a scene recipe: {error!r}",
+                "make one with `layoutgen prepare scenes --endless`",
+            )
+            raise InvalidFile(path, problem, remedy=remedy) from error
+
+    def composer(self) -> SceneComposer:
+        """Read the sources; takes seconds."""
+        side = int(max(self.config.size) * 1.25)
+        cutouts = [
+            c for s in self.cutouts for c in read_cutouts(s, labels=self.labels or None, max_side=side)
+        ]
+        backgrounds = [background for source in self.backgrounds for background in read_backgrounds(source)]
+        return SceneComposer(cutouts, backgrounds, self.config)

@@ -1,0 +1,281 @@
+"""Copy-paste scenes: segmented objects at distinct places on empty backgrounds, with boxes known exactly.
+
+Nobody annotates 100 dogs in one photo, so they are composed (Ghiasi et al. 2021, "Simple Copy-Paste").
+A scene is a function of (seed, index) alone: the same bytes on any machine, from any process, in any order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter
+
+from layoutgen.domain.labels import count_phrase
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.errors import InvalidOption
+
+_PLACE_TRIES = 40
+_OPAQUE = 128  # alpha from which a pixel counts as part of the object
+_SOLID = [255 * (alpha >= _OPAQUE) for alpha in range(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """One segmented object: a tight RGBA image and what it shows."""
+
+    label: str
+    image: Image.Image
+
+
+@dataclass(frozen=True, slots=True)
+class SceneConfig:
+    """How scenes look.
+
+    Attributes:
+        width, height: canvas in pixels.
+        instances: fewest and most instances; fewer are placed where no more fit.
+        size: shortest and longest longer side of an object, in pixels.
+        overlap: largest share of either box that two boxes may have in common.
+        shadow: darkness of the soft shadow under objects, 0 to 1.
+        aspect: smallest and largest width / height of the cut-outs that are used.
+        stretch: a cut-out becomes wider or narrower by up to this share; 0: it keeps its shape.
+        grid: sides and places of objects are multiples of this many pixels. A small model learns much faster
+            what always lies alike on the latent grid.
+        seed: with the index, all that a scene depends on.
+        even_labels: every label is equally likely; otherwise as likely as its cut-outs are many.
+    """
+
+    width: int = 512
+    height: int = 512
+    instances: tuple[int, int] = (1, 30)
+    size: tuple[float, float] = (32.0, 128.0)
+    overlap: float = 0.0
+    shadow: float = 0.35
+    aspect: tuple[float, float] = (0.1, 10.0)
+    stretch: float = 0.0
+    grid: int = 1
+    seed: int = 0
+    even_labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width < 8 or self.height < 8:
+            raise InvalidOption(
+                f"a scene of {self.width} x {self.height} is too small: at least 8 x 8 pixels"
+            )
+        if not 0 <= self.instances[0] <= self.instances[1]:
+            raise InvalidOption(f"instances {self.instances} must be a range FEWEST MOST of 0 or more")
+        if not 4 <= self.size[0] <= self.size[1] <= min(self.width, self.height):
+            raise InvalidOption(
+                f"size {self.size} must be a range SHORTEST LONGEST, from 4 px to the canvas' shorter side"
+            )
+        if not 0 <= self.overlap <= 1 or not 0 <= self.shadow <= 1:
+            raise InvalidOption("overlap and shadow must be between 0 and 1")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise InvalidOption(f"aspect {self.aspect} must be a range MIN MAX above 0")
+        if not 0 <= self.stretch <= 1:
+            raise InvalidOption(f"stretch must be between 0 and 1, not {self.stretch}")
+        if not 1 <= self.grid <= self.size[1]:
+            raise InvalidOption(
+                f"grid must be between 1 and the largest size, {self.size[1]:g}, not {self.grid}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A composed image (RGB) and the layout of what is visible in it."""
+
+    image: Image.Image
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    cutout: Cutout
+    image: Image.Image  # at its final size
+    x: int
+    y: int
+
+
+class SceneComposer:
+    """Composes any number of scenes from `cutouts` and `backgrounds` (RGB images without objects)."""
+
+    def __init__(
+        self, cutouts: Sequence[Cutout], backgrounds: Sequence[Image.Image], config: SceneConfig
+    ) -> None:
+        low, high = config.aspect
+        cutouts = [c for c in cutouts if low <= c.image.width / c.image.height <= high]
+        if not cutouts or not backgrounds:
+            missing = "cut-outs" if not cutouts else "backgrounds"
+            raise InvalidOption(f"there are no {missing} to compose scenes from; loosen the filters")
+        self.config = config
+        self._backgrounds = list(backgrounds)
+        self._by_label: dict[str, list[Cutout]] = {}
+        for cutout in cutouts:
+            self._by_label.setdefault(cutout.label, []).append(cutout)
+        self._labels = sorted(self._by_label)
+        counts = np.array([1.0 if config.even_labels else len(self._by_label[k]) for k in self._labels])
+        self._shares = counts / counts.sum()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What scenes can hold, sorted."""
+        return tuple(self._labels)
+
+    def compose(self, index: int) -> Scene:
+        """Scene number `index`."""
+        rng = np.random.default_rng([self.config.seed, index])
+        canvas = self._background(rng)
+        ground = ground_name(canvas)
+        placed = self._place(rng)
+        if self.config.shadow:
+            canvas = _with_shadows(canvas, placed, self.config.shadow)
+        for item in placed:
+            canvas.paste(item.image.convert("RGB"), (item.x, item.y), item.image.getchannel("A"))
+        instances = tuple(_visible(placed, canvas.width, canvas.height))
+        layout = Layout(canvas.width, canvas.height, instances, prompt=_caption(instances, ground))
+        return Scene(canvas, layout)
+
+    def _background(self, rng: np.random.Generator) -> Image.Image:
+        """A random part of a random background, stretched over the canvas."""
+        image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+        aspect = self.config.width / self.config.height
+        width = min(image.width, image.height * aspect) * rng.uniform(0.7, 1.0)
+        height = width / aspect
+        left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.height - height)
+        size = (self.config.width, self.config.height)
+        canvas = image.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+        if rng.random() < 0.5:
+            canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return ImageEnhance.Brightness(canvas).enhance(rng.uniform(0.85, 1.15))
+
+    def _place(self, rng: np.random.Generator) -> list[_Placed]:
+        """Objects at distinct places: a size for the scene, varied a little from object to object."""
+        config = self.config
+        low, high = config.size
+        scene_size = low * (high / low) ** rng.random()
+        wanted = int(rng.integers(config.instances[0], config.instances[1] + 1))
+        boxes = np.zeros((0, 4))
+        placed: list[_Placed] = []
+        for _ in range(wanted):
+            cutout = self._pick(rng)
+            side = float(np.clip(scene_size * rng.uniform(0.8, 1.25), low, high))
+            wider = (1 + config.stretch) ** rng.uniform(-1, 1)
+            image = _resized(cutout, side, wider, config.grid, flip=bool(rng.random() < 0.5))
+            spots = np.stack(
+                [
+                    rng.integers(0, (config.width - image.width) // config.grid + 1, _PLACE_TRIES),
+                    rng.integers(0, (config.height - image.height) // config.grid + 1, _PLACE_TRIES),
+                ],
+                axis=1,
+            )  # (tries, 2)
+            spots *= config.grid
+            tried = np.concatenate([spots, spots + image.size], axis=1)  # (tries, 4)
+            free = np.flatnonzero(_largest_share(tried, boxes) <= config.overlap)
+            if not free.size:
+                continue
+            x, y = spots[free[0]]
+            image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.9, 1.1))
+            placed.append(_Placed(cutout, image, int(x), int(y)))
+            boxes = np.concatenate([boxes, tried[free[0]][None]])
+        return placed
+
+    def _pick(self, rng: np.random.Generator) -> Cutout:
+        """A random object of a random label."""
+        options = self._by_label[self._labels[int(rng.choice(len(self._labels), p=self._shares))]]
+        return options[int(rng.integers(len(options)))]
+
+
+def ground_name(image: Image.Image) -> str:
+    """A word for the mean colour of `image`: what a caption can truthfully say of a background."""
+    mean = np.array(image.resize((1, 1), Image.Resampling.BOX), dtype=float)[0, 0] / 255
+    value, chroma = mean.max(), mean.max() - mean.min()
+    if chroma < 0.08:
+        return "white" if value > 0.7 else "grey" if value > 0.3 else "dark"
+    red, green, blue = mean
+    if green >= red and green >= blue:
+        return "green"
+    if blue > red:
+        return "blue"
+    return "sandy" if value > 0.55 else "brown"
+
+
+def _caption(instances: Sequence[Instance], ground: str) -> str:
+    counts = Counter(instance.label for instance in instances)
+    subject = f"{count_phrase(counts)} on " if counts else ""
+    return f"{subject}{ground} ground"
+
+
+def _resized(cutout: Cutout, side: float, wider: float, grid: int, *, flip: bool) -> Image.Image:
+    """The cut-out, `wider` times as wide, its longer side `side` pixels, trimmed to its opaque pixels.
+
+    On a `grid` of more than a pixel its sides are rounded to that instead, and nothing is trimmed.
+    """
+    width, height = cutout.image.width * wider, cutout.image.height
+    scale = side / max(width, height)
+    resampling = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
+    width, height = (max(2, grid, round(length * scale / grid) * grid) for length in (width, height))
+    image = cutout.image.resize((width, height), resampling)
+    if flip:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if grid > 1:
+        return image
+    return image.crop(_opaque_box(image.getchannel("A")) or (0, 0, width, height))
+
+
+def _opaque_box(alpha: Image.Image) -> tuple[int, int, int, int] | None:
+    return alpha.point(_SOLID).getbbox()
+
+
+def _largest_share(tried: npt.NDArray[np.float64], boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For each tried box (T, 4) the largest overlap with any of `boxes` (N, 4), as a share of the smaller."""
+    if not len(boxes):
+        return np.zeros(len(tried))
+    low = np.maximum(tried[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(tried[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)  # (T, N)
+    areas = np.minimum(_areas(tried)[:, None], _areas(boxes)[None])
+    share: npt.NDArray[np.float64] = (shared / areas).max(axis=1)
+    return share
+
+
+def _areas(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    areas: npt.NDArray[np.float64] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return areas
+
+
+def _with_shadows(canvas: Image.Image, placed: Sequence[_Placed], strength: float) -> Image.Image:
+    """Darken the ground a little below every object."""
+    shade = Image.new("L", canvas.size)
+    darkness = [round(alpha * strength) for alpha in range(256)]
+    for item in placed:
+        alpha = item.image.getchannel("A").point(darkness)
+        drop = max(1, round(0.05 * item.image.height))
+        shade.paste(alpha, (item.x, item.y + drop), alpha)
+    keep = ImageChops.invert(shade.filter(ImageFilter.BoxBlur(3)))
+    return ImageChops.multiply(canvas, Image.merge("RGB", [keep] * 3))
+
+
+def _visible(placed: Sequence[_Placed], width: int, height: int) -> list[Instance]:
+    """Each object with the box of the pixels that no later object covers."""
+    owner: npt.NDArray[np.int32] = np.zeros((height, width), np.int32)
+    for number, item in enumerate(placed, start=1):
+        opaque = np.array(item.image.getchannel("A")) >= _OPAQUE
+        region = owner[item.y : item.y + item.image.height, item.x : item.x + item.image.width]
+        region[opaque] = number
+    seen = []
+    for number, item in enumerate(placed, start=1):
+        region = owner[item.y : item.y + item.image.height, item.x : item.x + item.image.width] == number
+        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+        if rows.size:
+            box = Box(
+                item.x + int(columns[0]),
+                item.y + int(rows[0]),
+                item.x + int(columns[-1]) + 1,
+                item.y + int(rows[-1]) + 1,
+            )
+            seen.append(Instance(item.cutout.label, box))
+    return seen

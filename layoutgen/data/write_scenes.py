@@ -1,0 +1,70 @@
+"""Scenes on disk, composed by many processes, or their recipe alone, to be composed while training."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from layoutgen.data.scene_recipe import SCENES_FILE, SceneRecipe
+from layoutgen.data.scenes import SceneComposer
+from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.io.images import save_photo
+from layoutgen.io.output_folder import output_folder
+
+WRITES = ("images", "metadata.jsonl")
+"""What :func:`write_scenes` writes into its output folder."""
+ENDLESS_WRITES = (SCENES_FILE,)
+"""What :func:`write_recipe` writes into its output folder."""
+
+_composer: SceneComposer  # of a worker process
+
+
+def write_scenes(
+    composer: SceneComposer, count: int, output: Path, *, workers: int = 1, overwrite: bool = False
+) -> Generator[PreparedImage, None, None]:
+    """Write scenes 0 to `count` - 1 as prepared data; yield each when its image is there.
+
+    The bytes do not depend on the number of `workers` (processes).
+
+    Raises:
+        OutputExists: `output` holds results and `overwrite` is not set.
+    """
+    done = []
+    with output_folder(output, WRITES, overwrite=overwrite) as aside:
+        (aside / "images").mkdir()
+        jobs = ((number, str(aside)) for number in range(count))
+        if workers <= 1:
+            _start(composer)
+            for job in jobs:
+                done.append(_write(job))
+                yield done[-1]
+        else:
+            with ProcessPoolExecutor(workers, initializer=_start, initargs=(composer,)) as pool:
+                for image in pool.map(_write, jobs, chunksize=8):
+                    done.append(image)
+                    yield image
+        write_prepared(aside, done)
+
+
+def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) -> None:
+    """Write the recipe of an endless data set; ``train`` composes its scenes as it needs them.
+
+    Raises:
+        OutputExists: `output` holds one and `overwrite` is not set.
+    """
+    with output_folder(output, ENDLESS_WRITES, overwrite=overwrite) as aside:
+        recipe.write(aside / SCENES_FILE)
+
+
+def _start(composer: SceneComposer) -> None:
+    global _composer
+    _composer = composer
+
+
+def _write(job: tuple[int, str]) -> PreparedImage:
+    number, folder = job
+    scene = _composer.compose(number)
+    name = f"images/scene_{number:06d}.jpg"
+    save_photo(scene.image, Path(folder, name))
+    return PreparedImage(name, scene.layout)

@@ -1,0 +1,1 @@
+"""From noise to latents: schedulers, guidance, the feature cache, windows fused by MultiDiffusion."""

@@ -1,0 +1,1 @@
+"""Detectors: any of transformers, and the small one in the package."""

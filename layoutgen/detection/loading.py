@@ -1,0 +1,68 @@
+"""Which detector a name means, and how it is opened."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForObjectDetection,
+    AutoModelForZeroShotObjectDetection,
+    AutoProcessor,
+)
+
+import layoutgen.detection.grid_detector  # noqa: F401  makes our own class known to transformers
+from layoutgen.assets import DETECTOR
+from layoutgen.detection.detectors import ClosedDetector, Detector
+from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
+from layoutgen.errors import InvalidOption
+
+
+def load_detector(name: str | None = None, device: str | None = None) -> Detector:
+    """The detector `name`, a local folder or a hub id; None: the small one in the package (cat and dog).
+
+    Args:
+        device: default: CUDA if there is one.
+
+    Raises:
+        InvalidOption: there is no such detector or device, or the checkpoint detects nothing.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidOption(f"--device {device}: this machine has no CUDA device; leave it out, or use cpu")
+    source = str(DETECTOR) if name is None else name
+    if name is not None and not Path(name).expanduser().exists() and len(name.split("/")) != 2:
+        raise InvalidOption(
+            f"--detector {name}: there is no such folder, and a hub id looks like google/owlv2-base"
+        )
+    _quiet()
+    try:
+        return _load(str(Path(source).expanduser()) if Path(source).expanduser().exists() else source, device)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise InvalidOption(f"--detector {source} cannot be loaded on {device}: {reason}") from error
+
+
+def _load(source: str, device: str) -> Detector:
+    kind = AutoConfig.from_pretrained(source).model_type
+    classes: dict[str, Any] = dict.fromkeys(OWL, OwlDetector) | dict.fromkeys(GROUNDING, GroundingDetector)
+    if kind in classes:
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(source)
+        detector: Detector = classes[kind](
+            model.float().eval().to(device), AutoProcessor.from_pretrained(source), device
+        )
+        return detector
+    model = AutoModelForObjectDetection.from_pretrained(source)
+    return ClosedDetector(model.float().eval().to(device), AutoImageProcessor.from_pretrained(source), device)
+
+
+def _quiet() -> None:
+    """Silence what transformers prints while loading; errors stay."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", module="transformers|huggingface_hub")

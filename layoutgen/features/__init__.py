@@ -1,0 +1,1 @@
+"""Image features and the distances between sets of them."""

@@ -1,0 +1,1 @@
+"""How a layout becomes a condition: one file for each method."""

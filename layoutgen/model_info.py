@@ -1,0 +1,111 @@
+"""Which model a name means, and what it has learnt, without loading it (or torch)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layoutgen.assets import MODEL
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
+from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+
+TRAINABLE = ("text2img", "img2img")
+METHODS = (*TRAINABLE, "regional")
+STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model to load.
+
+    Attributes:
+        source: folder, or hub id.
+        labels: the labels that it has learnt; None: any text.
+        window: side, in pixels, of the canvas that it was trained on.
+        size_prior: the boxes that it draws well.
+    """
+
+    source: str
+    labels: tuple[str, ...] | None = None
+    window: int = 512
+    size_prior: SizePrior = ANY_SIZE
+
+
+def find_model(name: str | None) -> ModelInfo:
+    """The model called `name`: a run folder of ``train``, a diffusers folder, a hub id; None: ours.
+
+    Raises:
+        InvalidOption: a folder that is no model, or a name that can be neither folder nor hub id.
+    """
+    if name is None:
+        return _read(MODEL)
+    folder = Path(name).expanduser()
+    for place in (folder / "model", folder):
+        if (place / "model_index.json").is_file():
+            return _read(place)
+    if folder.exists():
+        problem = "has no finished checkpoint yet" if (folder / "config.yaml").is_file() else "is no model"
+        raise InvalidOption(f"--model {name} {problem}: it holds no model_index.json")
+    parts = name.split("/")
+    if len(parts) != 2 or not all(parts) or name.startswith((".", "~")):
+        raise InvalidOption(
+            f"--model {name}: there is no such folder, and a hub id looks like {STABLE_DIFFUSION}"
+        )
+    return ModelInfo(name)
+
+
+def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:
+    """Refuse labels that a model has not learnt.
+
+    Raises:
+        UnknownLabel: says what it knows, and what to do.
+    """
+    for label in sorted(labels):
+        if known is not None and label not in known:
+            raise UnknownLabel(
+                f"the model has not learnt {label!r}, only {', '.join(known)}: use one of these labels, "
+                f"or pass --model with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
+            )
+
+
+def _read(folder: Path) -> ModelInfo:
+    """What the model in `folder` says about itself."""
+    file = folder / "layout_encoder" / "config.json"
+    if not file.is_file():
+        return ModelInfo(str(folder))
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        _check_channels(file, config)
+        labels = config["labels"]
+        known = None if labels is None else tuple(labels)
+        return ModelInfo(str(folder), known, int(config["window"]), size_prior_of(config))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
+
+
+def size_prior_of(config: Mapping[str, Any]) -> SizePrior:
+    """The boxes that a model draws well by its layout encoder's `config`."""
+    largest = config.get("largest")
+    low, high = config.get("aspect", ANY_SIZE.aspect)
+    return SizePrior(
+        float(config["smallest"]),
+        math.inf if largest is None else float(largest),
+        (float(low), float(high)),
+        int(config.get("grid", 1)),
+    )
+
+
+def _check_channels(file: Path, config: dict[str, Any]) -> None:
+    """Refuse a layout encoder that says something else of the U-Net's input than the U-Net itself."""
+    unet = json.loads((file.parents[1] / "unet" / "config.json").read_text(encoding="utf-8"))
+    extra = unet["in_channels"] - unet["out_channels"]
+    if config["map_channels"] != extra:
+        raise InvalidFile(
+            file,
+            f"says that the U-Net reads {config['map_channels']} channels of a layout, but it reads {extra}",
+            remedy="the folder mixes two models: copy it whole, or train the model anew",
+        )

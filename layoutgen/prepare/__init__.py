@@ -1,1 +1,0 @@
-"""Making training data: from COCO, and by composing scenes."""

@@ -1,0 +1,1 @@
+"""Layouts to images on disk, by one process or by many."""

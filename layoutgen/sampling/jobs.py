@@ -1,0 +1,85 @@
+"""The images of a run of ``sample``, one by one: how they are written, and which ones are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from layoutgen.domain.layout import Layout
+from layoutgen.drawing.overlay import overlay
+from layoutgen.errors import CannotSave, InvalidFile
+from layoutgen.formats.layout_file import layout_to_dict
+from layoutgen.formats.png import read_png, write_png
+from layoutgen.io.files import replacing
+
+_PATIENCE = 1800  # seconds without a new image after which other processes count as dead
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An image to paint."""
+
+    name: str
+    layout: Layout
+    seed: int
+
+    @property
+    def file(self) -> str:
+        """The name of its image."""
+        return f"{self.name}_{self.seed}.png"
+
+
+def write_job(aside: Path, job: Job, image: Image.Image, options: dict[str, Any]) -> None:
+    """Write overlay and image; the image last, as it says that the job is finished."""
+    with replacing(aside / "overlays" / f"{job.name}_{job.seed}.jpg") as temporary:
+        overlay(image, job.layout).save(temporary, quality=92, subsampling=0)
+    write_png(image, aside / "images" / job.file, job.layout, options | {"seed": job.seed})
+
+
+def is_finished(aside: Path, job: Job, options: dict[str, Any]) -> bool:
+    """Whether the image of `job` is there, whole and of these settings."""
+    path = aside / "images" / job.file
+    if not path.is_file():
+        return False
+    try:
+        layout, settings = read_png(path)
+    except InvalidFile:
+        return False
+    return settings == options | {"seed": job.seed} and layout_to_dict(layout) == layout_to_dict(job.layout)
+
+
+def key_of(jobs: Sequence[Job], options: dict[str, Any]) -> str:
+    """A short name of what is asked for, for those who come to finish it."""
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    for job in jobs:
+        digest.update(json.dumps([job.file, layout_to_dict(job.layout)], sort_keys=True).encode())
+    return digest.hexdigest()[:8]
+
+
+def wait_for(aside: Path, jobs: Sequence[Job]) -> None:
+    """Wait until the other processes have finished their shares.
+
+    Raises:
+        CannotSave: nothing new comes.
+    """
+    missing, since = {job.file for job in jobs}, time.monotonic()
+    while True:
+        still = {name for name in missing if not (aside / "images" / name).is_file()}
+        if not still:
+            return
+        if len(still) < len(missing):
+            since = time.monotonic()
+        elif time.monotonic() - since > _PATIENCE:
+            raise CannotSave(
+                f"{len(still):,} images of other processes are missing, such as {min(still)}: "
+                "the same command finishes them"
+            )
+        missing = still
+        time.sleep(0.5)

@@ -1,0 +1,188 @@
+"""Layouts -> images, overlays and COCO annotations on disk; every image can be made again from itself."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from layoutgen.domain.layout import Layout
+from layoutgen.errors import InvalidOption
+from layoutgen.formats.coco import write_coco
+from layoutgen.io.output_folder import SAMPLES, shared_folder
+from layoutgen.methods.base import LayoutMethod
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.sampling.jobs import Job, is_finished, key_of, wait_for, write_job
+from layoutgen.sampling.processes import ALONE, Processes
+from layoutgen.sampling.settings import SampleSettings
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_WRITERS = 2  # threads that write images while the next ones are painted
+_QUEUE = 64  # finished images that may wait for them
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images."""
+
+    step: int
+    steps: int
+    finished: tuple[Path, ...] = ()
+
+
+def load_pipeline(source: str, device: str | None = None, dtype: str | None = None) -> LayoutPipeline:
+    """Load the pipeline at `source` onto `device`; None: CUDA if there is one.
+
+    `dtype` None or ``auto``: fp16 on CUDA, bf16 on a CPU that multiplies matrices in it, else fp32.
+
+    Raises:
+        InvalidOption: there is no such device, or it cannot do `dtype`.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidOption(f"--device {device}: this machine has no CUDA device; leave it out, or use cpu")
+    dtype = _fastest(device) if dtype in (None, "auto") else dtype
+    if dtype not in _DTYPES:
+        raise InvalidOption(f"--dtype must be one of auto, {', '.join(_DTYPES)}, not {dtype}")
+    if dtype == "fp16" and device == "cpu":
+        raise InvalidOption("--dtype fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
+    try:
+        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
+        pipeline.to(device)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidOption(f"--model {source} cannot be loaded on {device}: {reason}") from error
+    if device.startswith("cuda"):  # on CPUs the plain order is faster
+        pipeline.unet.to(memory_format=torch.channels_last)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _fastest(device: str) -> str:
+    """The number format in which `device` is fastest."""
+    if device.startswith("cuda"):
+        return "fp16"
+    # torch has no public way to ask.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
+    return "bf16" if has_bf16 else "fp32"
+
+
+def sample(
+    pipeline: LayoutPipeline,
+    layouts: Sequence[tuple[str, Layout]],
+    settings: SampleSettings,
+    output: Path,
+    *,
+    num_images: int = 1,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    processes: Processes = ALONE,
+) -> Iterator[Painting]:
+    """Paint each of the named `layouts` `num_images` times into `output`, which appears when all are done.
+
+    Image k of a layout has the seed ``settings.seed + k``; the same seed gives the same image on the same
+    kind of device. Layouts of one size are painted together, as many as fill a batch of `batch_size` windows
+    (None: what fits into memory). Images that an earlier call with the same arguments finished are kept.
+
+    Raises:
+        OutputExists: `output` holds results and `overwrite` is not set.
+        InvalidOption, UnknownLabel: what the model cannot do.
+        CannotSave: another of the `processes` does not finish its share.
+    """
+    method = pipeline.method(settings.method, settings.encoding)
+    for _, layout in layouts:
+        pipeline.check(layout, method, settings.strength)
+    options = recorded(pipeline, method, settings)
+    jobs = [Job(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
+    with shared_folder(
+        output, SAMPLES, key_of(jobs, options), overwrite=overwrite, leader=processes.rank == 0
+    ) as aside:
+        for folder in SAMPLES[:2]:
+            (aside / folder).mkdir(exist_ok=True)
+        # By size, so that those of one size can be painted together; the order of equals is kept.
+        mine = processes.share(sorted(jobs, key=lambda job: (job.layout.width, job.layout.height)))
+        todo = [job for job in mine if not is_finished(aside, job, options)]
+        yield from _paint(pipeline, todo, len(mine), options, aside, output, batch_size)
+        if processes.rank == 0:
+            wait_for(aside, jobs)
+            about = {"settings": options}
+            write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
+
+
+def recorded(pipeline: LayoutPipeline, method: LayoutMethod, settings: SampleSettings) -> dict[str, Any]:
+    """What an image says of how it was painted by `method`: its settings, as they are read back."""
+    return asdict(settings) | {
+        "method": method.name,
+        "encoding": getattr(method, "encoding", None),
+        "guidance_interval": list(settings.guidance_interval),
+        "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
+    }
+
+
+def _paint(
+    pipeline: LayoutPipeline,
+    jobs: Sequence[Job],
+    total: int,
+    options: dict[str, Any],
+    aside: Path,
+    output: Path,
+    batch_size: int | None,
+) -> Iterator[Painting]:
+    """Paint `jobs`, of `total` with those that are there already; the next ones while others are written."""
+    chosen = {k: v for k, v in options.items() if k not in ("model", "seed", "dtype")}
+    steps, done = options["steps"], total - len(jobs)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        writing: list[Future[None]] = []
+        for group in _groups(pipeline, jobs, options, batch_size):
+            generators = [torch.Generator().manual_seed(job.seed) for job in group]
+            images: list[Image.Image] = []
+            for event in pipeline.paint(
+                [job.layout for job in group], generator=generators, batch_size=batch_size, **chosen
+            ):
+                if isinstance(event, int):
+                    yield Painting(done * steps + event * len(group), total * steps)
+                else:
+                    images = event
+            for write in writing[: max(0, len(writing) + len(group) - _QUEUE)]:
+                write.result()
+            writing = [write for write in writing if not write.done() or write.result()]
+            writing += [
+                pool.submit(write_job, aside, job, image, options)
+                for job, image in zip(group, images, strict=True)
+            ]
+            done += len(group)
+            finished = tuple(output / "images" / job.file for job in group)
+            yield Painting(done * steps, total * steps, finished)
+        for write in writing:
+            write.result()
+
+
+def _groups(
+    pipeline: LayoutPipeline, jobs: Sequence[Job], options: dict[str, Any], batch_size: int | None
+) -> Iterator[Sequence[Job]]:
+    """`jobs` in groups that are painted together: of one size, as many as fill a batch."""
+    for _, same in groupby(jobs, key=lambda job: (job.layout.width, job.layout.height)):
+        row = list(same)
+        guided = options["guidance"] > 1
+        count = pipeline.images_at_once(row[0].layout, guided=guided, batch_size=batch_size)
+        yield from (row[at : at + count] for at in range(0, len(row), count))
+
+
+def quiet_libraries() -> None:
+    """Silence what diffusers and transformers print while loading; errors stay."""
+    import diffusers
+    import transformers
+
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", module="diffusers|transformers|huggingface_hub")

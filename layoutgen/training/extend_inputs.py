@@ -1,0 +1,88 @@
+"""Makes a plain checkpoint ready to learn layouts, without changing what it paints before the first step."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.errors import InvalidOption
+from layoutgen.methods.img2img import map_channels
+from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
+from layoutgen.pipeline import LayoutPipeline
+
+
+def adapt(
+    pipeline: LayoutPipeline,
+    methods: tuple[str, ...],
+    encoding: str,
+    labels: tuple[str, ...] = (),
+    *,
+    location_tokens: bool = False,
+) -> None:
+    """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels of zeros.
+
+    A model that has learnt layouts before keeps what it has; if it knows only some labels, it gets more.
+
+    Args:
+        labels: those of the data.
+        location_tokens: give the tokenizer a token for each place, for the ``text`` encoding, as ReCo and
+            GeoDiffusion do; the text encoder must then be trained.
+
+    Raises:
+        InvalidOption: the model learnt other methods before, or its U-Net reads more than latents.
+    """
+    if pipeline.layout_encoder is not None:
+        trained = pipeline.layout_encoder.config
+        missing = [m for m in methods if m not in trained.methods]
+        if missing or ("text2img" in methods and encoding not in trained.encodings):
+            learnt = ", ".join([*trained.methods, *(f"encoding {e}" for e in trained.encodings)])
+            raise InvalidOption(
+                f"the model to start from was made for {learnt}: train it by these, or start anew"
+            )
+        if trained.labels is not None:  # None: any text
+            pipeline.layout_encoder.register_to_config(labels=tuple(sorted({*trained.labels, *labels})))
+        return
+    latent = int(pipeline.unet.config.in_channels)
+    if latent != pipeline.vae.config.latent_channels:
+        raise InvalidOption(
+            f"the U-Net of the model to start from reads {latent} channels, not the "
+            f"{pipeline.vae.config.latent_channels} of its latents: take a plain text-to-image checkpoint"
+        )
+    methods = tuple(dict.fromkeys(methods))
+    texts = "text2img" in methods and encoding == "text" and location_tokens
+    if texts:
+        add_location_tokens(pipeline.tokenizer)
+        pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)
+    encoder = LayoutEncoder(
+        text_dim=pipeline.unet.config.cross_attention_dim,
+        hidden_dim=pipeline.unet.config.cross_attention_dim,
+        map_channels=map_channels(latent) if "img2img" in methods else 0,
+        methods=methods,
+        encodings=(encoding,) if "text2img" in methods else (),
+        labels=None,
+        window=pipeline.window,
+        location_tokens=LOCATIONS if texts else 0,
+    )
+    pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
+    extra = int(encoder.config.map_channels)
+    if extra:
+        pipeline.unet.conv_in = widened(pipeline.unet.conv_in, extra)
+        pipeline.unet.register_to_config(in_channels=latent + extra)
+
+
+def widened(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:
+    """The same convolution with `extra` more input channels, whose weights are zero."""
+    wide = nn.Conv2d(
+        convolution.in_channels + extra,
+        convolution.out_channels,
+        kernel_size=3,
+        padding=1,
+        device=convolution.weight.device,
+        dtype=convolution.weight.dtype,
+    )
+    with torch.no_grad():
+        wide.weight.zero_()
+        wide.weight[:, : convolution.in_channels] = convolution.weight
+        wide.bias.copy_(convolution.bias)  # type: ignore[union-attr,arg-type]
+    return wide

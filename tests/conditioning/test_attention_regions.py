@@ -1,0 +1,116 @@
+"""Which latent hears which token, and where in its box a latent lies."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from layoutgen.conditioning.attention_regions import Regions
+
+
+def regions(*boxes: tuple[float, float, float, float], cells: int = 4) -> Regions:
+    """One token for the prompt, one for each box; boxes are given in cells."""
+    return Regions(torch.tensor([boxes]) / cells, torch.tensor([[-1, *range(len(boxes))]]), cells, cells)
+
+
+def told(where: Regions, length: int = 16) -> Tensor:
+    """What each latent of a level is told (h, w, 3): x, y, and 1 if it lies in a box."""
+    embedded = where.with_places(
+        lambda places, inside: torch.cat([places, torch.ones_like(places[..., :1])], -1) * inside[..., None]
+    )
+    side = int(length**0.5)
+    return embedded.places[length][0].view(side, side, 3)
+
+
+def ones(places: Tensor, inside: Tensor) -> Tensor:
+    """An embedding that says nothing but that there is one."""
+    return torch.ones_like(places)
+
+
+def test_without_boxes_every_latent_is_told_that_it_lies_in_none() -> None:
+    nothing = Regions(torch.zeros(1, 0, 4), torch.tensor([[-1]]), 4, 4)
+    assert (nothing.with_places(lambda places, inside: inside[..., None].float()).places[16] == 0).all()
+
+
+def test_a_latent_is_told_where_in_its_box_it_lies() -> None:
+    plan = told(regions((1, 0, 3, 4)))
+    assert_close(plan[:, 1, 0], torch.full((4,), 0.25))
+    assert_close(plan[:, 2, 0], torch.full((4,), 0.75))
+    assert_close(plan[:, 1, 1], torch.tensor([0.125, 0.375, 0.625, 0.875]))
+    assert (plan[:, [0, 3]] == 0).all()
+
+
+def test_a_box_beyond_the_canvas_keeps_its_scale() -> None:
+    assert_close(told(regions((-2, 0, 2, 4)))[0, :2, 0], torch.tensor([0.625, 0.875]))
+
+
+def test_of_two_boxes_in_a_cell_the_one_that_fills_it_counts() -> None:
+    coarse = told(regions((0, 0, 1, 4), (1, 0, 4, 4)), 4)  # cells of two: the first holds half of each box
+    assert_close(coarse[0, 1, 0], torch.tensor(2 / 3))
+    nested = told(regions((0, 0, 4, 4), (1, 1, 2, 2)))
+    assert_close(nested[1, 1, :2], torch.tensor([0.5, 0.5]))  # the small one, as in the class map
+    assert_close(nested[0, 0, :2], torch.tensor([0.125, 0.125]))
+
+
+def test_the_order_of_boxes_that_share_a_cell_decides_nothing() -> None:
+    one, other = (0.0, 0.0, 2.0, 2.0), (1.0, 1.0, 3.0, 3.0)
+    assert_close(told(regions(one, other)), told(regions(other, one)))
+
+
+def test_a_box_is_not_heard_in_the_cell_beside_its_edge() -> None:
+    for cells in (3, 7, 24, 49, 64):  # most edges no float holds exactly
+        for edge in range(1, cells):
+            width = 8 * cells
+            boxes = torch.tensor([[[0.0, 0.0, 8 * edge * (1 / width), 1.0]]])
+            heard = Regions(boxes, torch.tensor([[-1, 0]]), 1, cells)
+            assert heard.cross(cells, torch.float32)[0, 0, :, 1].isfinite().sum() == edge
+            where = heard.with_places(lambda places, inside: inside[..., None]).places[cells]
+            assert where.sum() == edge
+
+
+def grid(side: int, cells: int = 32) -> Regions:
+    """Boxes of equal size in `side` rows and columns."""
+    edge = cells / side
+    corners = [(x * edge, y * edge) for y in range(side) for x in range(side)]
+    return regions(*((x, y, x + 0.8 * edge, y + 0.8 * edge) for x, y in corners), cells=cells)
+
+
+def test_a_strip_hears_what_its_latents_hear() -> None:
+    where = grid(16)
+    strips = where.strips(1024, torch.float32)
+    assert strips is not None
+    heard = torch.full((16, 64, 257), -torch.inf)  # 16 strips of two rows, as if they were compared with all
+    heard.scatter_(2, strips.tokens[0][:, None].expand(-1, 64, -1), strips.bias[:, 0])
+    assert_close(heard.flatten(0, 1), where.cross(1024, torch.float32)[0, 0])
+
+
+def test_a_strip_hears_no_more_of_many_boxes_than_its_rows_hold() -> None:
+    few, many = grid(12).strips(1024, torch.float32), grid(24).strips(1024, torch.float32)
+    assert few is not None
+    assert many is not None
+    assert few.tokens.shape[2] <= 32  # 2 rows of boxes at most, and the prompt
+    assert many.tokens.shape[2] <= 80  # 3 rows of 24, not 576
+
+
+def test_no_strips_where_they_would_hear_nearly_all() -> None:
+    assert regions((1, 0, 3, 4)).strips(16, torch.float32) is None  # too few latents
+    assert regions((0, 0, 32, 32), cells=32).strips(1024, torch.float32) is None  # one box over all
+
+
+def test_rows_that_do_not_divide_are_one_strip() -> None:
+    where = Regions(grid(16).boxes, grid(16).owner, 31, 32)
+    assert where.strips(31 * 32, torch.float32) is None
+
+
+def test_hidden_rows_are_told_no_place() -> None:
+    both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_places(ones)
+    hidden = both.restrict(torch.tensor([True, False]))
+    assert hidden.places[16][0].any()
+    assert not hidden.places[16][1].any()
+
+
+def test_boxes_stay_exact_in_half_precision() -> None:
+    moved = regions((1, 0, 3, 4)).with_places(ones).to("cpu", torch.bfloat16)
+    assert moved.boxes.dtype == torch.float32
+    assert moved.places[16].dtype == torch.bfloat16

@@ -1,0 +1,149 @@
+"""A detector looks at images: parts, words, sizes, limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from layoutgen.detection.detectors import Detector
+from layoutgen.detection.inference import look
+from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+from layoutgen.evaluation.benchmark_protocols import find_preset
+from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+from layoutgen.formats.annotated_source import Truth, open_truth
+from layoutgen.formats.coco import write_coco
+from layoutgen.formats.coco_results import Detection
+from tests.evaluation.conftest import grid
+
+
+class SquareDetector(Detector):
+    """Sees red rectangles on black, as "Dogs"."""
+
+    labels = ("Dogs", "person")
+    threshold = 0.5
+
+    def __init__(self, size: int = 512, overlap: int = 64) -> None:
+        self.tiling = Tiling(size, overlap)
+        self.looks: list[tuple[int, int]] = []
+
+    def detect(self, images, labels, floor):
+        self.looks += [image.size for image in images]
+        return [tuple(Detection("Dogs", box, 0.9) for box in red(image)) for image in images]
+
+
+def red(image: Image.Image) -> list[Box]:
+    """The bounding boxes of the red rectangles of `image`, which do not touch."""
+    left = np.array(image)[..., 0] > 127
+    boxes = []
+    while left.any():
+        y, x = np.argwhere(left)[0]
+        right = x + np.argmin(np.append(left[y, x:], False))
+        bottom = y + np.argmin(np.append(left[y:, x], False))
+        left[y:bottom, x:right] = False
+        boxes.append(Box(x, y, right, bottom))
+    return boxes
+
+
+def painted(folder, layout: Layout, size: tuple[int, int] | None = None) -> Truth:
+    """A folder of samples with one image, which shows exactly `layout`, in another `size` if asked."""
+    image = Image.new("RGB", (layout.width, layout.height))
+    for instance in layout.instances:
+        x0, y0, x1, y1 = instance.box.xyxy
+        ImageDraw.Draw(image).rectangle((x0, y0, x1 - 1, y1 - 1), fill=(255, 0, 0))
+    (folder / "images").mkdir(parents=True)
+    (image if size is None else image.resize(size, Image.Resampling.NEAREST)).save(
+        folder / "images" / "a.png"
+    )
+    write_coco(folder / "annotations.json", [("a.png", layout)])
+    return open_truth(folder)
+
+
+def dog_layout(width: int, height: int, boxes: list[Box]) -> Layout:
+    return Layout(width, height, tuple(Instance("dog", box) for box in boxes))
+
+
+def test_a_large_image_is_seen_in_parts_and_each_object_once(tmp_path):
+    boxes = grid(400)
+    truth = painted(tmp_path, dog_layout(400, 400, boxes))
+    detector = SquareDetector(128, 40)
+    ((image, found),) = look(detector, truth, floor=0.1)
+    assert len(detector.looks) > 9 and set(detector.looks) == {(128, 128)}
+    assert sorted(d.box.xyxy for d in found) == sorted(box.xyxy for box in boxes)
+    assert {d.label for d in found} == {"dog"}  # in the layout's words
+    assert image.file_name == "a.png"
+
+
+def test_an_image_of_another_size_than_its_layout_is_stretched(tmp_path):
+    truth = painted(tmp_path, dog_layout(200, 100, [Box(20, 10, 60, 50)]), size=(400, 400))
+    ((_, found),) = look(SquareDetector(), truth, floor=0.1)
+    assert found[0].box.xyxy == pytest.approx((20, 10, 60, 50))
+
+
+def test_a_preset_shows_images_as_its_authors_did(tmp_path):
+    truth = painted(tmp_path, dog_layout(200, 100, [Box(20, 10, 60, 50)]))
+    detector = SquareDetector()
+    ((_, found),) = look(detector, truth, floor=0.1, side=512)
+    assert detector.looks == [(512, 512)]
+    assert found[0].box.xyxy == pytest.approx((20, 10, 60, 50), abs=1)
+
+
+def test_what_the_detector_does_not_know_is_refused(tmp_path):
+    truth = painted(tmp_path, Layout(64, 64, (Instance("zebra", Box(0, 0, 9, 9)),)))
+    with pytest.raises(UnknownLabel, match="does not know 'zebra', only Dogs, person: pass --detector"):
+        list(look(SquareDetector(), truth, floor=0.1))
+
+
+def test_more_objects_than_a_detector_can_answer_are_refused(tmp_path):
+    truth = painted(tmp_path, dog_layout(400, 400, grid(400)))
+    detector = SquareDetector()
+    detector.most = 100
+    with pytest.raises(
+        InvalidOption, match=r"at most 100 objects in one look, and a.png asks for 400.*--tile"
+    ):
+        list(look(detector, truth, floor=0.1))
+    ((_, found),) = look(detector, truth, floor=0.1, tiling=Tiling(160, 40))
+    assert len(found) == 400
+
+
+def test_the_examiner_takes_what_the_options_say(tmp_path, monkeypatch):
+    truth = painted(tmp_path, dog_layout(400, 400, grid(400)))
+    detector = SquareDetector()
+    loaded = []
+    monkeypatch.setattr(
+        "layoutgen.detection.loading.load_detector", lambda *names: loaded.append(names) or detector
+    )
+    examiner = Examiner(ExaminationOptions(detector="mine", device="cpu", tile=200, overlap=50))
+    found = dict(examiner.look(truth))
+    scores = examiner.score(truth.images, truth.labels, found)
+    figures = examiner.figures(truth, found, scores)
+    assert loaded == [("mine", "cpu")]
+    assert set(detector.looks) == {(200, 200)}
+    assert figures["settings"]["tiles"] == {"size": 200, "overlap": 50, "whole": False}
+    assert (scores.tally.recall, scores.threshold, scores.iou) == (1, 0.5, 0.5)
+
+
+def test_thresholds_come_from_the_option_then_the_preset_then_the_detector(monkeypatch):
+    detector = SquareDetector()
+    detector.threshold = 0.42
+    monkeypatch.setattr("layoutgen.detection.loading.load_detector", lambda *names: detector)
+    rule = find_preset("coco-mig")
+    assert Examiner(ExaminationOptions(threshold=0.7, preset=rule)).threshold == 0.7
+    assert Examiner(ExaminationOptions(preset=rule)).threshold == 0.25
+    assert Examiner(ExaminationOptions()).threshold == 0.42
+    assert Examiner(ExaminationOptions(results=True)).threshold == 0.5
+
+
+def test_images_are_looked_for_beside_the_file_and_in_the_folder_images(tmp_path):
+    truth = painted(tmp_path / "one", dog_layout(64, 64, [Box(0, 0, 9, 9)]))
+    assert truth.folder == tmp_path / "one" / "images"
+    (tmp_path / "one" / "images" / "a.png").rename(tmp_path / "one" / "a.png")
+    assert open_truth(tmp_path / "one" / "annotations.json").folder == tmp_path / "one"
+    (tmp_path / "one" / "a.png").unlink()
+    assert open_truth(tmp_path / "one", pictures=None).folder is None
+    with pytest.raises(InvalidFile, match=r"there is no image a.png.*--images DIR"):
+        open_truth(tmp_path / "one")
+    with pytest.raises(InvalidFile, match=r"elsewhere: there is no image a.png"):
+        open_truth(tmp_path / "one", tmp_path / "elsewhere", pictures=None)

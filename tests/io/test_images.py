@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageOps
+
+from layoutgen.errors import InvalidFile
+from layoutgen.io.images import is_plain, read_photo, save_photo
+
+
+def turned(image: Image.Image, path: Path, orientation: int) -> Path:
+    """Save `image` with an EXIF orientation that asks viewers to turn it."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image.save(path, exif=exif)
+    return path
+
+
+def test_boxes_refer_to_the_stored_pixels(tmp_path: Path, picture) -> None:
+    path = turned(picture(40, 30), tmp_path / "a.png", 6)
+    np.testing.assert_array_equal(np.asarray(read_photo(path, 40, 30)), np.asarray(picture(40, 30)))
+
+
+def test_unless_only_the_turned_photo_has_the_annotated_size(tmp_path: Path, picture) -> None:
+    path = turned(picture(40, 30), tmp_path / "a.png", 6)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(np.asarray(read_photo(path, 30, 40)), expected)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_what_is_written_asks_nobody_to_turn_it(tmp_path: Path, picture, suffix: str) -> None:
+    path = turned(picture(40, 30), tmp_path / f"a{suffix}", 3)
+    assert not is_plain(path)
+    save_photo(read_photo(path, 40, 30), tmp_path / f"b{suffix}")
+    assert is_plain(tmp_path / f"b{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"), [("L", "a.png"), ("P", "a.png"), ("CMYK", "a.jpg"), ("LA", "a.png"), ("1", "a.png")]
+)
+def test_other_modes_become_rgb(tmp_path: Path, picture, mode: str, name: str) -> None:
+    picture(40, 30).convert(mode).save(tmp_path / name)
+    assert read_photo(tmp_path / name, 40, 30).mode == "RGB"
+    assert not is_plain(tmp_path / name)
+
+
+def test_transparent_parts_are_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 3), (255, 0, 0, 0)).save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png", 4, 3).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 4), 32768, np.uint16)).save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png", 4, 3).getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_a_copy_is_plain_only_under_its_own_suffix(tmp_path: Path, picture) -> None:
+    picture(4, 3).save(tmp_path / "a.jpg", "PNG")
+    picture(4, 3).save(tmp_path / "b.jpg")
+    assert not is_plain(tmp_path / "a.jpg")
+    assert is_plain(tmp_path / "b.jpg")
+
+
+def broken(path: Path, picture) -> dict[str, str]:
+    picture(64, 64).save(path / "cut.jpg")
+    picture(64, 64).save(path / "cut.png")
+    for name in ("cut.jpg", "cut.png"):
+        (path / name).write_bytes((path / name).read_bytes()[:-60])
+    (path / "text.jpg").write_text("hello")
+    (path / "empty.jpg").write_bytes(b"")
+    (path / "folder.jpg").mkdir()
+    picture(60, 64).save(path / "other.jpg")
+    return {
+        "cut.jpg": "not an image that can be read", "cut.png": "not an image that can be read",
+        "text.jpg": "not an image that can be read", "empty.jpg": "not an image that can be read",
+        "folder.jpg": "not an image that can be read", "gone.jpg": "no such file",
+        "other.jpg": "has 60 x 64 pixels, but the annotations say 64 x 64",
+    }  # fmt: skip
+
+
+def test_a_broken_file_is_named(tmp_path: Path, picture) -> None:
+    for name, problem in broken(tmp_path, picture).items():
+        with pytest.raises(InvalidFile, match=problem) as caught:
+            read_photo(tmp_path / name, 64, 64)
+        assert str(caught.value).count(str(tmp_path / name)) == 1

@@ -1,0 +1,143 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from layoutgen.errors import InvalidOption, OutputExists
+from layoutgen.io.output_folder import check_output, output_folder
+
+NAMES = ("images", "index.json")
+
+
+def write(folder: Path, files: dict[str, str], overwrite: bool = False) -> None:
+    with output_folder(folder, NAMES, overwrite=overwrite) as aside:
+        for name, text in files.items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            (aside / name).write_text(text)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """The files of `folder` but for our own list."""
+    return {
+        p.relative_to(folder).as_posix(): p.read_text()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != ".layoutgen"
+    }
+
+
+OLD, NEW = {"images/a": "1", "images/b": "2", "index.json": "old"}, {"images/a": "3", "index.json": "new"}
+
+
+def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
+    write(tmp_path / "deep" / "out", OLD)
+    assert content(tmp_path) == {f"deep/out/{name}": text for name, text in OLD.items()}
+
+
+def test_an_empty_folder_is_filled_and_keeps_its_permissions(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir(mode=0o750)
+    write(out, OLD)
+    assert content(out) == OLD
+    assert out.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_can_be_written_whose_parent_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    write(Path(), OLD)
+    assert content(tmp_path / "out") == OLD
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_is_left_of_a_run_that_fails(tmp_path: Path, error: type[BaseException], there: bool) -> None:
+    if there:
+        write(tmp_path / "out", OLD)
+    with pytest.raises(error), output_folder(tmp_path / "out", NAMES, overwrite=True) as aside:
+        (aside / "index.json").write_text("half")
+        raise error
+    assert content(tmp_path) == ({f"out/{name}": text for name, text in OLD.items()} if there else {})
+
+
+def test_nothing_stands_there_after_a_kill(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\nfrom layoutgen.io.output_folder import output_folder\n"
+        "with output_folder(pathlib.Path(sys.argv[1]), ('images',)) as aside:\n"
+        "    (aside / 'images').mkdir(); print('writing', flush=True); time.sleep(60)\n"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
+    ) as run:
+        assert run.stdout is not None and run.stdout.readline() == b"writing\n"
+        run.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "out").exists()
+    write(tmp_path / "out", OLD)
+    assert content(tmp_path / "out") == OLD
+
+
+def test_results_are_not_overwritten_silently(tmp_path: Path) -> None:
+    write(tmp_path, OLD)
+    with pytest.raises(
+        OutputExists, match="already holds images; choose another --output or pass --overwrite"
+    ):
+        write(tmp_path, NEW)
+    assert content(tmp_path) == OLD
+
+
+def test_overwriting_replaces_what_we_wrote_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, OLD)
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "images" / "mine").write_text("mine too")
+    write(tmp_path, NEW, overwrite=True)
+    assert content(tmp_path) == NEW | {"notes.txt": "mine", "images/mine": "mine too"}
+    write(tmp_path, OLD, overwrite=True)
+    assert content(tmp_path) == OLD | {"notes.txt": "mine", "images/mine": "mine too"}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_somebody_else_put_there_is_never_ours(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "holiday").write_text("mine")
+    with pytest.raises(OutputExists, match="was not written by layoutgen"):
+        write(tmp_path, OLD, overwrite)
+    assert content(tmp_path) == {"images/holiday": "mine"}
+
+
+def test_a_foreign_file_in_the_way_stops_the_exchange_before_it_begins(tmp_path: Path) -> None:
+    write(tmp_path, NEW)
+    (tmp_path / "images" / "b").write_text("mine")
+    with pytest.raises(OutputExists, match="images/b was not written by layoutgen"):
+        write(tmp_path, OLD, overwrite=True)
+    assert content(tmp_path) == NEW | {"images/b": "mine"}
+
+
+def test_a_list_that_was_tampered_with_reaches_nothing_outside(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    write(tmp_path / "out", OLD)
+    (tmp_path / "out" / ".layoutgen").write_text(
+        json.dumps(["../precious", str(tmp_path / "precious"), *OLD])
+    )
+    write(tmp_path / "out", NEW, overwrite=True)
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert content(tmp_path / "out") == NEW
+
+
+def test_other_files_do_not_stand_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    write(tmp_path, OLD)
+    assert content(tmp_path) == OLD | {"notes.txt": "mine"}
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(InvalidOption, match="is a file; name a folder"):
+        check_output(tmp_path / "out", NAMES)
+    with pytest.raises(InvalidOption, match="cannot write to --output"):
+        write(tmp_path / "out" / "deeper", OLD)
