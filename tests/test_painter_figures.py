@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
 from layoutgen.formats.annotated_source import open_truth
-from layoutgen.formats.coco_results import Detection
 from layoutgen.formats.prepared import PreparedImage, write_prepared
 from tests.benchmarks.likeness import Likeness, diversity, nearest, thumbnails
 from tests.benchmarks.painter_figures import main

@@ -15,9 +15,9 @@ from layoutgen.cli.evaluation_tables import show
 from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
+    from layoutgen.domain.annotated_image import Detections
     from layoutgen.evaluation.evaluator import Examiner
     from layoutgen.formats.annotated_source import Truth
-    from layoutgen.formats.coco_results import Detections
 
 
 def evaluate(

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
-from layoutgen.formats.coco_results import Detection
 
 
 class Detector(ABC):

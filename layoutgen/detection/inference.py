@@ -8,12 +8,12 @@ from PIL import Image
 
 from layoutgen.detection.detectors import Detector
 from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidOption, UnknownLabel
 from layoutgen.formats.annotated_source import Truth
 from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.coco_results import Detection
 
 
 def look(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.boxes import suppress
 from layoutgen.domain.layout import Box
 from layoutgen.domain.windows import Window, cover
 from layoutgen.errors import InvalidOption
-from layoutgen.formats.coco_results import Detection
 
 _TWICE = 0.55  # IoU from which boxes of two parts show one object
 _SLACK = 2.0  # pixels from an edge inside of which a box counts as cut off by it

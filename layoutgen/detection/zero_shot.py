@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from layoutgen.detection.detectors import Detector, detections, tiling_of
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.labels import count_phrase
-from layoutgen.formats.coco_results import Detection
 
 OWL = ("owlvit", "owlv2")
 GROUNDING = ("grounding-dino", "mm-grounding-dino")

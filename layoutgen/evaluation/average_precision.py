@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layoutgen.domain.annotated_image import Detections
 from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.coco_results import Detections
 
 COCO_LIMIT = 100
 """Detections of an image and label that pycocotools looks at, best scores first."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layoutgen.domain.annotated_image import Detection, Detections
 from layoutgen.domain.boxes import iou_matrix
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import COCO_LIMIT, average_precision
 from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.coco_results import Detection, Detections
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.annotated_image import Detection, Detections
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.benchmark_protocols import Preset
 from layoutgen.evaluation.report import Figures, report
 from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.formats.annotated_source import Truth
 from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.coco_results import Detection, Detections, read_results
+from layoutgen.formats.coco_results import read_results
 
 if TYPE_CHECKING:
     from layoutgen.detection.detectors import Detector

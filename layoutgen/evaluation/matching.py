@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.boxes import Boxes, areas, iou_matrix, shared_areas
 from layoutgen.domain.layout import Box
 from layoutgen.formats.coco import CocoAnnotation
-from layoutgen.formats.coco_results import Detection
 
 NEAR = 0.1
 """IoU from which a detection is taken for an object that is out of its place (TIDE's)."""

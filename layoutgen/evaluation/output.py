@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
+from layoutgen.domain.annotated_image import Detections
 from layoutgen.evaluation.match_overlay import verdict
 from layoutgen.evaluation.report import Figures, write_report
 from layoutgen.evaluation.scoring import Scores
 from layoutgen.formats.annotated_source import Truth
-from layoutgen.formats.coco_results import Detections, write_results
+from layoutgen.formats.coco_results import write_results
 from layoutgen.io.output_folder import name_inside, output_folder
 
 WRITES = ("report.json", "images.csv", "labels.csv", "errors.csv", "detections.json", "overlays")

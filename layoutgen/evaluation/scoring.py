@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from layoutgen.domain.annotated_image import Detection, Detections
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
 from layoutgen.evaluation.counts import Counts, Tally, total
 from layoutgen.evaluation.matching import NEAR, Matching, match
 from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.coco_results import Detection, Detections
 
 
 @dataclass(frozen=True, slots=True)

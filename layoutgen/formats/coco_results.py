@@ -5,30 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from layoutgen.domain.annotated_image import Detection, Detections
 from layoutgen.domain.layout import Box
-from layoutgen.errors import InvalidLayout
-from layoutgen.formats.entries import Entries, is_number
+from layoutgen.formats.entries import Entries
 from layoutgen.io.files import read_json_list, replacing
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """An object that a detector sees: what, where in pixels, and how sure it is (higher is surer)."""
-
-    label: str
-    box: Box
-    score: float
-
-    def __post_init__(self) -> None:
-        if not is_number(self.score):
-            raise InvalidLayout(f"score must be a finite number, not {self.score!r}")
-
-
-Detections = Mapping[int, tuple[Detection, ...]]
-"""What was detected, by image id; an image without detections need not be there."""
 
 
 def read_results(

@@ -17,11 +17,12 @@ import numpy as np
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
 from layoutgen.formats.annotated_source import open_truth
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.coco_results import Detection, write_results
+from layoutgen.formats.coco_results import write_results
 
 
 def write(folder: Path, images: int, boxes: int) -> tuple[Path, Path]:

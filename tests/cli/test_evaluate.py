@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
 from layoutgen.formats.coco import read_coco
-from layoutgen.formats.coco_results import Detection, write_results
+from layoutgen.formats.coco_results import write_results
 
 LAYOUTS = Path(__file__).parents[2] / "sample_layouts"
 OBJECTS = [

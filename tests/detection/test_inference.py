@@ -9,13 +9,13 @@ from PIL import Image, ImageDraw
 from layoutgen.detection.detectors import Detector
 from layoutgen.detection.inference import look
 from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.evaluation.benchmark_protocols import find_preset
 from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
 from layoutgen.formats.annotated_source import Truth, open_truth
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.coco_results import Detection
 from tests.evaluation.conftest import grid
 
 

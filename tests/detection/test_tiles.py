@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidOption
-from layoutgen.formats.coco_results import Detection
 from tests.evaluation.conftest import seen
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
 from layoutgen.formats.coco import CocoAnnotation, CocoImage
-from layoutgen.formats.coco_results import Detection
 
 
 def grid(count: int) -> list[Box]:

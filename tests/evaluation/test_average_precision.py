@@ -11,10 +11,11 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
 from layoutgen.evaluation.average_precision import average_precision
 from layoutgen.formats.coco import read_coco
-from layoutgen.formats.coco_results import Detection, write_results
+from layoutgen.formats.coco_results import write_results
 from tests.evaluation.conftest import dogs, grid, seen
 
 EXCERPT = Path(__file__).parents[2] / "sample_layouts" / "coco_excerpt.json"

@@ -3,10 +3,11 @@ import json
 import pytest
 from pycocotools.coco import COCO
 
+from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.coco_results import Detection, read_results, write_results
+from layoutgen.formats.coco_results import read_results, write_results
 
 NAMES = {17: "cat", 18: "dog"}
 FOUND = {
