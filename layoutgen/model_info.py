@@ -13,8 +13,6 @@ from layoutgen.assets import MODEL
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 
-TRAINABLE = ("text2img", "img2img")
-METHODS = (*TRAINABLE, "regional")
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 

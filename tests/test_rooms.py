@@ -53,7 +53,7 @@ TORCH_FREE_MODULES = (
     "layoutgen.denoising.schedulers",
     "layoutgen.sampling.jobs",
     "layoutgen.sampling.processes",
-    "layoutgen.sampling.settings",
+    "layoutgen.denoising.settings",
     "layoutgen.data.prepare_coco",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")

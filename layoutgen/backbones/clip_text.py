@@ -1,4 +1,4 @@
-"""Text to embeddings, of any length: what does not fit the text encoder's window is encoded in chunks."""
+"""Text to embeddings by CLIP, of any length: what the encoder's window does not hold is encoded in chunks."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from layoutgen.conditioning.condition import Prompts
 
-def embed_prompts(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str]) -> Tensor:
-    """Embed B `prompts`, padded as Stable Diffusion does, to (B, K * M, D).
 
-    M is the encoder's window (77 tokens), K the chunks that the longest prompt needs; nothing is cut.
+def embed_prompts(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str]) -> Prompts:
+    """Embed B `prompts`, padded as Stable Diffusion does: embeddings (B, K * M, D) and their mask.
+
+    M is the encoder's window (77 tokens), K the chunks that the longest prompt needs; nothing is cut. Each
+    prompt has the chunks that it needs by itself, so that it does not depend on the others: the mask hides
+    what it lacks to K, and is None where all need as many.
     """
-    ids = torch.tensor(prompt_rows(tokenizer, prompts), device=text_encoder.device)  # (B * K, M)
-    embeddings = text_encoder(ids).last_hidden_state
-    return embeddings.unflatten(0, (len(prompts), -1)).flatten(1, 2)
+    chunks = [_chunks(tokenizer, prompt) for prompt in prompts]
+    states = _encode(text_encoder, [row for own in chunks for row in own])  # (all chunks, M, D)
+    counts = [len(own) for own in chunks]
+    if len(set(counts)) == 1:
+        return Prompts(states.unflatten(0, (len(prompts), -1)).flatten(1, 2))
+    embeddings = pad_sequence([own.flatten(0, 1) for own in states.split(counts)], batch_first=True)
+    lengths = torch.tensor(counts, device=states.device) * states.shape[1]
+    return Prompts(embeddings, torch.arange(embeddings.shape[1], device=states.device) < lengths[:, None])
 
 
 def prompt_rows(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> list[list[int]]:
-    """The B * K rows of M token ids that :func:`embed_prompts` encodes for B `prompts`."""
-    window = tokenizer.model_max_length
-    bodies = [_ids(tokenizer, prompt) for prompt in prompts]
-    chunks = max(1, *(-(-len(body) // (window - 2)) for body in bodies))
-    return [
-        _framed(tokenizer, body[start : start + window - 2], window)
-        for body in bodies
-        for start in range(0, chunks * (window - 2), window - 2)
-    ]
+    """The rows of M token ids that :func:`embed_prompts` encodes for `prompts`, one after the other."""
+    return [row for prompt in prompts for row in _chunks(tokenizer, prompt)]
 
 
 def embed_phrases(
@@ -37,28 +40,54 @@ def embed_phrases(
     """Embed N short `phrases`, each on its own: embeddings (N, M, D) and which are real tokens (N, M) bool.
 
     M is the longest phrase with its start and end tokens; a phrase longer than the encoder's window is
-    encoded in chunks and comes back whole.
+    encoded in chunks, each between tokens of its own.
     """
-    window = tokenizer.model_max_length
-    bodies = [_ids(tokenizer, phrase) for phrase in phrases]
+    bodies = [_token_ids(tokenizer, phrase) for phrase in phrases]
     longest = max((len(body) for body in bodies), default=0)
-    if longest > window - 2:
-        embeddings = embed_prompts(tokenizer, text_encoder, phrases)
-        return embeddings, torch.ones(embeddings.shape[:2], dtype=torch.bool, device=embeddings.device)
-    rows = [_framed(tokenizer, body, longest + 2) for body in bodies]
-    ids = torch.tensor(rows, device=text_encoder.device).reshape(len(rows), longest + 2)
-    lengths = torch.tensor([len(body) + 2 for body in bodies], device=ids.device)
-    real = torch.arange(longest + 2, device=ids.device) < lengths[:, None]
-    return text_encoder(ids).last_hidden_state, real
+    if longest <= tokenizer.model_max_length - 2:
+        rows = [[_framed(tokenizer, body, longest + 2)] for body in bodies]
+        lengths = [[len(body) + 2] for body in bodies]
+    else:
+        rows = [_chunks(tokenizer, phrase) for phrase in phrases]
+        lengths = [[len(part) + 2 for part in _parts(tokenizer, body)] for body in bodies]
+    states = _encode(text_encoder, [row for own in rows for row in own])  # (all chunks, M, D)
+    real = [
+        torch.arange(states.shape[1], device=states.device) < torch.tensor(own, device=states.device)[:, None]
+        for own in lengths
+    ]
+    embeddings = [own.flatten(0, 1) for own in states.split([len(own) for own in rows])]
+    return (
+        pad_sequence(embeddings, batch_first=True),
+        pad_sequence([own.flatten() for own in real], batch_first=True),
+    )
 
 
 def pool_phrases(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, phrases: Sequence[str]) -> Tensor:
-    """One vector (N, D) for each of N `phrases`: the state of its end token."""
+    """One vector (N, D) for each of N `phrases`: the state of its (last) end token."""
     embeddings, real = embed_phrases(tokenizer, text_encoder, phrases)
-    return embeddings[torch.arange(len(phrases)), real.sum(1) - 1]
+    last = real.shape[1] - 1 - real.flip(1).byte().argmax(1)
+    return embeddings[torch.arange(len(phrases)), last]
 
 
-def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
+def _encode(text_encoder: CLIPTextModel, rows: list[list[int]]) -> Tensor:
+    """The last hidden states (R, M, D) of `rows` (R, M) of token ids."""
+    states: Tensor = text_encoder(torch.tensor(rows, device=text_encoder.device)).last_hidden_state
+    return states
+
+
+def _chunks(tokenizer: CLIPTokenizer, text: str) -> list[list[int]]:
+    """`text` as rows of token ids, each as long as the encoder's window; one at least."""
+    window = tokenizer.model_max_length
+    return [_framed(tokenizer, part, window) for part in _parts(tokenizer, _token_ids(tokenizer, text))]
+
+
+def _parts(tokenizer: CLIPTokenizer, body: list[int]) -> list[list[int]]:
+    """`body` in parts that fit the encoder's window with a start and an end token; one at least."""
+    room = tokenizer.model_max_length - 2
+    return [body[start : start + room] for start in range(0, max(1, len(body)), room)]
+
+
+def _token_ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
     # Without `verbose=False` the tokenizer warns of long prompts, which are chunked here.
     return list(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
 

@@ -130,12 +130,12 @@ def sample(
     Writes images/, overlays/ and annotations.json (COCO) to the output folder. Each PNG holds its layout and
     settings: `layoutgen sample that.png` makes it again.
     """
+    from layoutgen.denoising.settings import SampleSettings
     from layoutgen.domain.layout import Layout
     from layoutgen.errors import InvalidOption
     from layoutgen.io.output_folder import SAMPLES, check_output
     from layoutgen.model_info import check_labels, find_model
     from layoutgen.sampling.processes import running_processes
-    from layoutgen.sampling.settings import SampleSettings
 
     layout, numbers = _asked(words or [], number or [])
     stored = _settings_of(layout)
@@ -228,8 +228,8 @@ def _settings_of(layout: Path | None) -> dict[str, Any]:
         return {}
     from dataclasses import fields
 
+    from layoutgen.denoising.settings import SampleSettings
     from layoutgen.formats.png import read_png
-    from layoutgen.sampling.settings import SampleSettings
 
     # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
     stored = {"scheduler": "model", "cache_interval": 1} | read_png(layout)[1]

@@ -1,76 +1,106 @@
-"""The attention of a U-Net that hears layouts, and what of it stays the same over the steps."""
+"""The attention of a denoiser that reads layouts, and the context that its latents attend to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
 
-from layoutgen.conditioning.attention_regions import Regions, Strips
+from layoutgen.conditioning.attention_regions import AttentionRegions, RowBlocks
 
 _FEW_TOKENS = 128
 
 
 class _Projected(NamedTuple):
-    """A context as one layer hears it.
+    """A context as one layer attends to it.
 
     Attributes:
-        key, value: (B * S, H, M, C / H) of what each of S strips of latents hears; 1 strip hears all.
-        mask: (B * S, 1, L / S, M) added to the scores; None: every latent hears all.
-        places: (B, H, L, C / H) what latents hear of their place, as if it were part of a box's token.
+        key, value: (B * S, H, M, C / H) of the tokens of each of S blocks of rows; one block has all tokens.
+        bias: (B * S, 1, L / S, M) added to the scores; None: every latent attends to all tokens.
+        positions: (B, H, L, C / H) added to the result: where in its box each latent lies.
     """
 
     key: Tensor
     value: Tensor
-    mask: Tensor | None
-    places: Tensor | None
+    bias: Tensor | None
+    positions: Tensor | None
 
-    def by_strips(self, strips: Strips) -> _Projected:
-        """Of all tokens only those that each strip hears."""
-        row = torch.arange(len(strips.tokens), device=strips.tokens.device)[:, None, None]
+    def by_blocks(self, blocks: RowBlocks) -> _Projected:
+        """Of all tokens only those that each block attends to."""
+        row = torch.arange(len(blocks.tokens), device=blocks.tokens.device)[:, None, None]
         key, value = (
-            every.transpose(1, 2)[row, strips.tokens].flatten(0, 1).transpose(1, 2)
+            every.transpose(1, 2)[row, blocks.tokens].flatten(0, 1).transpose(1, 2)
             for every in (self.key, self.value)
         )
-        return self._replace(key=key, value=value, mask=strips.bias)
+        return self._replace(key=key, value=value, bias=blocks.bias)
+
+    def expand(self, rows: int) -> _Projected:
+        """Keys and values for `rows` rows that share them."""
+        key, value = (every.expand(rows, -1, -1, -1) for every in (self.key, self.value))
+        return self._replace(key=key, value=value)
 
 
-class Heard:
-    """What R rows of a batch hear in every step: masks, and the keys and values of their context.
-
-    Each attention layer's keys and values are projected in the first step and kept as long as this object.
-    Rows that all hear the same (the windows of a canvas share their prompt) are projected once.
+class AttentionContext:
+    """What R rows of a batch attend to: tokens, and which latent attends to which of them.
 
     Args:
-        context: prompt and layout tokens (R, P + T, D).
-        regions: which latent hears which token; None: every latent hears all.
+        tokens: of the prompt and the layout (R, P + T, D).
+        regions: which latent attends to which token; None: every latent attends to all.
+        mask: (R, P + T) bool, False where a token is padding; only without `regions`, which know it.
+        cached: the context stays the same over many calls: keys and values are projected in the first call
+            of each layer and kept as long as this object; rows that are equal (the windows of a canvas share
+            their prompt) are projected once, and rows of latents are compared with their own tokens only.
     """
 
-    def __init__(self, context: Tensor, regions: Regions | None) -> None:
-        self.rows, self.regions = len(context), regions
-        same = bool((context == context[:1]).all())
-        self.context = context[:1] if same else context
+    def __init__(
+        self,
+        tokens: Tensor,
+        regions: AttentionRegions | None = None,
+        mask: Tensor | None = None,
+        *,
+        cached: bool = False,
+    ) -> None:
+        self.rows, self.regions, self._cached = len(tokens), regions, cached
+        self.tokens = tokens[:1] if cached and bool((tokens == tokens[:1]).all()) else tokens
+        self._mask = None if mask is None else torch.zeros_like(mask, dtype=tokens.dtype)
+        if self._mask is not None and mask is not None:
+            self._mask = self._mask.masked_fill_(~mask, -torch.inf)[:, None, None]  # (R, 1, 1, P + T)
         self._projected: dict[Attention, _Projected] = {}
 
     def attend(self, attn: Attention, query: Tensor) -> Tensor:
-        """What the layer `attn` hears (R, H, L, C / H) with `query` (R, H, L, C / H)."""
+        """What the layer `attn` reads (R, H, L, C / H) with `query` (R, H, L, C / H)."""
+        if not self._cached:
+            return _attend_to(query, self._project(attn, query))
         if attn not in self._projected:
-            projected = _project(attn, self.context, self.regions, query)
-            key, value = (every.expand(self.rows, -1, -1, -1) for every in (projected.key, projected.value))
-            projected = projected._replace(key=key, value=value)
-            strips = None if self.regions is None else self.regions.strips(query.shape[2], query.dtype)
-            self._projected[attn] = projected if strips is None else projected.by_strips(strips)
-        return _hear(query, self._projected[attn])
+            projected = self._project(attn, query).expand(self.rows)
+            blocks = None
+            if self.regions is not None:
+                blocks = self.regions.row_blocks(query.shape[2], query.dtype)
+            self._projected[attn] = projected if blocks is None else projected.by_blocks(blocks)
+        return _attend_to(query, self._projected[attn])
+
+    def self_attention_bias(self, query: Tensor) -> Tensor | None:
+        """Bias (R, 1, L, L) of the latents of `query` (R, H, L, C / H) to each other; None: none."""
+        if self.regions is None:
+            return None
+        return self.regions.self_attention_bias(query.shape[2], query.dtype)
+
+    def _project(self, attn: Attention, query: Tensor) -> _Projected:
+        key, value = _heads(attn, attn.to_k(self.tokens)), _heads(attn, attn.to_v(self.tokens))
+        if self.regions is None:
+            return _Projected(key, value, self._mask, None)
+        embedded = self.regions.positions.get(query.shape[2])
+        positions = None if embedded is None else _heads(attn, attn.to_v(embedded))
+        bias = self.regions.cross_attention_bias(query.shape[2], query.dtype)
+        return _Projected(key, value, bias, positions)
 
 
-class LayoutAttention:
-    """Attention of diffusers' U-Nets; its arguments beyond diffusers' come in `cross_attention_kwargs`."""
+class LayoutAttention(AttnProcessor2_0):
+    """Attention of diffusers' U-Nets to :class:`AttentionContext`; without one it is diffusers' own."""
 
     def __call__(
         self,
@@ -79,39 +109,33 @@ class LayoutAttention:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
-        regions: Regions | None = None,
-        heard: Sequence[Heard] | None = None,
+        contexts: Sequence[AttentionContext] | None = None,
     ) -> Tensor:
-        """Attend from `hidden_states` (B, L, C) to the context (B, P + T, D), or to itself.
+        """Attend from `hidden_states` (B, L, C) to the contexts, or to itself where there is no encoder's.
 
         Args:
-            regions: which latent hears which token of the context.
-            heard: instead of the context and `regions`: what the first rows of the batch hear, what the
-                next ones hear, ...
+            contexts: what the first rows of the batch attend to, what the next ones do, ...; comes in the
+                `cross_attention_kwargs` of diffusers.
+
+        Raises:
+            ValueError: there is an `attention_mask` besides the contexts, which have their own.
         """
+        if contexts is None:
+            attended: Tensor = super().__call__(
+                attn, hidden_states, encoder_hidden_states, attention_mask, temb
+            )
+            return attended
+        if attention_mask is not None:
+            raise ValueError("contexts say what is attended to: there can be no attention_mask besides them")
         query = _heads(attn, attn.to_q(hidden_states))
         if encoder_hidden_states is None:
-            parts = (
-                [(len(query), regions)] if heard is None else [(part.rows, part.regions) for part in heard]
-            )
-            attended = _attend_itself(query, *_keys_and_values(attn, hidden_states), parts)
-        elif heard is None:
-            attended = _hear(query, _project(attn, encoder_hidden_states, regions, query))
+            key, value = (_heads(attn, project(hidden_states)) for project in (attn.to_k, attn.to_v))
+            attended = _self_attention(query, key, value, contexts)
         else:
-            split = query.split([part.rows for part in heard])
-            attended = torch.cat([part.attend(attn, q) for part, q in zip(heard, split, strict=True)])
+            split = query.split([context.rows for context in contexts])
+            parts = [context.attend(attn, part) for context, part in zip(contexts, split, strict=True)]
+            attended = parts[0] if len(parts) == 1 else torch.cat(parts)
         return attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
-
-
-@contextmanager
-def layout_attention(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Let `unet` hear layouts; its own attention processors come back afterwards, whatever happens."""
-    before = unet.attn_processors
-    unet.set_attn_processor(dict.fromkeys(before, LayoutAttention()))
-    try:
-        yield
-    finally:
-        unet.set_attn_processor(before)
 
 
 def _heads(attn: Attention, states: Tensor) -> Tensor:
@@ -119,45 +143,31 @@ def _heads(attn: Attention, states: Tensor) -> Tensor:
     return states.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
 
 
-def _keys_and_values(attn: Attention, context: Tensor) -> tuple[Tensor, Tensor]:
-    return _heads(attn, attn.to_k(context)), _heads(attn, attn.to_v(context))
+def _attend_to(query: Tensor, context: _Projected) -> Tensor:
+    """Attention (B, H, L, C / H) to a context; each block of rows attends to its own tokens."""
+    blocks = len(context.key) // len(query)
+    split = query.unflatten(2, (blocks, -1)).transpose(1, 2).flatten(0, 1)  # (B * S, H, L / S, C / H)
+    attended = _attention(split, context.key, context.value, context.bias)
+    attended = attended.unflatten(0, (-1, blocks)).transpose(1, 2).flatten(2, 3)
+    return attended if context.positions is None else attended + context.positions
 
 
-def _project(attn: Attention, context: Tensor, regions: Regions | None, query: Tensor) -> _Projected:
-    """What the latents of `query` (B, H, L, C / H) hear of a context; `regions` say who hears what."""
-    key, value = _keys_and_values(attn, context)
-    if regions is None:
-        return _Projected(key, value, None, None)
-    told = regions.places.get(query.shape[2])
-    places = None if told is None else _heads(attn, attn.to_v(told))
-    return _Projected(key, value, regions.cross(query.shape[2], query.dtype), places)
-
-
-def _hear(query: Tensor, context: _Projected) -> Tensor:
-    """Attention (B, H, L, C / H) to a context; each strip of latents hears its own tokens."""
-    strips = len(context.key) // len(query)
-    split = query.unflatten(2, (strips, -1)).transpose(1, 2).flatten(0, 1)  # (B * S, H, L / S, C / H)
-    attended = _attend(split, context.key, context.value, context.mask)
-    attended = attended.unflatten(0, (-1, strips)).transpose(1, 2).flatten(2, 3)
-    return attended if context.places is None else attended + context.places
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention (B, H, L, C / H) to a context; `mask` (B, 1, L, T) is added to the scores."""
+def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention (B, H, L, C / H) to T tokens; `bias` (B, 1, L, T) is added to the scores."""
     if query.requires_grad and query.device.type == "cpu" and key.shape[2] <= _FEW_TOKENS:
         # CPUs' fused attention is made for long contexts: its backward took a fifth of a training step.
         scores = query @ key.transpose(2, 3) * query.shape[3] ** -0.5  # (B, H, L, T)
-        return (scores if mask is None else scores + mask).softmax(-1).to(value) @ value
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return (scores if bias is None else scores + bias).softmax(-1).to(value) @ value
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
-def _attend_itself(
-    query: Tensor, key: Tensor, value: Tensor, parts: Sequence[tuple[int, Regions | None]]
+def _self_attention(
+    query: Tensor, key: Tensor, value: Tensor, contexts: Sequence[AttentionContext]
 ) -> Tensor:
-    """Self-attention (B, H, L, C / H), with the masks of those `parts`, (rows, regions), that have some."""
-    masks = [None if regions is None else regions.self_(query.shape[2], query.dtype) for _, regions in parts]
-    if len(parts) == 1 or all(mask is None for mask in masks):
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=masks[0])
-    rows = [count for count, _ in parts]
-    split = zip(query.split(rows), key.split(rows), value.split(rows), masks, strict=True)
-    return torch.cat([F.scaled_dot_product_attention(q, k, v, attn_mask=mask) for q, k, v, mask in split])
+    """Self-attention (B, H, L, C / H), with the biases of those contexts that have some."""
+    biases = [context.self_attention_bias(query) for context in contexts]
+    if len(contexts) == 1 or all(bias is None for bias in biases):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=biases[0])
+    rows = [context.rows for context in contexts]
+    split = zip(query.split(rows), key.split(rows), value.split(rows), biases, strict=True)
+    return torch.cat([F.scaled_dot_product_attention(q, k, v, attn_mask=bias) for q, k, v, bias in split])

@@ -1,43 +1,71 @@
-"""What a denoiser is told about layouts."""
+"""What a denoiser is told about layouts, and the form in which it is handed over."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from layoutgen.conditioning.attention_regions import Regions
+from layoutgen.conditioning.attention import AttentionContext
+from layoutgen.conditioning.attention_regions import AttentionRegions
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Encoded prompts.
+
+    Attributes:
+        embeddings: (B, P, D).
+        mask: (B, P) bool, False where a prompt is shorter than the longest; None: all are equally long.
+    """
+
+    embeddings: Tensor
+    mask: Tensor | None = None
+
+    def __getitem__(self, rows: slice | Tensor | list[int]) -> Prompts:
+        """The prompts of some rows, as long as the longest of them."""
+        if self.mask is None:
+            return Prompts(self.embeddings[rows])
+        mask = self.mask[rows]
+        mask = mask[:, : int(mask.sum(1).max())]
+        return Prompts(self.embeddings[rows][:, : mask.shape[1]], None if bool(mask.all()) else mask)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Prompts:
+        """Move to `device`; the embeddings also to `dtype`."""
+        return Prompts(self.embeddings.to(device, dtype), None if self.mask is None else self.mask.to(device))
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What the U-Net is told about B layouts.
+    """What the denoiser is told about B layouts.
 
     Attributes:
-        prompt: prompt embeddings (B, P, D).
-        negative: embeddings (B, P, D) of the negative prompts, which guidance moves away from.
+        prompt: of the layouts, P tokens.
+        negative: the negative prompts, which guidance moves away from.
         tokens: layout tokens (B, T, D), appended to the prompt; T may be 0.
-        channels: extra U-Net input channels (B, C, h, w), or None if the U-Net has none.
-        regions: which latent hears which token; None: every latent hears the prompt, and there are no tokens.
+        channels: extra input channels (B, C, h, w), or None if the denoiser has none.
+        regions: which latent attends to which of the P + T tokens; None: every latent attends to the prompt,
+            and there are no layout tokens.
     """
 
-    prompt: Tensor
-    negative: Tensor
+    prompt: Prompts
+    negative: Prompts
     tokens: Tensor
     channels: Tensor | None = None
-    regions: Regions | None = None
+    regions: AttentionRegions | None = None
 
-    def without_layout(self, rows: Tensor) -> Condition:
-        """Hide the layout in the rows where `rows` (B,) is True: no token is heard, extra channels are 0."""
-        kept = ~rows.to(self.prompt.device)
+    def drop_layout(self, dropped: Tensor) -> Condition:
+        """Hide the layout in the rows where `dropped` (B,) is True: no layout token, zero extra channels."""
+        kept = ~dropped.to(self.tokens.device)
         channels = None if self.channels is None else self.channels * kept.view(-1, 1, 1, 1).to(self.channels)
-        regions = None if self.regions is None else self.regions.restrict(kept)
+        regions = None if self.regions is None else self.regions.drop_layout(dropped)
         return replace(self, channels=channels, regions=regions)
 
     def null(self) -> Condition:
-        """The condition of guidance: the negative prompt, and no layout."""
+        """The counterpart for guidance: the negative prompt, and no layout."""
         channels = None if self.channels is None else torch.zeros_like(self.channels)
         return replace(self, prompt=self.negative, tokens=self.tokens[:, :0], channels=channels, regions=None)
 
@@ -53,7 +81,7 @@ class Condition:
         )
 
     def __getitem__(self, rows: slice | Tensor) -> Condition:
-        """The condition of some of the layouts: a slice, or their numbers."""
+        """The condition of some of the layouts: a slice, or their indices."""
         return replace(
             self,
             prompt=self.prompt[rows],
@@ -63,14 +91,40 @@ class Condition:
             regions=None if self.regions is None else self.regions[rows],
         )
 
-    def predict(self, unet: nn.Module, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """The U-Net's prediction (B, C, h, w) for noisy `latents` (B, C, h, w) at `timesteps` (B,) or ().
-
-        A U-Net that hears `regions` must be inside :meth:`LayoutMethod.attached`.
-        """
-        inputs = latents if self.channels is None else torch.cat([latents, self.channels.to(latents)], dim=1)
-        context = torch.cat([self.prompt, self.tokens], dim=1)
-        extra: dict[str, Any] = (
-            {} if self.regions is None else {"cross_attention_kwargs": {"regions": self.regions}}
+    def context(self, *, cached: bool = False) -> AttentionContext:
+        """What the latents attend to; `cached`: in many calls, see :class:`AttentionContext`."""
+        if self.regions is None:
+            return AttentionContext(self.prompt.embeddings, mask=self.prompt.mask, cached=cached)
+        tokens = torch.cat([self.prompt.embeddings, self.tokens], dim=1)
+        # Where every latent attends to the whole prompt and to nothing else, plain attention does the same.
+        plain = cached and not (
+            self.tokens.shape[1] or self.regions.positions or self.prompt.mask is not None
         )
-        return unet(inputs, timesteps, encoder_hidden_states=context, return_dict=False, **extra)[0]
+        return AttentionContext(tokens, None if plain else self.regions, cached=cached)
+
+
+class DenoiserInputs(NamedTuple):
+    """Conditions as a denoiser reads them beside the noisy latents, for all rows of a batch.
+
+    Attributes:
+        contexts: what the first rows attend to, what the next ones do, ...
+        channels: extra input channels (B, C, h, w), or None.
+    """
+
+    contexts: tuple[AttentionContext, ...]
+    channels: Tensor | None
+
+    @staticmethod
+    def of(conditions: Sequence[Condition], *, cached: bool = False) -> DenoiserInputs:
+        """The rows of all `conditions`, one after the other; `cached`: for many calls."""
+        channels = [c.channels for c in conditions if c.channels is not None]
+        return DenoiserInputs(
+            tuple(condition.context(cached=cached) for condition in conditions),
+            torch.cat(channels) if channels else None,
+        )
+
+    def first(self, contexts: int) -> DenoiserInputs:
+        """The rows of the first so many contexts."""
+        kept = self.contexts[:contexts]
+        rows = sum(context.rows for context in kept)
+        return DenoiserInputs(kept, None if self.channels is None else self.channels[:rows])

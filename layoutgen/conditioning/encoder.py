@@ -1,4 +1,4 @@
-"""The learnt part of a layout condition: box tokens, places in boxes, extra U-Net channels."""
+"""The learnt part of a layout condition: box tokens, positions in boxes, extra input channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, Range
 
-_PLACE_FREQUENCIES = 4  # a box is seldom more than 16 latents wide
+_POSITION_FREQUENCIES = 4  # a box is seldom more than 16 latents wide
 
 
 class LayoutEncoder(ModelMixin, ConfigMixin):
@@ -23,14 +23,14 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         text_dim: D, width of the text embeddings.
         frequencies: F, Fourier frequencies for each box coordinate, 1, 2, 4, ... half turns per window.
         hidden_dim: width of the MLP.
-        map_channels: extra U-Net input channels that hold the class map and the place map (img2img).
+        map_channels: extra U-Net input channels that hold the class map and the position map (img2img).
         methods: the methods that the model was trained for.
         encodings: the text2img encodings that it was trained for.
         labels: the labels that it has learnt; None: any text (a CLIP text encoder knows them all).
         smallest, largest: longer side, in pixels, of the boxes that it draws well; largest None: any.
         aspect: width / height of the boxes that it draws well.
         window: side, in pixels, of the square canvas that it was trained on.
-        location_tokens: tokens for places that the tokenizer was given; 0: coordinates are numbers.
+        location_tokens: tokens for locations that the tokenizer was given; 0: coordinates are numbers.
         grid: the model has learnt boxes whose edges are multiples of this many pixels, and others are
             rounded to that.
     """
@@ -63,7 +63,8 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         last = nn.Linear(hidden_dim, text_dim)
         nn.init.zeros_(last.weight)  # a checkpoint that is fine-tuned begins as it was
         nn.init.zeros_(last.bias)
-        self.place = nn.Sequential(nn.Linear(4 * _PLACE_FREQUENCIES, hidden_dim), nn.SiLU(), last)
+        # Position in the box; `place` is its name in the weights.
+        self.place = nn.Sequential(nn.Linear(4 * _POSITION_FREQUENCIES, hidden_dim), nn.SiLU(), last)
         self.background = nn.Parameter(torch.zeros(text_dim))
 
     def on_grid(self, layouts: Sequence[Layout]) -> Sequence[Layout]:
@@ -75,18 +76,18 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         """Tokens (N, D) for label embeddings (N, D) and `boxes` (N, 4), xyxy as fractions of the window."""
         return self.mlp(torch.cat([labels, fourier(boxes, self.config.frequencies).to(labels)], dim=-1))
 
-    def embed_places(self, places: Tensor, inside: Tensor) -> Tensor:
-        """Embeddings (..., D) of `places` (..., 2), x and y as fractions of the box that they lie in.
+    def embed_positions(self, positions: Tensor, inside: Tensor) -> Tensor:
+        """Embeddings (..., D) of `positions` (..., 2), x and y as fractions of the box that they lie in.
 
-        Where `inside` (...) is False there is no box: that is told, too, or it would sound like a layout that
-        is hidden.
+        Where `inside` (...) is False there is no box. That has an embedding of its own: zeros mean that the
+        layout is hidden.
         """
-        embedded = self.place(fourier(places[inside], _PLACE_FREQUENCIES).to(self.dtype))  # (M, D)
-        told = self.background.to(embedded).expand(*inside.shape, -1)
-        return told.index_put((inside,), embedded)
+        embedded = self.place(fourier(positions[inside], _POSITION_FREQUENCIES).to(self.dtype))  # (M, D)
+        embeddings = self.background.to(embedded).expand(*inside.shape, -1)
+        return embeddings.index_put((inside,), embedded)
 
-    def silence(self, batch: int, height: int, width: int) -> Tensor | None:
-        """Extra input channels (B, map_channels, h, w) that say nothing; None if the U-Net has none."""
+    def zero_channels(self, batch: int, height: int, width: int) -> Tensor | None:
+        """Extra input channels (B, map_channels, h, w) of zeros; None if the denoiser has none."""
         count = int(self.config.map_channels)
         if not count:
             return None

@@ -1,4 +1,4 @@
-"""Features of the U-Net's deeper levels, made in one step and used again in the next ones."""
+"""Features of the denoiser's deeper levels, computed in one step and used again in the next ones."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from diffusers import UNet2DConditionModel
 from torch import nn
+
+from layoutgen.backbones.base import Backbone
 
 Features = dict[nn.Module, Any]
 
 
 @contextmanager
-def deep_features(unet: UNet2DConditionModel, kept: Features) -> Iterator[None]:
-    """Let all levels of `unet` but the first answer with what is `kept`; what is not is computed and kept.
+def feature_cache(backbone: Backbone, features: Features) -> Iterator[None]:
+    """Let all levels of the denoiser but the finest answer with their `features`; missing ones are computed.
 
-    From one step to the next they change little, and the first level, which sees the latents as they are,
-    is computed in every one (DeepCache, Ma et al., arXiv 2312.00858). The U-Net is left as it was.
+    From one step to the next they change little, and the finest level, which sees the latents as they are,
+    is computed in every one (DeepCache, Ma et al., arXiv 2312.00858). The denoiser is left as it was.
     """
-    last = unet.up_blocks[-2] if len(unet.up_blocks) > 1 else unet.mid_block  # all that the first level reads
-    blocks = [*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1]]
+    blocks, last = backbone.cacheable_blocks()
     before = {block: vars(block).get("forward") for block in blocks}
 
-    def keeping(block: nn.Module) -> Any:
+    def cached(block: nn.Module) -> Any:
         compute = block.forward
 
         def forward(*inputs: Any, **options: Any) -> Any:
-            if block in kept:
-                return kept[block]
-            answer = compute(*inputs, **options)
-            kept[block] = answer if block is last else _shape_of(answer)
-            return answer
+            if block in features:
+                return features[block]
+            output = compute(*inputs, **options)
+            features[block] = output if block is last else _shape_only(output)
+            return output
 
         return forward
 
     for block in blocks:
-        block.forward = keeping(block)
+        block.forward = cached(block)
     try:
         yield
     finally:
@@ -47,8 +47,8 @@ def deep_features(unet: UNet2DConditionModel, kept: Features) -> Iterator[None]:
                 block.forward = forward
 
 
-def _shape_of(answer: Any) -> Any:
-    """Of tensors that only hand on their shape: the same without their memory."""
-    if isinstance(answer, tuple):
-        return tuple(map(_shape_of, answer))
-    return answer.new_zeros(()).expand(answer.shape)
+def _shape_only(output: Any) -> Any:
+    """Of tensors of which only the shape is read later: the same without their memory."""
+    if isinstance(output, tuple):
+        return tuple(map(_shape_only, output))
+    return output.new_zeros(()).expand(output.shape)

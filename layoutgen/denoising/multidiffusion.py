@@ -1,141 +1,140 @@
-"""The windows of many canvases through the U-Net, in batches that fit, fused to one prediction a canvas."""
+"""MultiDiffusion: the windows of many canvases through the denoiser, fused to one prediction a canvas.
+
+Bar-Tal et al., "MultiDiffusion: Fusing Diffusion Paths for Controlled Image Generation", ICML 2023.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import psutil
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
-from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from layoutgen.denoising.guidance import Guided
+from layoutgen.backbones.base import Backbone
+from layoutgen.denoising.guidance import GuidedDenoiser
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.windows import Window, blend_weights, cover
 from layoutgen.methods.base import LayoutMethod
 
 _OVERLAP = 0.25  # of a window
 _CPU_BATCH = 8  # windows; more are no faster on a CPU
-_LARGEST = 64  # windows; more are no faster on any device
-_ACTIVATIONS = (
-    100  # values in memory at once, per latent cell and channel of the first level; twice the measured
-)
+_LARGEST_BATCH = 64  # windows; more are no faster on any device
+# Values in memory at once, per latent cell and channel of the finest level; twice the measured.
+_ACTIVATIONS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A window of an image."""
+class _Row(NamedTuple):
+    """A window of an image, by their numbers."""
 
     image: int
     window: int
 
 
-class Fusion:
+class MultiDiffusion:
     """Predictions for I images of one size: every window gets its own, and overlaps are blended.
 
     The windows of all images share batches. What does not change over the steps is computed in the first.
 
     Args:
-        method: attached to `unet`.
-        canvases: a layout for each image, all of one size in pixels, whole latent cells; images of the same
-            layout (the same object) are encoded once.
-        factor: pixels per latent cell along a side.
+        method: how layouts are told; its base model must be inside :meth:`Backbone.reading_layouts`.
+        canvases: a layout for each image, all of one size in pixels, whole latent cells; what equal layouts
+            share is encoded once.
         guided: whether guidance will be used, in some steps at least.
-        batch_size: windows through the U-Net at once; None: what fits. When memory runs out, it is halved.
+        batch_size: windows through the denoiser at once; None: what fits. When memory runs out, it is halved.
     """
 
     def __init__(
         self,
-        unet: UNet2DConditionModel,
         method: LayoutMethod,
         canvases: Sequence[Layout],
         *,
-        factor: int,
         guided: bool,
         batch_size: int | None = None,
     ) -> None:
-        self._unet, self._method, self._canvases = unet, method, canvases
-        self._factor, self._guided = factor, guided
-        self.height, self.width = canvases[0].height // factor, canvases[0].width // factor
-        self._windows = windows_for(unet, self.height, self.width)
-        self._weights = torch.from_numpy(blend_weights(self._windows, self.height, self.width)).to(
-            unet.device
-        )
+        self._backbone, self._method, self._canvases = method.backbone, method, canvases
+        self._guided = guided
+        self.height, self.width = method.cell_size(canvases)
+        self._windows = windows_for(self._backbone, self.height, self.width)
+        weights = blend_weights(self._windows, self.height, self.width)
+        self._weights = torch.from_numpy(weights).to(self._backbone.device)
         self._rows = [
             _Row(image, window) for image in range(len(canvases)) for window in range(len(self._windows))
         ]
-        self.batch_size = batch_size or fitting_batch(unet, self._windows[0], guided=guided)
-        self._batches: list[tuple[list[_Row], Guided]] = []
+        self.batch_size = batch_size or fitting_batch(self._backbone, self._windows[0], guided=guided)
+        self._batches: list[tuple[list[_Row], GuidedDenoiser]] = []
 
-    def predict(self, latents: Tensor, time: Tensor, guidance: float, *, reuse: bool = False) -> Tensor:
-        """The blended predictions (I, C, h, w), float32, for `latents` (I, C, h, w) at `time` ().
+    def predict(
+        self, noisy: Tensor, timestep: Tensor, guidance: float, *, reuse_features: bool = False
+    ) -> Tensor:
+        """The blended predictions (I, C, h, w), float32, for `noisy` latents (I, C, h, w) at `timestep` ().
 
-        `reuse`: the U-Net's deeper levels answer what they did in the last step without, where there was one.
+        `guidance` and `reuse_features`: see :meth:`GuidedDenoiser.predict`.
 
         Raises:
             torch.OutOfMemoryError: one window alone does not fit.
         """
         while True:
             try:
-                return self._predict(latents, time, guidance, reuse)
+                return self._predict(noisy, timestep, guidance, reuse_features)
             except RuntimeError as error:
                 if self.batch_size == 1 or not should_reduce_batch_size(error):
                     raise
             # Outside the handler: the error holds the frames that hold the tensors.
             self.batch_size = -(-self.batch_size // 2)
             self._batches = []
-            if self._unet.device.type == "cuda":
+            if self._backbone.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _predict(self, latents: Tensor, time: Tensor, guidance: float, reuse: bool) -> Tensor:
+    def _predict(self, noisy: Tensor, timestep: Tensor, guidance: float, reuse_features: bool) -> Tensor:
         if not self._batches:
             starts = range(0, len(self._rows), self.batch_size)
             self._batches = [self._encoded(self._rows[at : at + self.batch_size]) for at in starts]
-        fused = torch.zeros_like(latents)
-        for rows, guided in self._batches:
-            seen = torch.stack([self._seen(latents, row) for row in rows]).to(self._unet.dtype)
-            predicted = guided.predict(self._unet, seen, time, guidance, reuse=reuse)
+        fused = torch.zeros_like(noisy)
+        for rows, denoiser in self._batches:
+            views = torch.stack([self._view(noisy, row) for row in rows]).to(self._backbone.dtype)
+            predicted = denoiser.predict(views, timestep, guidance, reuse_features=reuse_features)
             for row, prediction in zip(rows, predicted, strict=True):
-                self._seen(fused, row).add_(prediction * self._weights[row.window])
+                self._view(fused, row).add_(prediction * self._weights[row.window])
         return fused
 
-    def _seen(self, latents: Tensor, row: _Row) -> Tensor:
-        """The part (C, h, w) of `latents` (I, C, H, W) that the window of `row` shows; a view."""
+    def _view(self, latents: Tensor, row: _Row) -> Tensor:
+        """The part (C, h, w) of `latents` (I, C, H, W) that the window of `row` shows."""
         window = self._windows[row.window]
         return latents[row.image, :, window.rows, window.columns]
 
-    def _encoded(self, rows: list[_Row]) -> tuple[list[_Row], Guided]:
-        """`rows` with what they are told; what several images share is encoded once."""
-        keys = [(id(self._canvases[row.image]), row.window) for row in rows]
-        distinct = dict(zip(keys, rows, strict=True))
-        places = {key: place for place, key in enumerate(distinct)}
-        layouts = [self._crop(self._canvases[r.image], self._windows[r.window]) for r in distinct.values()]
-        condition = self._method.encode(layouts).to(self._unet.device, self._unet.dtype)
+    def _encoded(self, rows: list[_Row]) -> tuple[list[_Row], GuidedDenoiser]:
+        """`rows` with their conditions; equal windows of equal layouts are encoded once."""
+        crops = [self._crop(self._canvases[row.image], self._windows[row.window]) for row in rows]
+        distinct = {crop: number for number, crop in enumerate(dict.fromkeys(crops))}
+        condition = self._method.encode(list(distinct)).to(self._backbone.device, self._backbone.dtype)
         if len(distinct) < len(rows):
-            condition = condition[torch.tensor([places[key] for key in keys], device=self._unet.device)]
-        return rows, Guided(condition, self._method.null(condition) if self._guided else None)
+            condition = condition[
+                torch.tensor([distinct[crop] for crop in crops], device=self._backbone.device)
+            ]
+        null = condition.null() if self._guided else None
+        return rows, GuidedDenoiser(self._backbone, condition, null)
 
     def _crop(self, canvas: Layout, window: Window) -> Layout:
         """What `canvas` shows in `window`."""
         pixels = (window.left, window.top, window.width, window.height)
-        return canvas.crop(*(cells * self._factor for cells in pixels))
+        return canvas.crop(*(cells * self._backbone.pixels_per_latent for cells in pixels))
 
 
-def windows_for(unet: UNet2DConditionModel, height: int, width: int) -> tuple[Window, ...]:
-    """The windows in which `unet` paints a canvas of `height` x `width` latent cells."""
-    side = int(unet.config.sample_size)
-    return cover(height, width, side, int(_OVERLAP * side))
+def windows_for(backbone: Backbone, height: int, width: int) -> tuple[Window, ...]:
+    """The windows in which a canvas of `height` x `width` latent cells is denoised."""
+    return cover(height, width, backbone.native_size, int(_OVERLAP * backbone.native_size))
 
 
-def fitting_batch(unet: UNet2DConditionModel, window: Window, *, guided: bool) -> int:
+def fitting_batch(backbone: Backbone, window: Window, *, guided: bool) -> int:
     """How many windows fit into half of the memory that is free now."""
-    cells, channels = window.height * window.width, int(unet.config.block_out_channels[0])
-    each: int = _ACTIVATIONS * cells * channels * unet.dtype.itemsize * (2 if guided else 1)
-    if unet.device.type == "cuda":
-        kept = torch.cuda.memory_reserved(unet.device) - torch.cuda.memory_allocated(unet.device)
-        most, free = _LARGEST, int(torch.cuda.mem_get_info(unet.device)[0]) + kept
+    cells, rows = window.height * window.width, 2 if guided else 1
+    each: int = _ACTIVATIONS * cells * backbone.activation_channels * backbone.dtype.itemsize * rows
+    if backbone.device.type == "cuda":
+        kept = torch.cuda.memory_reserved(backbone.device) - torch.cuda.memory_allocated(backbone.device)
+        most, free = _LARGEST_BATCH, int(torch.cuda.mem_get_info(backbone.device)[0]) + kept
     else:
         most, free = _CPU_BATCH, int(psutil.virtual_memory().available)
     return max(1, min(most, free // 2 // each))

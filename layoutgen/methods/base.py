@@ -1,44 +1,71 @@
-"""The contract of every method: what it is asked for, and the condition it answers with."""
+"""The contract of every method: what it is asked for, and what it needs of a model."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
-from diffusers import UNet2DConditionModel
-from torch import nn
+from torch import Tensor, nn
 
-from layoutgen.conditioning.attention import layout_attention
-from layoutgen.conditioning.condition import Condition
+from layoutgen.backbones.base import Backbone
+from layoutgen.conditioning.condition import Condition, Prompts
+from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.domain.layout import Layout
+from layoutgen.methods.registry import MethodInfo
 
 
 class LayoutMethod(ABC):
-    """One way to tell a U-Net about a layout."""
+    """One way to tell a base model about a layout.
 
-    name: str
-    text_encoder: Any
+    Args:
+        layout_encoder: what the model has learnt of layouts; None: nothing.
+        encoding: the way in which the method writes an instance; None where there is only one.
+
+    Attributes:
+        info: what is to be known of the method without a model.
+    """
+
+    info: ClassVar[MethodInfo]
+
+    def __init__(
+        self, backbone: Backbone, layout_encoder: LayoutEncoder | None, encoding: str | None = None
+    ) -> None:
+        self.backbone, self.layout_encoder, self.encoding = backbone, layout_encoder, encoding
 
     @abstractmethod
     def encode(self, layouts: Sequence[Layout]) -> Condition:
-        """Encode B layouts, all of one canvas size in pixels, a multiple of the autoencoder's factor.
+        """Encode B layouts, all of one canvas size in pixels, whole latent cells.
 
         Raises:
             UnknownLabel: the model has not learnt one of the labels.
         """
 
-    def null(self, condition: Condition) -> Condition:
-        """The counterpart of `condition` without layout, for guidance and for dropout in training."""
-        return condition.null()
+    @property
+    def starts_from_drawing(self) -> bool:
+        """Whether denoising starts from :meth:`initial_latents` with noise, not from noise alone."""
+        return False
 
-    @contextmanager
-    def attached(self, unet: UNet2DConditionModel) -> Iterator[None]:
-        """Make `unet` able to hear this method's conditions; it is left exactly as it was."""
-        with layout_attention(unet):
-            yield
+    def initial_latents(self, layouts: Sequence[Layout]) -> Tensor:
+        """The drawn layouts as latents (B, C, h, w), where denoising starts from them."""
+        raise ValueError(f"{self.info.name} starts from noise alone")
 
-    @abstractmethod
     def modules(self) -> tuple[nn.Module, ...]:
-        """The modules besides the U-Net whose parameters belong to this method."""
+        """The modules besides the base model's whose parameters belong to this method."""
+        return ()
+
+    def cell_size(self, layouts: Sequence[Layout]) -> tuple[int, int]:
+        """Height and width of `layouts` in latent cells."""
+        side = self.backbone.pixels_per_latent
+        return layouts[0].height // side, layouts[0].width // side
+
+    def encode_prompts(self, layouts: Sequence[Layout]) -> tuple[Prompts, Prompts]:
+        """The prompts of B layouts and their negative prompts.
+
+        Equal prompts (the windows of a canvas share theirs) go through the text encoder once.
+        """
+        texts = [layout.prompt for layout in layouts] + [layout.negative_prompt for layout in layouts]
+        distinct = sorted(set(texts))
+        rows = [distinct.index(text) for text in texts]
+        embedded = self.backbone.encode_prompts(distinct)
+        return embedded[rows[: len(layouts)]], embedded[rows[len(layouts) :]]

@@ -1,10 +1,10 @@
-"""The two maps of a layout that img2img reads: what is where, and which part of it.
+"""The two maps of a layout that img2img reads: which label is where, and which part of its box.
 
 A plain class map cannot separate two touching dogs. So every instance has an outline of its own in the
-class map, and a second one, the place map, tells each pixel where in its own box it lies.
+class map, and a second map, the position map, tells each pixel where in its own box it lies.
 Both are part of what a trained model has learnt: changing a pixel here makes every checkpoint worse.
 
-The U-Net reads one value for each cell of C x C pixels, so both are also here as the means of their cells.
+The denoiser reads one value for each cell of C x C pixels, so both are also here as the means of their cells.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from PIL import Image
 
 from layoutgen.domain.labels import COCO_CATEGORIES
 from layoutgen.domain.layout import Instance, Layout
+from layoutgen.methods.registry import POSITION_CHANNELS
 
 BACKGROUND = (0, 0, 0)
 OUTLINE = (255, 255, 255)
-PLACE_CHANNELS = 3
 _OUTLINE_SHARE = 0.06  # of the shorter side of the box
 
 _COCO_IDS = {name: number for number, name in COCO_CATEGORIES.items()}
@@ -58,8 +58,8 @@ def class_shares(layout: Layout, cell: int) -> tuple[list[Color], Cells]:
     return palette, (counts / cell**2).astype(np.float32).reshape(rows, columns, len(palette))
 
 
-def place_cells(layout: Layout, cell: int) -> Cells:
-    """The place map: for each pixel where in its box it lies, as the mean of every cell (3, H / C, W / C).
+def position_cells(layout: Layout, cell: int) -> Cells:
+    """The position map: for each pixel where in its box it lies, as the mean of every cell (3, H / C, W / C).
 
     The channels are x from left (0) to right (1), y from top (0) to bottom (1), and 1; outside of boxes all
     are 0. Boxes that reach beyond the canvas keep their own scale: the visible part of the ramp shows.
@@ -67,7 +67,7 @@ def place_cells(layout: Layout, cell: int) -> Cells:
     Args:
         cell: C, side of a cell in pixels; the canvas must be whole cells.
     """
-    pixels = np.zeros((PLACE_CHANNELS, layout.height, layout.width), np.float32)
+    pixels = np.zeros((POSITION_CHANNELS, layout.height, layout.width), np.float32)
     x, y = np.arange(layout.width) + 0.5, np.arange(layout.height) + 0.5
     for instance, rows, columns in _drawn(layout):
         box = instance.box
@@ -75,7 +75,7 @@ def place_cells(layout: Layout, cell: int) -> Cells:
         pixels[1, rows, columns] = ((y[rows] - box.y0) / box.height)[:, None]
         pixels[2, rows, columns] = 1
     height, width = layout.height // cell, layout.width // cell
-    means: Cells = pixels.reshape(PLACE_CHANNELS, height, cell, width, cell).mean(axis=(2, 4))
+    means: Cells = pixels.reshape(POSITION_CHANNELS, height, cell, width, cell).mean(axis=(2, 4))
     return means
 
 

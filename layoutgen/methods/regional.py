@@ -5,63 +5,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from torch import Tensor
 
-from layoutgen.backbones.clip_text import embed_prompts
-from layoutgen.conditioning.attention_regions import Regions
+from layoutgen.conditioning.attention_regions import PADDING, PROMPT, AttentionRegions
 from layoutgen.conditioning.condition import Condition
-from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.domain.layout import Layout
 from layoutgen.methods.base import LayoutMethod
-from layoutgen.methods.text2img import box_fractions, prompts_of
+from layoutgen.methods.registry import REGIONAL
+from layoutgen.methods.token_layout import box_fractions, prompt_owners
 
 
 class Regional(LayoutMethod):
-    """A latent inside a box reads its own label's tokens, and looks at its own box and the background.
+    """A latent inside a box attends to its own label's tokens, and to its own box and the background.
 
-    One pass of the U-Net a step, whatever the number of instances: tokens are kept for each label, not for
+    One pass of the denoiser a step, whatever the number of instances: tokens are kept for each label, not for
     each instance.
     """
 
-    name = "regional"
-
-    def __init__(
-        self,
-        tokenizer: CLIPTokenizer,
-        text_encoder: CLIPTextModel,
-        layout_encoder: LayoutEncoder | None = None,
-        *,
-        factor: int,
-    ) -> None:
-        self.tokenizer, self.text_encoder, self.layout_encoder = tokenizer, text_encoder, layout_encoder
-        self.factor = factor
+    info = REGIONAL
 
     def encode(self, layouts: Sequence[Layout]) -> Condition:
         """See :meth:`LayoutMethod.encode`."""
-        prompt, negative = prompts_of(self.tokenizer, self.text_encoder, layouts)
+        prompt, negative = self.encode_prompts(layouts)
         labels = sorted({label for layout in layouts for label in layout.labels})
-        height, width = layouts[0].height // self.factor, layouts[0].width // self.factor
-        boxes = box_fractions(layouts).to(prompt.device)  # (B, N, 4)
-        group = torch.zeros(boxes.shape[:2], dtype=torch.long, device=prompt.device)
+        device = prompt.embeddings.device
+        boxes = box_fractions(layouts).to(device)  # (B, N, 4)
+        groups = torch.zeros(boxes.shape[:2], dtype=torch.long)
         for row, layout in enumerate(layouts):
             for index, instance in enumerate(layout.instances):
-                group[row, index] = labels.index(instance.label)
-        tokens, owner = prompt[:, :0], group[:, :0]
-        if labels:
-            told = embed_prompts(
-                self.tokenizer, self.text_encoder, [f"a photo of a {label}" for label in labels]
-            )
-            tokens = told.flatten(0, 1).expand(len(layouts), -1, -1)  # (B, K * M, D)
-            numbers = torch.arange(len(labels), device=prompt.device)
-            owner = numbers.repeat_interleave(told.shape[1]).expand(len(layouts), -1)
-        free = owner.new_full(prompt.shape[:2], -1)
-        regions = Regions(boxes, torch.cat([free, owner], dim=1), height, width, group, exclusive=True)
+                groups[row, index] = labels.index(instance.label)
+        tokens, owners = self._label_tokens(labels, prompt.embeddings[:, :0])
+        regions = AttentionRegions(
+            boxes,
+            torch.cat([prompt_owners(prompt), owners], dim=1),
+            self.backbone.levels(*self.cell_size(layouts)),
+            groups.to(device),
+            exclusive=True,
+        )
         channels = None
         if self.layout_encoder is not None:
-            channels = self.layout_encoder.silence(len(layouts), height, width)
+            channels = self.layout_encoder.zero_channels(len(layouts), *self.cell_size(layouts))
         return Condition(prompt, negative, tokens, channels, regions)
 
-    def modules(self) -> tuple[nn.Module, ...]:
-        """None: nothing is learnt."""
-        return ()
+    def _label_tokens(self, labels: Sequence[str], empty: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, K * M, D) of K `labels`, and the number of the label of each; `empty` is (B, 0, D)."""
+        if not labels:
+            return empty, torch.full(empty.shape[:2], PROMPT, device=empty.device)
+        encoded = self.backbone.encode_prompts([f"a photo of a {label}" for label in labels])
+        numbers = torch.arange(len(labels), device=empty.device)[:, None].expand(encoded.embeddings.shape[:2])
+        if encoded.mask is not None:
+            numbers = numbers.masked_fill(~encoded.mask, PADDING)
+        return encoded.embeddings.flatten(0, 1).expand(len(empty), -1, -1), numbers.flatten().expand(
+            len(empty), -1
+        )

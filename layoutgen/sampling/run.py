@@ -13,15 +13,15 @@ from typing import Any
 import torch
 from PIL import Image
 
+from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
-from layoutgen.pipeline import LayoutPipeline
+from layoutgen.pipeline import LayoutPipeline, Step
 from layoutgen.sampling.jobs import Job, is_finished, key_of, wait_for, write_job
 from layoutgen.sampling.processes import ALONE, Processes
-from layoutgen.sampling.settings import SampleSettings
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _WRITERS = 2  # threads that write images while the next ones are painted
@@ -100,80 +100,96 @@ def sample(
     method = pipeline.method(settings.method, settings.encoding)
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
-    options = recorded(pipeline, method, settings)
+    recorded = recorded_settings(pipeline, method, settings)
     jobs = [Job(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
     with shared_folder(
-        output, SAMPLES, key_of(jobs, options), overwrite=overwrite, leader=processes.rank == 0
+        output, SAMPLES, key_of(jobs, recorded), overwrite=overwrite, leader=processes.rank == 0
     ) as aside:
         for folder in SAMPLES[:2]:
             (aside / folder).mkdir(exist_ok=True)
         # By size, so that those of one size can be painted together; the order of equals is kept.
         mine = processes.share(sorted(jobs, key=lambda job: (job.layout.width, job.layout.height)))
-        todo = [job for job in mine if not is_finished(aside, job, options)]
-        yield from _paint(pipeline, todo, len(mine), options, aside, output, batch_size)
+        todo = [job for job in mine if not is_finished(aside, job, recorded)]
+        painter = _Painter(pipeline, method, settings, recorded, batch_size)
+        yield from painter.run(todo, aside, output, total=len(mine))
         if processes.rank == 0:
             wait_for(aside, jobs)
-            about = {"settings": options}
+            about = {"settings": recorded}
             write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
 
 
-def recorded(pipeline: LayoutPipeline, method: LayoutMethod, settings: SampleSettings) -> dict[str, Any]:
+def recorded_settings(
+    pipeline: LayoutPipeline, method: LayoutMethod, settings: SampleSettings
+) -> dict[str, Any]:
     """What an image says of how it was painted by `method`: its settings, as they are read back."""
     return asdict(settings) | {
-        "method": method.name,
-        "encoding": getattr(method, "encoding", None),
+        "method": method.info.name,
+        "encoding": method.encoding,
         "guidance_interval": list(settings.guidance_interval),
         "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
     }
 
 
-def _paint(
-    pipeline: LayoutPipeline,
-    jobs: Sequence[Job],
-    total: int,
-    options: dict[str, Any],
-    aside: Path,
-    output: Path,
-    batch_size: int | None,
-) -> Iterator[Painting]:
-    """Paint `jobs`, of `total` with those that are there already; the next ones while others are written."""
-    chosen = {k: v for k, v in options.items() if k not in ("model", "seed", "dtype")}
-    steps, done = options["steps"], total - len(jobs)
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        writing: list[Future[None]] = []
-        for group in _groups(pipeline, jobs, options, batch_size):
-            generators = [torch.Generator().manual_seed(job.seed) for job in group]
-            images: list[Image.Image] = []
-            for event in pipeline.paint(
-                [job.layout for job in group], generator=generators, batch_size=batch_size, **chosen
-            ):
-                if isinstance(event, int):
-                    yield Painting(done * steps + event * len(group), total * steps)
-                else:
-                    images = event
-            for write in writing[: max(0, len(writing) + len(group) - _QUEUE)]:
+@dataclass(frozen=True)
+class _Painter:
+    """Paints the images of a run, the next ones while others are written."""
+
+    pipeline: LayoutPipeline
+    method: LayoutMethod
+    settings: SampleSettings
+    recorded: dict[str, Any]
+    batch_size: int | None
+
+    def run(self, jobs: Sequence[Job], aside: Path, output: Path, *, total: int) -> Iterator[Painting]:
+        """Paint `jobs` into `aside`; `total` counts them with those that are there already."""
+        done, steps = total - len(jobs), self.settings.steps
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            writing: list[Future[None]] = []
+            for group in self._groups(jobs):
+                images: list[Image.Image] = []
+                for event in self._paint(group):
+                    if isinstance(event, Step):
+                        steps = event.total  # some schedulers take one more than they are asked for
+                        yield Painting(done * steps + event.number * len(group), total * steps)
+                    else:
+                        images = event
+                for write in writing[: max(0, len(writing) + len(group) - _QUEUE)]:
+                    write.result()
+                writing = [write for write in writing if not write.done() or write.result()]
+                writing += [
+                    pool.submit(write_job, aside, job, image, self.recorded)
+                    for job, image in zip(group, images, strict=True)
+                ]
+                done += len(group)
+                finished = tuple(output / "images" / job.file for job in group)
+                yield Painting(done * steps, total * steps, finished)
+            for write in writing:
                 write.result()
-            writing = [write for write in writing if not write.done() or write.result()]
-            writing += [
-                pool.submit(write_job, aside, job, image, options)
-                for job, image in zip(group, images, strict=True)
-            ]
-            done += len(group)
-            finished = tuple(output / "images" / job.file for job in group)
-            yield Painting(done * steps, total * steps, finished)
-        for write in writing:
-            write.result()
 
+    def _paint(self, jobs: Sequence[Job]) -> Iterator[Step | list[Image.Image]]:
+        """Paint `jobs`, all of one size, together; each with the random numbers of its own seed."""
+        settings = self.settings
+        return self.pipeline.paint(
+            [job.layout for job in jobs],
+            self.method,
+            scheduler=settings.scheduler,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            guidance_interval=settings.guidance_interval,
+            cache_interval=settings.cache_interval,
+            strength=settings.strength,
+            batch_size=self.batch_size,
+            generator=[torch.Generator().manual_seed(job.seed) for job in jobs],
+        )
 
-def _groups(
-    pipeline: LayoutPipeline, jobs: Sequence[Job], options: dict[str, Any], batch_size: int | None
-) -> Iterator[Sequence[Job]]:
-    """`jobs` in groups that are painted together: of one size, as many as fill a batch."""
-    for _, same in groupby(jobs, key=lambda job: (job.layout.width, job.layout.height)):
-        row = list(same)
-        guided = options["guidance"] > 1
-        count = pipeline.images_at_once(row[0].layout, guided=guided, batch_size=batch_size)
-        yield from (row[at : at + count] for at in range(0, len(row), count))
+    def _groups(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+        """`jobs` in groups that are painted together: of one size, as many as fill a batch."""
+        for _, same in groupby(jobs, key=lambda job: (job.layout.width, job.layout.height)):
+            row = list(same)
+            count = self.pipeline.images_at_once(
+                row[0].layout, guided=self.settings.guidance > 1, batch_size=self.batch_size
+            )
+            yield from (row[at : at + count] for at in range(0, len(row), count))
 
 
 def quiet_libraries() -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.files import read_text
-from layoutgen.model_info import TRAINABLE
+from layoutgen.methods.registry import TRAINABLE
 
 _CHOICES = {
     "encoding": ("box", "text"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+from layoutgen.conditioning.condition import DenoiserInputs
 from layoutgen.domain.layout import Layout
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
@@ -27,7 +28,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.unet, self.text_encoder = pipeline.unet, pipeline.text_encoder
         self.layout_encoder = pipeline.layout_encoder
-        self.methods = tuple(methods)
+        self.methods, self.backbone = tuple(methods), pipeline.backbone
 
     def forward(
         self, turn: int, layouts: Sequence[Layout], unplaced: Tensor, noisy: Tensor, times: Tensor
@@ -40,15 +41,13 @@ class Denoiser(nn.Module):
             unplaced: (B,) bool: whose layout is hidden.
         """
         method = self.methods[turn % len(self.methods)]
-        condition = method.encode(layouts).to(noisy.device, noisy.dtype).without_layout(unplaced)
-        return condition.predict(self.unet, noisy, times)
+        condition = method.encode(layouts).to(noisy.device, noisy.dtype).drop_layout(unplaced)
+        return self.backbone.predict(noisy, times, DenoiserInputs.of([condition]), denoiser=self.unet)
 
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Let the U-Net hear all methods."""
-        with ExitStack() as stack:
-            for method in dict.fromkeys(self.methods):
-                stack.enter_context(method.attached(self.unet))
+        with self.backbone.reading_layouts():
             yield
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.errors import InvalidOption
-from layoutgen.methods.img2img import map_channels
+from layoutgen.methods.registry import extra_channels
 from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
 from layoutgen.pipeline import LayoutPipeline
 
@@ -57,7 +57,7 @@ def adapt(
     encoder = LayoutEncoder(
         text_dim=pipeline.unet.config.cross_attention_dim,
         hidden_dim=pipeline.unet.config.cross_attention_dim,
-        map_channels=map_channels(latent) if "img2img" in methods else 0,
+        map_channels=extra_channels(methods, latent),
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
         labels=None,

@@ -14,7 +14,7 @@ from layoutgen.autoencoder import to_latents
 from layoutgen.data.dataset import Batch
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
-from layoutgen.methods.text2img import box_fractions
+from layoutgen.methods.token_layout import box_fractions
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.draws import draw

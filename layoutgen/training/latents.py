@@ -70,7 +70,7 @@ def cache_latents(pipeline: LayoutPipeline, dataset: LayoutDataset, cache: Cache
     for size in dataset.sizes:
         sources = tuple(k for k in range(len(dataset.sources)) if dataset.size_of(k) == size)
         if sources:
-            width, height = (side // pipeline.factor for side in size)
+            width, height = (side // pipeline.backbone.pixels_per_latent for side in size)
             parts: Iterator[Half] = (
                 _encoded(pipeline, dataset, k).cpu().numpy().astype(np.float16) for k in sources
             )

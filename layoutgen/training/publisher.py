@@ -46,7 +46,7 @@ class Publisher:
         if self.accelerator.is_main_process:
             averaged = as_pipeline(self.pipeline, state, lora_rank=self.config.lora_rank)
             if paint:
-                ways = [(m.name, getattr(m, "encoding", None)) for m in dict.fromkeys(self.denoiser.methods)]
+                ways = [(m.info.name, m.encoding) for m in dict.fromkeys(self.denoiser.methods)]
                 self.monitor.paint(averaged, self.validation, images, ways)
             if write:
                 with saving(self.run / "model", self.run / "checkpoints"):

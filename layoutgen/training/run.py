@@ -109,7 +109,7 @@ class Run:
         else:
             cached = cache_captions(self.pipeline, self.dataset, cache)
             for method in self.denoiser.methods:
-                method.text_encoder = cached
+                method.backbone.text_encoder = cached
         return cache_latents(self.pipeline, self.dataset, cache)
 
 

@@ -19,7 +19,7 @@ from layoutgen.autoencoder import PatchAutoencoder
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.data.dataset import LayoutDataset
 from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
-from layoutgen.methods.img2img import map_channels
+from layoutgen.methods.registry import extra_channels
 from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -115,7 +115,7 @@ def build(
         text_dim=config.text_dim,
         frequencies=config.frequencies,
         hidden_dim=2 * config.text_dim,
-        map_channels=map_channels(config.latent_channels) if "img2img" in methods else 0,
+        map_channels=extra_channels(methods, config.latent_channels),
         methods=methods,
         encodings=(encoding,) if "text2img" in methods else (),
         labels=dataset.labels,

@@ -48,10 +48,9 @@ def from_checkpoint(name: str, device: str | None) -> Start:
         InvalidOption: there is no such model.
     """
     pipeline = _load(find_model(name).source, device)
-    halvings = len(pipeline.unet.config.block_out_channels) - 1
     labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
     known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
-    return Start(pipeline.factor * 2**halvings, pipeline.size_prior, known, lambda: pipeline)
+    return Start(pipeline.backbone.size_multiple, pipeline.size_prior, known, lambda: pipeline)
 
 
 def from_scratch(

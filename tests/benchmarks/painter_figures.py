@@ -27,12 +27,12 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from layoutgen.assets import DETECTOR
+from layoutgen.denoising.settings import SampleSettings
 from layoutgen.errors import LayoutgenError
 from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
 from layoutgen.formats.annotated_source import Truth, open_truth
 from layoutgen.model_info import ModelInfo, check_labels, find_model
 from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded
-from layoutgen.sampling.settings import SampleSettings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table

@@ -34,7 +34,10 @@ def plain(ours: LayoutPipeline, *, whole: bool) -> Paint:
         options = {"num_inference_steps": steps, "guidance_scale": guidance, "prompt": layout.prompt}
         if whole:
             return pipeline(width=layout.width, height=layout.height, **options).images[0]
-        height, width = layout.height // ours.factor, layout.width // ours.factor
+        height, width = (
+            layout.height // ours.backbone.pixels_per_latent,
+            layout.width // ours.backbone.pixels_per_latent,
+        )
         count = len(windows_for(ours.unet, height, width))
         side = min(ours.window, layout.width, layout.height)
         for start in range(0, count, _REGION_BATCH):
@@ -58,7 +61,10 @@ def region_multidiffusion(ours: LayoutPipeline) -> Paint:
 
     @torch.no_grad()
     def paint(layout: Layout, steps: int, guidance: float) -> object:
-        height, width = layout.height // ours.factor, layout.width // ours.factor
+        height, width = (
+            layout.height // ours.backbone.pixels_per_latent,
+            layout.width // ours.backbone.pixels_per_latent,
+        )
         prompts = [layout.prompt, *(f"a photo of a {i.label}" for i in layout.instances)]
         told, untold = (_embedded(ours, texts) for texts in (prompts, [""] * len(prompts)))
         masks = _masks(layout, height, width).to(ours.device)  # (N + 1, 1, h, w)

@@ -1,4 +1,4 @@
-"""Which latent hears which token, and where in its box a latent lies."""
+"""Which latent attends to which token, and where in its box a latent lies."""
 
 from __future__ import annotations
 
@@ -6,31 +6,45 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from layoutgen.conditioning.attention_regions import Regions
+from layoutgen.conditioning.attention_regions import AttentionRegions
 
 
-def regions(*boxes: tuple[float, float, float, float], cells: int = 4) -> Regions:
+def levels(height: int, width: int) -> list[tuple[int, int]]:
+    """Levels that halve their sides, rounding up, down to one cell."""
+    sizes = [(height, width)]
+    while sizes[-1] != (1, 1):
+        sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+    return sizes
+
+
+def regions(*boxes: tuple[float, float, float, float], cells: int = 4) -> AttentionRegions:
     """One token for the prompt, one for each box; boxes are given in cells."""
-    return Regions(torch.tensor([boxes]) / cells, torch.tensor([[-1, *range(len(boxes))]]), cells, cells)
+    return AttentionRegions(
+        torch.tensor([boxes]) / cells, torch.tensor([[-1, *range(len(boxes))]]), levels(cells, cells)
+    )
 
 
-def told(where: Regions, length: int = 16) -> Tensor:
+def told(where: AttentionRegions, length: int = 16) -> Tensor:
     """What each latent of a level is told (h, w, 3): x, y, and 1 if it lies in a box."""
-    embedded = where.with_places(
-        lambda places, inside: torch.cat([places, torch.ones_like(places[..., :1])], -1) * inside[..., None]
+    embedded = where.with_positions(
+        lambda positions, inside: (
+            torch.cat([positions, torch.ones_like(positions[..., :1])], -1) * inside[..., None]
+        )
     )
     side = int(length**0.5)
-    return embedded.places[length][0].view(side, side, 3)
+    return embedded.positions[length][0].view(side, side, 3)
 
 
-def ones(places: Tensor, inside: Tensor) -> Tensor:
+def ones(positions: Tensor, inside: Tensor) -> Tensor:
     """An embedding that says nothing but that there is one."""
-    return torch.ones_like(places)
+    return torch.ones_like(positions)
 
 
 def test_without_boxes_every_latent_is_told_that_it_lies_in_none() -> None:
-    nothing = Regions(torch.zeros(1, 0, 4), torch.tensor([[-1]]), 4, 4)
-    assert (nothing.with_places(lambda places, inside: inside[..., None].float()).places[16] == 0).all()
+    nothing = AttentionRegions(torch.zeros(1, 0, 4), torch.tensor([[-1]]), levels(4, 4))
+    assert (
+        nothing.with_positions(lambda positions, inside: inside[..., None].float()).positions[16] == 0
+    ).all()
 
 
 def test_a_latent_is_told_where_in_its_box_it_lies() -> None:
@@ -58,59 +72,61 @@ def test_the_order_of_boxes_that_share_a_cell_decides_nothing() -> None:
     assert_close(told(regions(one, other)), told(regions(other, one)))
 
 
-def test_a_box_is_not_heard_in_the_cell_beside_its_edge() -> None:
+def test_a_box_is_not_attended_to_in_the_cell_beside_its_edge() -> None:
     for cells in (3, 7, 24, 49, 64):  # most edges no float holds exactly
         for edge in range(1, cells):
             width = 8 * cells
             boxes = torch.tensor([[[0.0, 0.0, 8 * edge * (1 / width), 1.0]]])
-            heard = Regions(boxes, torch.tensor([[-1, 0]]), 1, cells)
-            assert heard.cross(cells, torch.float32)[0, 0, :, 1].isfinite().sum() == edge
-            where = heard.with_places(lambda places, inside: inside[..., None]).places[cells]
+            attended = AttentionRegions(boxes, torch.tensor([[-1, 0]]), levels(1, cells))
+            assert attended.cross_attention_bias(cells, torch.float32)[0, 0, :, 1].isfinite().sum() == edge
+            where = attended.with_positions(lambda positions, inside: inside[..., None]).positions[cells]
             assert where.sum() == edge
 
 
-def grid(side: int, cells: int = 32) -> Regions:
+def grid(side: int, cells: int = 32) -> AttentionRegions:
     """Boxes of equal size in `side` rows and columns."""
     edge = cells / side
     corners = [(x * edge, y * edge) for y in range(side) for x in range(side)]
     return regions(*((x, y, x + 0.8 * edge, y + 0.8 * edge) for x, y in corners), cells=cells)
 
 
-def test_a_strip_hears_what_its_latents_hear() -> None:
+def test_a_block_attends_to_what_its_latents_attend_to() -> None:
     where = grid(16)
-    strips = where.strips(1024, torch.float32)
-    assert strips is not None
-    heard = torch.full((16, 64, 257), -torch.inf)  # 16 strips of two rows, as if they were compared with all
-    heard.scatter_(2, strips.tokens[0][:, None].expand(-1, 64, -1), strips.bias[:, 0])
-    assert_close(heard.flatten(0, 1), where.cross(1024, torch.float32)[0, 0])
+    blocks = where.row_blocks(1024, torch.float32)
+    assert blocks is not None
+    attended = torch.full(
+        (16, 64, 257), -torch.inf
+    )  # 16 blocks of two rows, as if they were compared with all
+    attended.scatter_(2, blocks.tokens[0][:, None].expand(-1, 64, -1), blocks.bias[:, 0])
+    assert_close(attended.flatten(0, 1), where.cross_attention_bias(1024, torch.float32)[0, 0])
 
 
-def test_a_strip_hears_no_more_of_many_boxes_than_its_rows_hold() -> None:
-    few, many = grid(12).strips(1024, torch.float32), grid(24).strips(1024, torch.float32)
+def test_a_block_attends_to_no_more_of_many_boxes_than_its_rows_hold() -> None:
+    few, many = grid(12).row_blocks(1024, torch.float32), grid(24).row_blocks(1024, torch.float32)
     assert few is not None
     assert many is not None
     assert few.tokens.shape[2] <= 32  # 2 rows of boxes at most, and the prompt
     assert many.tokens.shape[2] <= 80  # 3 rows of 24, not 576
 
 
-def test_no_strips_where_they_would_hear_nearly_all() -> None:
-    assert regions((1, 0, 3, 4)).strips(16, torch.float32) is None  # too few latents
-    assert regions((0, 0, 32, 32), cells=32).strips(1024, torch.float32) is None  # one box over all
+def test_no_blocks_where_they_would_attend_to_nearly_all() -> None:
+    assert regions((1, 0, 3, 4)).row_blocks(16, torch.float32) is None  # too few latents
+    assert regions((0, 0, 32, 32), cells=32).row_blocks(1024, torch.float32) is None  # one box over all
 
 
 def test_rows_that_do_not_divide_are_one_strip() -> None:
-    where = Regions(grid(16).boxes, grid(16).owner, 31, 32)
-    assert where.strips(31 * 32, torch.float32) is None
+    where = AttentionRegions(grid(16).boxes, grid(16).token_to_instance, levels(31, 32))
+    assert where.row_blocks(31 * 32, torch.float32) is None
 
 
-def test_hidden_rows_are_told_no_place() -> None:
-    both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_places(ones)
-    hidden = both.restrict(torch.tensor([True, False]))
-    assert hidden.places[16][0].any()
-    assert not hidden.places[16][1].any()
+def test_hidden_rows_are_told_no_position() -> None:
+    both = regions((1, 0, 3, 4))[torch.tensor([0, 0])].with_positions(ones)
+    hidden = both.drop_layout(torch.tensor([False, True]))
+    assert hidden.positions[16][0].any()
+    assert not hidden.positions[16][1].any()
 
 
 def test_boxes_stay_exact_in_half_precision() -> None:
-    moved = regions((1, 0, 3, 4)).with_places(ones).to("cpu", torch.bfloat16)
+    moved = regions((1, 0, 3, 4)).with_positions(ones).to("cpu", torch.bfloat16)
     assert moved.boxes.dtype == torch.float32
-    assert moved.places[16].dtype == torch.bfloat16
+    assert moved.positions[16].dtype == torch.bfloat16

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.methods.class_map import BACKGROUND, OUTLINE, class_color, class_map, class_shares, place_cells
+from layoutgen.methods.class_map import (
+    BACKGROUND,
+    OUTLINE,
+    class_color,
+    class_map,
+    class_shares,
+    position_cells,
+)
 
 
 def test_touching_boxes_of_one_class_stay_two() -> None:
@@ -38,25 +45,25 @@ def test_shares_of_cells_are_the_class_map_in_small() -> None:
 
 
 def test_places_rise_from_zero_to_one_across_the_box() -> None:
-    x, y, inside = place_cells(Layout(64, 48, (Instance("dog", Box(8, 8, 48, 40)),)), 8)
+    x, y, inside = position_cells(Layout(64, 48, (Instance("dog", Box(8, 8, 48, 40)),)), 8)
     np.testing.assert_allclose(x[2], [0, 0.1, 0.3, 0.5, 0.7, 0.9, 0, 0], atol=1e-6)
     np.testing.assert_allclose(y[:, 3], [0, 0.125, 0.375, 0.625, 0.875, 0], atol=1e-6)
     assert inside[2].tolist() == [0, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_a_cell_that_a_box_shares_says_how_much() -> None:
-    x, _, inside = place_cells(Layout(16, 8, (Instance("dog", Box(0, 0, 10, 8)),)), 8)
+    x, _, inside = position_cells(Layout(16, 8, (Instance("dog", Box(0, 0, 10, 8)),)), 8)
     np.testing.assert_allclose(inside, [[1, 0.25]])
     np.testing.assert_allclose(x, [[0.4, 0.9 * 0.25]])
 
 
 def test_a_crop_shows_its_part_of_the_ramp() -> None:
     layout = Layout(64, 64, (Instance("dog", Box(10, 8, 50, 40)),))
-    whole, part = place_cells(layout, 8), place_cells(layout.crop(24, 16, 32, 32), 8)
+    whole, part = position_cells(layout, 8), position_cells(layout.crop(24, 16, 32, 32), 8)
     np.testing.assert_allclose(part, whole[:, 2:6, 3:7], atol=1e-6)
 
 
 def test_a_box_smaller_than_a_pixel_or_outside_is_no_error() -> None:
     layout = Layout(8, 8, (Instance("dog", Box(1.6, 1.6, 1.9, 1.9)), Instance("dog", Box(-9, -9, -1, -1))))
     assert class_map(layout).size == (8, 8)
-    assert not place_cells(layout, 4).any()
+    assert not position_cells(layout, 4).any()

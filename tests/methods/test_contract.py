@@ -11,6 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from layoutgen import Box, Instance, Layout
+from layoutgen.conditioning.condition import DenoiserInputs
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.extend_inputs import adapt
@@ -59,8 +60,9 @@ def predicted(
         len(layouts), -1, -1, -1
     )
     condition = method.encode(layouts)
-    with method.attached(toy.unet):
-        return (method.null(condition) if null else condition).predict(toy.unet, noise, torch.tensor(500))
+    inputs = DenoiserInputs.of([condition.null() if null else condition])
+    with toy.backbone.reading_layouts():
+        return toy.backbone.predict(noise, torch.tensor(500), inputs)
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])
@@ -77,7 +79,7 @@ def test_the_layout_matters(toy: LayoutPipeline, method: LayoutMethod) -> None:
 
 
 @pytest.mark.parametrize("name", ["box", "img2img"])
-def test_a_model_of_a_grid_hears_boxes_on_it(toy: LayoutPipeline, name: str) -> None:
+def test_a_model_of_a_grid_is_told_boxes_on_it(toy: LayoutPipeline, name: str) -> None:
     method, asked = toy.method(*METHODS[name]), layout(4)
     exact, on_grid = predicted(toy, method, [asked]), predicted(toy, method, [asked.snap(8)])
     toy.layout_encoder.register_to_config(grid=8)
@@ -105,15 +107,15 @@ def test_null_knows_no_layout(toy: LayoutPipeline, method: LayoutMethod) -> None
     assert_close(*nulls, atol=1e-5, rtol=1e-5)
 
 
-def test_null_hears_the_negative_prompt(toy: LayoutPipeline, method: LayoutMethod) -> None:
+def test_null_is_told_the_negative_prompt(toy: LayoutPipeline, method: LayoutMethod) -> None:
     plain, other = (replace(layout(3), negative_prompt=text) for text in ("blurry", "dark"))
     difference = predicted(toy, method, [plain], null=True) - predicted(toy, method, [other], null=True)
     assert difference.abs().mean() > 1e-6
 
 
-def test_attached_restores_the_unet_also_after_an_error(toy: LayoutPipeline, method: LayoutMethod) -> None:
+def test_reading_layouts_restores_the_unet_also_after_an_error(toy: LayoutPipeline) -> None:
     before = dict(toy.unet.attn_processors)
-    with pytest.raises(ZeroDivisionError), method.attached(toy.unet):
+    with pytest.raises(ZeroDivisionError), toy.backbone.reading_layouts():
         raise ZeroDivisionError
     after = toy.unet.attn_processors
     assert all(after[name] is processor for name, processor in before.items())
@@ -130,10 +132,22 @@ def test_save_and_load_round_trip(toy: LayoutPipeline, tmp_path: Path, name: str
     )
 
 
+def test_a_long_prompt_does_not_change_the_other_images_of_its_batch(
+    toy: LayoutPipeline, method: LayoutMethod
+) -> None:
+    long = replace(layout(3, seed=1), prompt="on grass " * 40, negative_prompt="blurry " * 60)
+    short = layout(3, seed=2)
+    for null in (False, True):
+        both = predicted(toy, method, [long, short], null=null)
+        for row, single in enumerate((long, short)):
+            alone = predicted(toy, method, [single], null=null)
+            assert_close(both[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+
+
 def test_nothing_is_cut_at_77_tokens(toy: LayoutPipeline) -> None:
     method = toy.method("text2img", "text")
     long = replace(layout(1), prompt="on grass " * 40)
-    assert method.encode([long]).prompt.shape[1] > 77
+    assert method.encode([long]).prompt.embeddings.shape[1] > 77
     wordy = Layout(64, 64, (Instance("dog " * 60, Box(1, 2, 30, 40)),))
     assert method.encode([wordy]).tokens.shape[1] > 77
 

@@ -19,6 +19,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from layoutgen import Box, Instance, Layout
+from layoutgen.denoising.settings import SampleSettings
 from layoutgen.errors import CannotSave, InvalidOption, OutputExists
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.png import read_png
@@ -26,7 +27,6 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling import jobs
 from layoutgen.sampling.processes import Processes, running_processes
 from layoutgen.sampling.run import Painting, _fastest, load_pipeline, quiet_libraries, sample
-from layoutgen.sampling.settings import SampleSettings
 from tests.toy import toy_pipeline
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""How to paint: what ``sample`` is asked for besides the layout, without loading torch."""
+"""How to sample: what an image depends on besides its layout, and the defaults of all that."""
 
 from __future__ import annotations
 
@@ -39,3 +39,7 @@ class SampleSettings:
         check_scheduler(self.scheduler)
         if self.seed < 0:
             raise InvalidOption(f"--seed must be 0 or more, not {self.seed}")
+
+
+DEFAULTS = SampleSettings()
+"""What is used where nothing else is asked for: by the pipeline, by ``sample`` and in its help."""
