@@ -12,6 +12,7 @@ from typing import Any
 from layoutgen.assets import MODEL
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+from layoutgen.model_kind import Role, kind_of
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -44,16 +45,34 @@ def find_model(name: str | None) -> ModelInfo:
     folder = Path(name).expanduser()
     for place in (folder / "model", folder):
         if (place / "model_index.json").is_file():
+            check_painter(place, name)
             return _read(place)
     if folder.exists():
-        problem = "has no finished checkpoint yet" if (folder / "config.yaml").is_file() else "is no model"
-        raise InvalidOption(f"--model {name} {problem}: it holds no model_index.json")
+        if (folder / "config.yaml").is_file():
+            raise InvalidOption(
+                f"--model {name} has no finished checkpoint yet: it holds no model/model_index.json"
+            )
+        check_painter(folder, name)
     parts = name.split("/")
     if len(parts) != 2 or not all(parts) or name.startswith((".", "~")):
         raise InvalidOption(
             f"--model {name}: there is no such folder, and a hub id looks like {STABLE_DIFFUSION}"
         )
     return ModelInfo(name)
+
+
+def check_painter(folder: Path, name: str) -> None:
+    """Refuse what is in `folder`, which the user calls `name`, unless it is a model that we can paint with.
+
+    Raises:
+        InvalidOption: says what it is instead.
+        InvalidFile: one of its json files is broken.
+    """
+    kind = kind_of(folder) if folder.is_dir() else None
+    if kind is None:
+        raise InvalidOption(f"--model {name} is no model: it holds no model_index.json")
+    if kind.role is not Role.PAINTER:
+        raise InvalidOption(f"--model {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:

@@ -21,6 +21,7 @@ from layoutgen.assets import DETECTOR
 from layoutgen.detection.detectors import ClosedDetector, Detector
 from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
 from layoutgen.errors import InvalidOption
+from layoutgen.model_kind import UNKNOWN, Role, kind_of
 
 
 def load_detector(name: str | None = None, device: str | None = None) -> Detector:
@@ -40,12 +41,22 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
         raise InvalidOption(
             f"--detector {name}: there is no such folder, and a hub id looks like google/owlv2-base"
         )
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        _check_detector(folder, source)
     _quiet()
     try:
-        return _load(str(Path(source).expanduser()) if Path(source).expanduser().exists() else source, device)
+        return _load(str(folder) if folder.exists() else source, device)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise InvalidOption(f"--detector {source} cannot be loaded on {device}: {reason}") from error
+
+
+def _check_detector(folder: Path, name: str) -> None:
+    """Refuse what is certainly no detector; of the rest transformers knows more."""
+    kind = kind_of(folder)
+    if kind is not None and kind.role is not Role.DETECTOR and kind != UNKNOWN:
+        raise InvalidOption(f"--detector {name} is {kind.what}: give {Role.DETECTOR.value} of transformers")
 
 
 def _load(source: str, device: str) -> Detector:

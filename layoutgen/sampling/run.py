@@ -19,6 +19,7 @@ from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
+from layoutgen.model_info import check_painter
 from layoutgen.pipeline import LayoutPipeline, Step
 from layoutgen.sampling.jobs import Job, is_finished, key_of, wait_for, write_job
 from layoutgen.sampling.processes import ALONE, Processes
@@ -54,7 +55,9 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     if dtype == "fp16" and device == "cpu":
         raise InvalidOption("--dtype fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
-        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
+        folder = source if Path(source).is_dir() else LayoutPipeline.download(source)
+        check_painter(Path(folder), source)
+        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(folder, torch_dtype=_DTYPES[dtype])
         pipeline.to(device)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]

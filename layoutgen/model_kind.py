@@ -1,0 +1,110 @@
+"""What kind of model a folder holds, by its json files alone: one check for all commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from layoutgen.io.files import read_json
+
+
+class Role(Enum):
+    """What a model can be used for here."""
+
+    PAINTER = "a Stable Diffusion v1 or v2 text-to-image model"
+    DETECTOR = "an object-detection model"
+    OTHER = "something else"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """What a model is for, and what it is in words: "a Stable Diffusion XL model"."""
+
+    role: Role
+    what: str
+
+
+UNKNOWN = ModelKind(Role.OTHER, "a model of an unknown kind")
+
+_PIPELINES = {
+    "StableDiffusionXL": "a Stable Diffusion XL model",
+    "StableDiffusion3": "a Stable Diffusion 3 model",
+    "Flux": "a FLUX model",
+    "PixArt": "a PixArt model",
+    "QwenImage": "a Qwen-Image model",
+    "ZImage": "a Z-Image model",
+    "Kandinsky": "a Kandinsky model",
+    "StableCascade": "a Stable Cascade model",
+    "LatentConsistency": "a latent consistency model",
+}
+"""Pipelines of diffusers by the beginning of their class name, and what they are called."""
+_PAINTERS = ("LayoutPipeline", "StableDiffusionPipeline")
+_INPUTS = {8: "an instruct-pix2pix model", 9: "an inpainting model"}
+"""What a U-Net of Stable Diffusion is made for that reads so many channels, of which 4 are its latents."""
+_NETWORKS = {
+    "ControlNetModel": "a ControlNet alone",
+    "UNet2DConditionModel": "a U-Net alone",
+    "AutoencoderKL": "an autoencoder alone",
+    "MotionAdapter": "a motion adapter alone",
+}
+
+
+def kind_of(folder: Path) -> ModelKind | None:
+    """The kind of the model in `folder`; None: it holds no model.
+
+    Raises:
+        InvalidFile: one of its json files is broken.
+    """
+    if (folder / "model_index.json").is_file():
+        return _pipeline_kind(folder)
+    if (folder / "adapter_config.json").is_file() or (folder / "pytorch_lora_weights.safetensors").is_file():
+        return ModelKind(Role.OTHER, "a LoRA, which belongs to a model")
+    if (folder / "config.json").is_file():
+        return _network_kind(read_json(folder / "config.json"))
+    return None
+
+
+def _pipeline_kind(folder: Path) -> ModelKind:
+    index = read_json(folder / "model_index.json")
+    name = _class_name(index)
+    for beginning, what in _PIPELINES.items():
+        if name.startswith(beginning):
+            return ModelKind(Role.OTHER, what)
+    missing = [
+        part for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler") if part not in index
+    ]
+    if missing:
+        return ModelKind(Role.OTHER, f"a {name or 'diffusers'} without {missing[0]}")
+    if index.get("text_encoder_2") not in (None, [None, None]):
+        return ModelKind(Role.OTHER, f"a {name} with two text encoders")
+    config = folder / "unet" / "config.json"
+    unet = read_json(config) if config.is_file() else {}
+    channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
+    if latents == 4 and channels in _INPUTS:
+        return ModelKind(Role.OTHER, _INPUTS[channels])
+    if name not in _PAINTERS and channels != latents:
+        return ModelKind(Role.OTHER, f"a {name} whose U-Net reads {channels} channels")
+    if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
+        return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
+    return ModelKind(Role.PAINTER, Role.PAINTER.value)
+
+
+def _network_kind(config: dict[str, Any]) -> ModelKind:
+    """Of a folder with one network of diffusers or transformers."""
+    name = _class_name(config)
+    if name:
+        return ModelKind(Role.OTHER, _NETWORKS.get(name, f"a {name} alone"))
+    architectures = config.get("architectures")
+    first = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
+    detects = first.endswith("ObjectDetection") or str(config.get("model_type", "")).endswith("detector")
+    if detects or first == "GridDetector":
+        return ModelKind(Role.DETECTOR, Role.DETECTOR.value)
+    return ModelKind(Role.OTHER, f"a {first}") if first else UNKNOWN
+
+
+def _class_name(config: dict[str, Any]) -> str:
+    """The class that diffusers wrote down; of our own it writes the module, too."""
+    name = config.get("_class_name", "")
+    return str(name[-1] if isinstance(name, list) and name else name)
