@@ -11,7 +11,8 @@
     └── Diverged           a training whose loss is no number any more
 
 The command line turns these, and only these, into one line and exit code 2. Every message says what is
-wrong, where, and what to do about it.
+wrong, where, and what to do about it. It names a setting by its parameter, in backquotes: "`batch_size` must
+be at least 1"; the command line spells it as its option, --batch-size (:mod:`layoutgen.cli.options`).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from layoutgen import __version__
 from layoutgen.cli import console, evaluate, prepare, prepare_scenes, sample, train, visualize
+from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
 
@@ -22,7 +23,8 @@ class _OneLineErrors(TyperGroup):
         try:
             return super().invoke(ctx)
         except LayoutgenError as error:
-            console.error(str(error))
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            console.error(str(error) if command is None else spell_options(str(error), command))
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
             console.error("interrupted")

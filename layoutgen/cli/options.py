@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,3 +17,26 @@ Overwrite = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def spell_options(message: str, command: Any) -> str:
+    """`message` with the settings that it names in backquotes as `command` spells them.
+
+    A setting has the name of the command's parameter: "`batch_size`" becomes "--batch-size". Other words in
+    backquotes stay as they are.
+    """
+    spelled = {parameter.name: _spelling(parameter) for parameter in _parameters(command)}
+    return re.sub("`([a-z0-9_]+)`", lambda found: spelled.get(found[1], found[0]), message)
+
+
+def _parameters(command: Any) -> list[Any]:
+    """The parameters of `command` and of its subcommands."""
+    inner = [_parameters(subcommand) for subcommand in getattr(command, "commands", {}).values()]
+    return [*command.params, *(parameter for parameters in inner for parameter in parameters)]
+
+
+def _spelling(parameter: Any) -> str:
+    """How a user writes `parameter`: an option by its long name, an argument by its placeholder."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name.upper())
+    return str(max(parameter.opts, key=len))

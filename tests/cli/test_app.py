@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import layoutgen
 from layoutgen.cli import app, console
+from layoutgen.cli.options import spell_options
 from layoutgen.errors import InvalidOption
 
 ROOT = Path(layoutgen.__file__).parents[1]
@@ -66,6 +68,26 @@ def test_what_a_user_can_mend_is_one_line_as_it_is(failing) -> None:
     assert result.exit_code == 2
     assert result.stderr == f"layoutgen: [red]{'x' * 300}[/red] and a second line, [0, 1], 'text'\n"
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "spelled"),
+    [
+        ("`batch_size` must be at least 1", "--batch-size must be at least 1"),
+        ("pass `methods`, or another `output` than `data`", "pass --method, or another --output than DATA"),
+        ("use `cache_latents`, not `aspect_buckets`", "use --cache-latents, not --aspect-buckets"),
+        ("`magic` and `layoutgen train` are no settings", "`magic` and `layoutgen train` are no settings"),
+    ],
+)
+def test_settings_are_spelled_as_the_options_of_the_command(message: str, spelled: str) -> None:
+    assert spell_options(message, get_command(app).commands["train"]) == spelled
+
+
+def test_settings_of_a_subcommand_are_spelled_as_well(tmp_path: Path) -> None:
+    command = get_command(app).commands["prepare"]
+    assert spell_options("`backgrounds` is a file", command) == "--backgrounds is a file"
+    result = CliRunner().invoke(app, ["train", str(tmp_path), "-o", str(tmp_path), "--batch-size", "0"])
+    assert (result.exit_code, result.stderr) == (2, "layoutgen: --batch-size must be at least 1, not 0\n")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, OSError, RuntimeError])
