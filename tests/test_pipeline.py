@@ -19,7 +19,7 @@ from layoutgen.denoising.schedulers import SCHEDULERS, scheduler_for
 from layoutgen.denoising.settings import DEFAULTS
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline, Step
-from layoutgen.training.extend_inputs import adapt
+from layoutgen.training.extend_inputs import extend_inputs
 from tests.denoising.reference import reference_image
 from tests.toy import toy_pipeline
 
@@ -161,7 +161,7 @@ def test_what_cannot_work_is_refused(toy: LayoutPipeline) -> None:
     ]:
         with pytest.raises(InvalidOption, match=word):
             paint(toy, layout, **options)
-    adapt(toy, ("text2img",), "box")
+    extend_inputs(toy, ("text2img",), "box")
     with pytest.raises(InvalidOption, match="was trained for text2img"):
         paint(toy, layout, method="img2img")
 

@@ -57,6 +57,7 @@ TORCH_FREE_MODULES = (
     "layoutgen.sampling.processes",
     "layoutgen.denoising.settings",
     "layoutgen.data.prepare_coco",
+    "layoutgen.training.config",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 

@@ -14,8 +14,8 @@ from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, choose_trained
-from layoutgen.training.extend_inputs import adapt
-from layoutgen.training.gradients import batch_loss
+from layoutgen.training.extend_inputs import extend_inputs
+from layoutgen.training.loss import batch_loss
 from tests.toy import sd_pipeline
 from tests.training.conftest import draw_scenes, invoke
 
@@ -54,7 +54,7 @@ def test_every_method_paints(folder: Path, method: str) -> None:
 def test_one_optimiser_step_on_the_cpu(folder: Path, tmp_path: Path, method: str, encoding: str) -> None:
     """At 64 pixels, without averaged weights: that fits 16 GB."""
     pipeline = LayoutPipeline.from_pretrained(folder)
-    adapt(pipeline, (method,), encoding)
+    extend_inputs(pipeline, (method,), encoding)
     config = TrainConfig(methods=(method,), encoding=encoding, drop_layout=0.0)
     denoiser = Denoiser(pipeline, [pipeline.method(method, encoding if method == "text2img" else None)])
     choose_trained(pipeline, denoiser, config)
@@ -63,7 +63,9 @@ def test_one_optimiser_step_on_the_cpu(folder: Path, tmp_path: Path, method: str
     dataset = open_dataset(draw_scenes(tmp_path / "data", 1), resolution=64, seed=0)
     before = pipeline.unet.conv_in.weight.detach().clone()
     with denoiser.attached():
-        loss, _ = batch_loss(pipeline, denoiser, 0, collate([dataset[0]]), config, Accelerator(cpu=True))
+        loss, _ = batch_loss(
+            pipeline.backbone, denoiser, 0, collate([dataset[0]]), config, Accelerator(cpu=True)
+        )
         loss.backward()
     optimizer.step()
     assert loss.isfinite()

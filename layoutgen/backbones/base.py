@@ -23,10 +23,12 @@ class Backbone(ABC):
     Attributes:
         denoiser: the network that predicts, in latent space.
         text_encoder: what encodes prompts; training may put one that remembers in its place.
+        prediction_type: what the denoiser predicts: epsilon (noise), v_prediction, or sample (latents).
     """
 
     denoiser: nn.Module
     text_encoder: Any
+    prediction_type: str
 
     # Sizes.
 

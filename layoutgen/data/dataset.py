@@ -39,8 +39,8 @@ class Batch:
 
     Attributes:
         images: pixels (B, 3, H, W) in [-1, 1]; or scaled latents (B, C, h, w), if `encoded`.
-        layouts: what is where, in pixels; boxes beyond a crop keep their coordinates.
-        numbers: of the examples in the whole training.
+        layouts: B of them, in pixels; boxes beyond a crop keep their coordinates.
+        numbers: of the examples in the whole run.
     """
 
     images: Tensor
@@ -49,7 +49,7 @@ class Batch:
     encoded: bool = False
 
     def split(self, size: int) -> Iterator[Batch]:
-        """Parts of `size` examples, the last one what is left."""
+        """Micro-batches of `size` examples; the last one may be smaller."""
         for start in range(0, len(self.layouts), size):
             rows = slice(start, start + size)
             yield replace(
@@ -59,30 +59,36 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image of a data set: how it is opened, its size in pixels, and the file that it comes from.
+    """One image of a data set, or an endless stream of composed scenes of one size.
 
-    Parts of it begin at multiples of `grid` pixels, unless they are scaled.
+    Attributes:
+        open: the image and its layout, for the number of an example.
+        width, height: in pixels.
+        layout: of an image; None for scenes, which have another one each time.
+        path: file of an image; None for scenes.
+        grid: crops begin at multiples of this many pixels, unless they are scaled.
     """
 
-    open: Callable[[int], Scene]  # called with the example's number
+    open: Callable[[int], Scene]
     width: int
     height: int
-    layout: Layout | None = None  # None: another one each time
+    layout: Layout | None = None
     path: Path | None = None
     grid: int = 1
 
 
 class LayoutDataset(Dataset[Example]):
-    """Examples by their number in the whole training, without end.
+    """Training examples by their number in the whole run, without end.
 
-    An epoch shows every source once in an order of its own. Sources are shown in groups of `group` whose
-    images have one size, so that a step of `group` examples is one tensor on any number of processes.
+    An epoch shows every source once, in an order of its own. Sources are shown in groups of `group` whose
+    images have one size, so that an optimizer step of `group` examples is one tensor on any number of
+    processes.
 
     Args:
         sizes: (W, H) in pixels of the training images; a source gets the one nearest to its own shape.
-        group: examples of a step, on all processes together.
+        group: examples of an optimizer step, on all processes together.
         flip: mirror half of the examples.
-        fixed_crops: an image is always cut alike (only its mirroring differs), so that it can be cached.
+        fixed_crops: an image always has the same crop (only its mirroring differs), so that it can be cached.
     """
 
     def __init__(
@@ -111,25 +117,26 @@ class LayoutDataset(Dataset[Example]):
         self._orders: dict[int, npt.NDArray[np.int64]] = {}
 
     def __getitem__(self, number: int) -> Example:
-        source, mirrored = self.place(number)
+        source, mirrored = self.source_of(number)
         scene = self.sources[source].open(number)
-        image = self.cut(scene.image, source, number, mirrored)
-        return Example(to_pixels(image), self.cropped(scene.layout, source, number, mirrored), number)
+        image = self.crop_image(scene.image, source, number, mirrored)
+        return Example(to_pixels(image), self.crop_layout(scene.layout, source, number, mirrored), number)
 
-    def place(self, number: int) -> tuple[int, bool]:
+    def source_of(self, number: int) -> tuple[int, bool]:
         """Which source example `number` shows, and whether mirrored."""
-        epoch, place = divmod(number, self.epoch)
+        epoch, position = divmod(number, self.epoch)
         mirrored = self._flip and bool(np.random.default_rng([self.seed, 1, number, 1]).random() < 0.5)
         if epoch not in self._orders:
-            before = {k: v for k, v in self._orders.items() if k == epoch - 1}  # a batch may reach into both
+            # A batch may reach from one epoch into the next.
+            before = {k: v for k, v in self._orders.items() if k == epoch - 1}
             self._orders = before | {epoch: self._shuffled(epoch)}
-        return int(self._orders[epoch][place]), mirrored
+        return int(self._orders[epoch][position]), mirrored
 
     def crop_box(self, source: int, number: int) -> tuple[int, int, int, int]:
-        """The part (x, y, width, height) of the image that example `number` shows, in pixels.
+        """The crop (x, y, width, height) of the source's image that example `number` shows, in pixels.
 
-        It has the shape of the training image and at least two thirds of the largest such part; an image
-        that is only a little larger than the training image is cut without scaling.
+        It has the shape of the training image and at least two thirds of the side of the largest such crop;
+        an image that is only a little larger than the training image is cropped without scaling.
         """
         key = [self.seed, 4, source] if self._fixed else [self.seed, 1, number]
         rng = np.random.default_rng(key)
@@ -142,27 +149,27 @@ class LayoutDataset(Dataset[Example]):
         y = int(rng.integers((image.height - height) // grid + 1)) * grid
         return x, y, width, height
 
-    def cut(self, image: Image.Image, source: int, number: int, mirrored: bool) -> Image.Image:
-        """What example `number` shows of `image`, of `source`."""
+    def crop_image(self, image: Image.Image, source: int, number: int, mirrored: bool) -> Image.Image:
+        """The training image of example `number`, from the `image` of `source`."""
         x, y, width, height = self.crop_box(source, number)
         size = self.size_of(source)
         if (width, height) == size:
-            part = image.crop((x, y, x + width, y + height))
+            crop = image.crop((x, y, x + width, y + height))
         else:
-            part = image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + width, y + height))
-        return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else part
+            crop = image.resize(size, Image.Resampling.LANCZOS, box=(x, y, x + width, y + height))
+        return crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else crop
 
-    def cropped(self, layout: Layout, source: int, number: int, mirrored: bool) -> Layout:
-        """What `layout`, of `source`, is in example `number`; boxes keep their unclipped coordinates."""
-        part = layout.crop(*self.crop_box(source, number)).resize(*self.size_of(source))
-        return part.flip() if mirrored else part
+    def crop_layout(self, layout: Layout, source: int, number: int, mirrored: bool) -> Layout:
+        """The layout of example `number`, from that of `source`; boxes keep their unclipped coordinates."""
+        crop = layout.crop(*self.crop_box(source, number)).resize(*self.size_of(source))
+        return crop.flip() if mirrored else crop
 
     def size_of(self, source: int) -> tuple[int, int]:
         """(W, H) of the training images of `source`, in pixels."""
         return self.sizes[self._bucket[source]]
 
     def batches(self, start: int, batch_size: int, step: int) -> Iterator[list[int]]:
-        """Numbers of the examples of one process, from example `start` on, every `step` examples."""
+        """Numbers of the examples of one process: `batch_size` from `start` on, and then every `step`."""
         while True:
             yield list(range(start, start + batch_size))
             start += step
@@ -179,7 +186,7 @@ class LayoutDataset(Dataset[Example]):
 
 
 def fingerprint(data: Path) -> str:
-    """A code of what `data` lists: another one when an image, a box or a caption is added or changed.
+    """A hash of what `data` lists: another one when an image, a box or a caption is added or changed.
 
     Raises:
         InvalidFile: it is no prepared data.
@@ -212,8 +219,8 @@ def open_dataset(
     recipe = data / SCENES_FILE
     if recipe.is_file():
         scenes = SceneRecipe.read(recipe)
-        look = scenes.config
-        source = Source(scenes.composer().compose, look.width, look.height, grid=look.grid)
+        canvas = scenes.config
+        source = Source(scenes.composer().compose, canvas.width, canvas.height, grid=canvas.grid)
         return LayoutDataset([source], scenes.labels, sizes=sizes, seed=seed, group=group, flip=False)
     entries = read_prepared(data)
     labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))

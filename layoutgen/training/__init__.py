@@ -1,1 +1,1 @@
-"""Training: what it is told (config), what it minimises (objective), and the loop."""
+"""Training: the settings (config), the loss, the loop, and what a run keeps on disk."""

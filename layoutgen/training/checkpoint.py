@@ -1,4 +1,4 @@
-"""Checkpoints that a kill cannot break: written aside, flushed, then renamed."""
+"""Checkpoints that survive a kill at any moment: written under another name, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Checkpoints:
     """The checkpoints of a run, a folder ``images-N`` each: trained weights, optimizer, averaged weights.
 
     Everything goes through accelerate, so that sharded models (FSDP, DeepSpeed) are saved as shards; a model
-    that is whole on each process is saved once, without its frozen weights.
+    that is complete on each process is saved once, without its frozen weights.
 
     Args:
         optimizer: as accelerate prepared it.
@@ -52,7 +52,7 @@ class Checkpoints:
         accelerator.register_load_state_pre_hook(self._load_weights)
 
     def save(self, images: int) -> None:
-        """Keep the state after `images` examples.
+        """Save the state after `images` examples.
 
         Raises:
             CannotSave: the disk is full or cannot be written; earlier checkpoints are untouched.
@@ -78,9 +78,9 @@ class Checkpoints:
         """Restore the newest complete checkpoint; returns its number of images, or 0 if there is none.
 
         Raises:
-            InvalidFile: the disk did not keep it.
+            InvalidFile: it is damaged.
         """
-        paths = _all(self.folder)
+        paths = _folders(self.folder)
         if not paths:
             return 0
         try:
@@ -102,11 +102,11 @@ class Checkpoints:
         return _images(paths[-1])
 
     def _remove_old(self) -> None:
-        for old in _all(self.folder)[: -self._keep]:
+        for old in _folders(self.folder)[: -self._keep]:
             shutil.rmtree(old)
 
     def _save_weights(self, models: list[nn.Module], weights: list[object], folder: str) -> None:
-        """Accelerate's hook: the trained weights alone, of a model that is whole on each process."""
+        """Accelerate's hook: the trained weights alone, of a model that is complete on each process."""
         if not weights:
             return
         weights.clear()
@@ -135,24 +135,24 @@ class Checkpoints:
 
 
 def sharded(accelerator: Accelerator) -> bool:
-    """Whether each process holds a part of the model."""
+    """Whether each process holds only a shard of the model."""
     return accelerator.distributed_type in ("FSDP", "DEEPSPEED")
 
 
 def fill_state(optimizer: torch.optim.Optimizer) -> None:
-    """Make `optimizer` remember something, by a step that changes nothing.
+    """Create the state of `optimizer`, by a step that changes no weight.
 
-    Accelerate reads shards into what an optimizer holds, and a new one holds nothing: it would stay empty.
+    Accelerate loads shards into the state that an optimizer has, and a new one has none: it would stay empty.
     """
-    rates = [group["lr"] for group in optimizer.param_groups]
+    learning_rates = [group["lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = 0.0
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+    for group, learning_rate in zip(optimizer.param_groups, learning_rates, strict=True):
+        group["lr"] = learning_rate
 
 
 @contextmanager
@@ -165,14 +165,14 @@ def saving(path: Path, checkpoints: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        kept = _all(checkpoints)
+        kept = _folders(checkpoints)
         shutil.rmtree(path.with_name(f".{path.name}.partial"), ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        whole = f"{kept[-1]} is whole" if kept else "no checkpoint was written yet"
+        last = f"{kept[-1]} is whole" if kept else "no checkpoint was written yet"
         forbidden = getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS)
-        remedy = "let it be written" if forbidden else "make room"
+        remedy = "make it writable" if forbidden else "make room"
         again = "and the same command continues from there"
-        raise CannotSave(f"{path} cannot be written: {reason}; {whole}: {remedy}, {again}") from error
+        raise CannotSave(f"{path} cannot be written: {reason}; {last}: {remedy}, {again}") from error
 
 
 def flush(folder: Path) -> None:
@@ -184,7 +184,7 @@ def flush(folder: Path) -> None:
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Put the folder `new` in the place of `target`; at every moment one of them is there whole."""
+    """Replace the folder `target` by `new`; at every moment one of them is there, and complete."""
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
@@ -195,11 +195,11 @@ def replace_folder(new: Path, target: Path) -> None:
 
 def images_done(folder: Path) -> int:
     """After how many examples the newest of the checkpoints in `folder` was written; 0 if there is none."""
-    paths = _all(folder)
+    paths = _folders(folder)
     return _images(paths[-1]) if paths else 0
 
 
-def _all(folder: Path) -> list[Path]:
+def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
 
 

@@ -1,4 +1,4 @@
-"""What a training run is told; frozen, checked, saved beside its result."""
+"""The settings of a training run, and the shape of a new small model: frozen, checked, from YAML."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.files import read_text
 from layoutgen.methods.registry import TRAINABLE
@@ -35,34 +36,40 @@ _NOT_NEGATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """One training run.
+    """The settings of one training run; its defaults are those of ``layoutgen train``.
 
     Attributes:
-        methods: text2img, img2img or both; with several, they take turns from step to step.
+        methods: text2img, img2img or both; with several, optimizer steps use them in turn.
         encoding: of text2img: box or text.
-        images: examples to show, in all.
-        batch_size: examples a step, on each process.
-        micro_batch: examples that go through the network at once; 0: the whole batch. Gradients are
+        images: training examples in all.
+        batch_size: examples of an optimizer step, on each process.
+        micro_batch: examples in one forward and backward pass; 0: the whole batch. Gradients are
             accumulated, so that it changes memory and time, not the result.
         resolution: side of the square training images, in pixels.
         aspect_buckets: train on images of several aspect ratios, of about the same number of pixels.
         learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`:
             constant, linear or cosine; or warmup_stable_decay: held, then linearly to 0 in the last fifth.
         optimizer: adamw, or adamw8bit (bitsandbytes).
-        ema: decay of the averaged weights, which are what is kept in the end.
-        drop_caption, drop_layout: shares of examples that are shown without caption, or without layout.
+        ema: decay of the exponential moving average of the weights, which is the model that is kept.
+        drop_caption, drop_layout: shares of examples that are trained without caption, or without layout.
         min_snr: gamma of the min-SNR weighting (arXiv 2303.09556); 0: off.
         box_weight: exponent of the box-area reweighting (GeoDiffusion: 0.2); 0: off.
-        train_text_encoder: also train the text encoder; a model from nothing needs it.
+        train_text_encoder: also train the text encoder; a new model needs it.
         lora_rank: train low-rank adapters of the U-Net's attention instead of the U-Net; 0: the U-Net.
-        gradient_checkpointing: compute activations twice instead of keeping them.
+        gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
         compile: compile the U-Net with torch.compile.
-        cache_latents: encode images, captions and img2img's maps once, on disk; crops are then fixed.
-        save_every: examples between two checkpoints; `keep_checkpoints`: how many stay.
-        report_every: examples between two reports, with a contact sheet; 0: none.
-        validation: file with the layouts of the contact sheet, 8 at most; None: 4 of the data.
+        cache_latents: encode images and captions once, on disk; crops are then fixed.
+        save_every: examples between two checkpoints.
+        keep_checkpoints: how many of the newest checkpoints stay.
+        report_every: examples between two contact sheets; 0: none.
+        validation: file with the layouts of the contact sheets, 8 at most; None: 4 of the data.
         tracker: one of accelerate's trackers, such as tensorboard.
         workers: processes that read data.
+        mixed_precision: of the forward pass: no (fp32), fp16 or bf16.
+        seed: of the data's order and crops, of noise, and of new weights.
+
+    Raises:
+        InvalidOption: names the setting that cannot work.
     """
 
     methods: tuple[str, ...] = ("text2img",)
@@ -99,7 +106,7 @@ class TrainConfig:
         object.__setattr__(self, "methods", tuple(self.methods))
         if not self.methods or any(method not in TRAINABLE for method in self.methods):
             named = ", ".join(self.methods) or "none"
-            raise InvalidOption(f"--method must be text2img, img2img or both, not {named}")
+            raise InvalidOption(f"`methods` must be text2img, img2img or both, not {named}")
         for name, choices in _CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in _AT_LEAST_ONE:
@@ -112,26 +119,102 @@ class TrainConfig:
         for name in ("learning_rate", "min_snr", "box_weight"):
             self._check(name, math.isfinite(getattr(self, name)), "a finite number")
         self._check("seed", self.seed < 2**63, "below 2 ** 63")
-        whole = not self.micro_batch or self.batch_size % self.micro_batch == 0
-        self._check("micro_batch", whole, f"a divisor of --batch-size {self.batch_size}")
+        divides = not self.micro_batch or self.batch_size % self.micro_batch == 0
+        self._check("micro_batch", divides, f"a divisor of `batch_size` {self.batch_size}")
         if self.encoding == "text" and "text2img" not in self.methods:
             raise InvalidOption(
-                "--encoding text is an option of --method text2img: leave it out, or add that"
+                "`encoding` text is an option of `methods` text2img: leave it out, or add that method"
             )
         if self.compile and self.aspect_buckets:  # torch 2.13 fails on graphs of any height and width
-            raise InvalidOption("--compile is for one shape, and --aspect-buckets has several: drop one")
+            raise InvalidOption("`compile` is for one shape, and `aspect_buckets` has several: drop one")
         if self.validation is not None and not self.report_every:
             raise InvalidOption(
-                "--validation is for contact sheets, and --report-every 0 wants none: drop one"
+                "`validation` is for contact sheets, and `report_every` 0 wants none: drop one"
             )
 
-    def _check(self, name: str, right: bool, rule: str) -> None:
-        if not right:
-            raise InvalidOption(f"--{name.replace('_', '-')} must be {rule}, not {getattr(self, name)}")
+    def _check(self, name: str, valid: bool, rule: str) -> None:
+        if not valid:
+            raise InvalidOption(f"`{name}` must be {rule}, not {getattr(self, name)}")
 
 
-def read_options(path: Path, known: type) -> dict[str, Any]:
-    """The options in the YAML file `path` for the dataclass `known`.
+@dataclass(frozen=True, slots=True)
+class ScratchConfig:
+    """The shape of a small model that is trained from scratch.
+
+    Attributes:
+        window: side of its square canvas in pixels.
+        smallest, largest: longer side, in pixels, of the boxes that it draws well.
+        aspect: width / height of the boxes that it draws well.
+        patch_size, latent_channels: of the autoencoder.
+        autoencoder_images: examples that the autoencoder is fitted to.
+        autoencoder_steps: gradient steps of its decoder's convolutions.
+        text_dim, text_layers, text_length, vocabulary: of the text encoder and its tokenizer.
+        channels: U-Net channels by level; all have attention, the first only on the way down.
+        layers: residual blocks per level.
+        self_attention: whether latents attend to each other, not only to the text and the layout tokens. An
+            object of a few latents is seen whole by the convolutions, which cost less.
+        grid: edges of boxes are rounded to multiples of this many pixels, as in scenes of the same grid.
+        frequencies: Fourier frequencies for each box coordinate.
+
+    Raises:
+        InvalidOption: names the value of a shape that no model can have.
+    """
+
+    window: int = 256
+    smallest: float = 24.0
+    largest: float = math.inf
+    aspect: Range = ANY_SIZE.aspect
+    patch_size: int = 8
+    latent_channels: int = 32
+    autoencoder_images: int = 1024
+    autoencoder_steps: int = 1500
+    text_dim: int = 128
+    text_layers: int = 2
+    text_length: int = 24
+    vocabulary: int = 600
+    channels: tuple[int, ...] = (64, 128, 192)
+    layers: int = 1
+    self_attention: bool = True
+    grid: int = 1
+    frequencies: int = 8
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if type(field.default) is int:
+                least = 0 if field.name == "autoencoder_steps" else 1
+                self._check(field.name, getattr(self, field.name) >= least, f"at least {least}")
+        widths = [c for c in self.channels if type(c) is int and c > 0 and c % 16 == c % max(1, c // 32) == 0]
+        self._check("channels", 0 < len(widths) == len(self.channels), "multiples of 32, or 16")
+        self._check("window", self.window % self.multiple == 0, f"a multiple of {self.multiple}")
+        in_window = 0 < self.smallest <= self.window
+        self._check("smallest", in_window, "above 0 and at most the window")
+        self._check("largest", self.largest >= self.smallest, "at least smallest")
+        low_to_high = len(self.aspect) == 2 and 0 < self.aspect[0] <= self.aspect[1]
+        self._check("aspect", low_to_high, "two numbers above 0, the smaller first")
+        heads = max(1, self.text_dim // 32)
+        self._check("text_dim", self.text_dim % heads == 0, "a multiple of 32")
+        self._check("text_length", self.text_length >= 3, "at least 3")
+        values = 3 * self.patch_size**2
+        rule = f"1 to {values}, the values of a patch"
+        self._check("latent_channels", self.latent_channels <= values, rule)
+
+    def _check(self, name: str, valid: bool, rule: str) -> None:
+        if not valid:
+            raise InvalidOption(f"the new model's {name} must be {rule}, not {getattr(self, name)}")
+
+    @property
+    def multiple(self) -> int:
+        """Sides of images are multiples of this many pixels: the U-Net halves patches level by level."""
+        return int(self.patch_size * 2 ** (len(self.channels) - 1))
+
+    @property
+    def size_prior(self) -> SizePrior:
+        """The boxes that the model will draw well."""
+        return SizePrior(self.smallest, self.largest, self.aspect, self.grid)
+
+
+def read_settings(path: Path, known: type) -> dict[str, Any]:
+    """The settings in the YAML file `path`, for the dataclass `known`.
 
     Raises:
         InvalidFile: it is not a YAML mapping, or has a key that `known` does not, or a value of another type.
@@ -142,27 +225,25 @@ def read_options(path: Path, known: type) -> dict[str, Any]:
         raise InvalidFile(path, f"is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise InvalidFile(path, "must be a mapping of options to values")
-    examples = {field.name: field.default for field in fields(known)}
+    defaults = {field.name: field.default for field in fields(known)}
     for key in data:
-        if key not in examples:
+        if key not in defaults:
             raise InvalidFile(
-                path, f"unknown option {key!r}", remedy=f"the options are {', '.join(examples)}"
+                path, f"unknown option {key!r}", remedy=f"the options are {', '.join(defaults)}"
             )
-    try:
-        return {key: _as(value, examples[key]) for key, value in data.items()}
-    except (TypeError, ValueError) as error:
-        raise InvalidFile(path, str(error), remedy="see the defaults in `layoutgen train --help`") from error
+    return {key: _converted(path, key, value, defaults[key]) for key, value in data.items()}
 
 
-def _as(value: Any, example: Any) -> Any:
-    """`value` in the type of `example`: YAML reads 5e-4 as text, and lists where tuples are meant."""
-    if isinstance(example, float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(example, tuple) and isinstance(value, list):
+def _converted(path: Path, key: str, value: Any, default: Any) -> Any:
+    """`value` in the type of `default`: YAML reads 5e-4 as text, and lists where tuples are meant."""
+    kind = "text" if default is None else "list" if isinstance(default, tuple) else type(default).__name__
+    if isinstance(default, tuple) and isinstance(value, list):
         return tuple(value)
-    if example is None and (value is None or isinstance(value, str)):
+    if isinstance(default, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    elif type(value) is type(default) or (default is None and isinstance(value, (str, type(None)))):
         return value
-    if type(value) is not type(example):
-        kind = "text" if example is None else "list" if isinstance(example, tuple) else type(example).__name__
-        raise TypeError(f"{value!r} is no {kind}")
-    return value
+    raise InvalidFile(path, f"{value!r} is no {kind}", where=key, remedy=f"its default is {default}")

@@ -1,4 +1,4 @@
-"""Makes a plain checkpoint ready to learn layouts, without changing what it paints before the first step."""
+"""Extends a plain checkpoint by inputs for layouts; untrained, they do not change what it paints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
 from layoutgen.pipeline import LayoutPipeline
 
 
-def adapt(
+def extend_inputs(
     pipeline: LayoutPipeline,
     methods: tuple[str, ...],
     encoding: str,
@@ -20,17 +20,18 @@ def adapt(
     *,
     location_tokens: bool = False,
 ) -> None:
-    """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels of zeros.
+    """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels.
 
-    A model that has learnt layouts before keeps what it has; if it knows only some labels, it gets more.
+    The weights of the new channels are zero. A model that was trained on layouts before keeps its inputs; if
+    it knows only some labels, those of the data are added.
 
     Args:
         labels: those of the data.
-        location_tokens: give the tokenizer a token for each place, for the ``text`` encoding, as ReCo and
-            GeoDiffusion do; the text encoder must then be trained.
+        location_tokens: give the tokenizer a token for each coordinate, for the ``text`` encoding, as ReCo
+            and GeoDiffusion do; the text encoder must then be trained.
 
     Raises:
-        InvalidOption: the model learnt other methods before, or its U-Net reads more than latents.
+        InvalidOption: the model was trained by other methods, or its U-Net reads more than latents.
     """
     if pipeline.layout_encoder is not None:
         trained = pipeline.layout_encoder.config
@@ -38,7 +39,7 @@ def adapt(
         if missing or ("text2img" in methods and encoding not in trained.encodings):
             learnt = ", ".join([*trained.methods, *(f"encoding {e}" for e in trained.encodings)])
             raise InvalidOption(
-                f"the model to start from was made for {learnt}: train it by these, or start anew"
+                f"the model to start from was trained for {learnt}: train it for these, or take another one"
             )
         if trained.labels is not None:  # None: any text
             pipeline.layout_encoder.register_to_config(labels=tuple(sorted({*trained.labels, *labels})))
@@ -67,11 +68,11 @@ def adapt(
     pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
     extra = int(encoder.config.map_channels)
     if extra:
-        pipeline.unet.conv_in = widened(pipeline.unet.conv_in, extra)
+        pipeline.unet.conv_in = widen(pipeline.unet.conv_in, extra)
         pipeline.unet.register_to_config(in_channels=latent + extra)
 
 
-def widened(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:
+def widen(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:
     """The same convolution with `extra` more input channels, whose weights are zero."""
     wide = nn.Conv2d(
         convolution.in_channels + extra,

@@ -1,43 +1,47 @@
-"""The loss of a batch and its gradients, in parts that fit the memory."""
+"""The gradients of a batch, in micro-batches that fit the memory, and only from finite losses."""
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-from diffusers import DDPMScheduler
-from torch import Tensor, nn
+from torch import nn
 
-from layoutgen.autoencoder import to_latents
+from layoutgen.backbones.base import Backbone
 from layoutgen.data.dataset import Batch
-from layoutgen.domain.layout import Layout
-from layoutgen.errors import InvalidOption
-from layoutgen.methods.token_layout import box_fractions
-from layoutgen.pipeline import LayoutPipeline
+from layoutgen.errors import Diverged, InvalidOption
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.draws import draw
-from layoutgen.training.monitor import Losses
-from layoutgen.training.objective import area_weights, inside_boxes, noisy_target, snr_weights
+from layoutgen.training.loss import batch_loss
+from layoutgen.training.metrics import LossSums
+
+_FP16_TOLERATED = 100  # steps in a row
 
 
 class Gradients:
-    """The gradients of a batch, in parts that fit the memory.
+    """Adds up the gradients of a batch over micro-batches.
 
-    When a part does not fit, the batch is done again in parts of half the size, and all batches after it;
-    the sum is the same. Several processes would wait for each other for ever, so there it is an error.
+    When a micro-batch does not fit, the batch is computed again in micro-batches of half the size, and so are
+    all batches after it; the sum is the same. Several processes would wait for each other for ever, so there
+    it is an error.
     """
 
     def __init__(
-        self, pipeline: LayoutPipeline, model: nn.Module, config: TrainConfig, accelerator: Accelerator
+        self, backbone: Backbone, model: nn.Module, config: TrainConfig, accelerator: Accelerator
     ) -> None:
-        self._pipeline, self._model, self._config = pipeline, model, config
+        self._backbone, self._model, self._config = backbone, model, config
         self._accelerator = accelerator
         self.size = config.micro_batch or config.batch_size
 
-    def add(self, batch: Batch, step: int) -> Losses:
-        """Add the gradients of the mean loss of `batch` to the parameters; the losses of all processes."""
+    def add(self, batch: Batch, step: int) -> LossSums:
+        """Add the gradients of the mean loss of `batch` to the parameters; the losses of all processes.
+
+        Raises:
+            InvalidOption: out of memory, where micro-batches cannot become smaller.
+        """
         while True:
             try:
                 losses = self._accumulate(batch, step)
@@ -47,29 +51,29 @@ class Gradients:
                     raise
                 self._halve(error)
         sums = self._accelerator.reduce(losses.sums.to(self._accelerator.device, torch.float32))
-        return Losses(sums.cpu().double(), losses.examples * self._accelerator.num_processes)
+        return LossSums(sums.cpu().double(), losses.examples * self._accelerator.num_processes)
 
-    def _accumulate(self, batch: Batch, step: int) -> Losses:
-        total: Losses | None = None
-        parts = list(batch.split(self.size))
-        for number, part in enumerate(parts, start=1):
-            last = number == len(parts)  # only then do processes exchange gradients
+    def _accumulate(self, batch: Batch, step: int) -> LossSums:
+        total: LossSums | None = None
+        micro_batches = list(batch.split(self.size))
+        for number, micro_batch in enumerate(micro_batches, start=1):
+            last = number == len(micro_batches)  # only then do processes exchange gradients
             with nullcontext() if last else self._accelerator.no_sync(self._model):
                 loss, losses = batch_loss(
-                    self._pipeline, self._model, step, part, self._config, self._accelerator
+                    self._backbone, self._model, step, micro_batch, self._config, self._accelerator
                 )
-                self._accelerator.backward(loss * (len(part.layouts) / len(batch.layouts)))
+                self._accelerator.backward(loss * (len(micro_batch.layouts) / len(batch.layouts)))
             total = losses if total is None else total + losses
         assert total is not None  # a batch is never empty
         return total
 
     def _halve(self, error: RuntimeError) -> None:
-        """Start again with half the size."""
+        """Halve the micro-batches, and forget the gradients of those that did fit."""
         if self.size == 1 or self._accelerator.num_processes > 1:
             remedy = (
-                f"pass --micro-batch {self.size // 2}"
+                f"set `micro_batch` to {self.size // 2}"
                 if self.size > 1
-                else "pass --gradient-checkpointing, or a smaller --resolution"
+                else "use `gradient_checkpointing`, or a smaller `resolution`"
             )
             raise InvalidOption(f"out of memory with {self.size} examples at once: {remedy}") from error
         self._model.zero_grad()
@@ -77,53 +81,25 @@ class Gradients:
         self.size = -(-self.size // 2)
 
 
-def batch_loss(
-    pipeline: LayoutPipeline,
-    model: nn.Module,
-    step: int,
-    batch: Batch,
-    config: TrainConfig,
-    accelerator: Accelerator,
-) -> tuple[Tensor, Losses]:
-    """The weighted denoising loss () of `batch`, and what it says of the places inside and outside boxes."""
-    device = accelerator.device
-    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
-    with accelerator.autocast():
-        latents = _latents(pipeline, batch, device)
-        draws = draw(
-            config.seed,
-            batch.numbers,
-            latents.shape[1:],
-            times=scheduler.config.num_train_timesteps,
-            drop_caption=config.drop_caption,
-            drop_layout=config.drop_layout,
-        )
-        layouts = [
-            without_prompt(layout) if drop else layout
-            for layout, drop in zip(batch.layouts, draws.uncaptioned.tolist(), strict=True)
-        ]
-        times = draws.times.to(device)
-        noisy, target = noisy_target(scheduler, latents, draws.noise.to(latents), times)
-        predicted = model(step, layouts, draws.unplaced, noisy, times)
-    error = (predicted.float() - target.float()).square().mean(1)  # (B, h, w)
-    if config.min_snr:
-        error = error * snr_weights(scheduler, times, config.min_snr)[:, None, None]
-    boxes = box_fractions(batch.layouts).to(device)
-    height, width = error.shape[1:]
-    weighted = error
-    if config.box_weight:
-        weighted = error * area_weights(boxes, height, width, config.box_weight)
-    loss = weighted.mean()
-    return loss, Losses.measure(loss, error, inside_boxes(boxes, height, width).any(1))
+class NonFiniteGuard:
+    """Stops a run whose loss is NaN or infinite, before checkpoints are written that are worth nothing.
 
+    In fp16 that is normal now and then: the step is skipped and the loss scale halved.
+    """
 
-@torch.no_grad()
-def _latents(pipeline: LayoutPipeline, batch: Batch, device: torch.device) -> Tensor:
-    """The scaled latents (B, C, h, w) of `batch`."""
-    images = batch.images.to(device)
-    return images if batch.encoded else to_latents(pipeline.vae, images)
+    def __init__(self, config: TrainConfig, checkpoints: Path) -> None:
+        self._tolerated = _FP16_TOLERATED if config.mixed_precision == "fp16" else 0
+        self._checkpoints, self._in_a_row = checkpoints, 0
 
+    def check(self, loss: float, images: int) -> None:
+        """Check the loss of a step after `images` examples.
 
-def without_prompt(layout: Layout) -> Layout:
-    """The layout with no caption."""
-    return Layout(layout.width, layout.height, layout.instances)
+        Raises:
+            Diverged: it is not finite, once too often.
+        """
+        self._in_a_row = 0 if math.isfinite(loss) else self._in_a_row + 1
+        if self._in_a_row > self._tolerated:
+            raise Diverged(
+                f"the loss is {loss} after {images:,} images: start again with a lower `learning_rate` or "
+                f"a longer `warmup`; {self._checkpoints} is as it was before"
+            )

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from diffusers.training_utils import EMAModel
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, collate
@@ -22,10 +20,10 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
-from layoutgen.training.gradients import Gradients
-from layoutgen.training.monitor import Guard, Monitor
-from layoutgen.training.publisher import Publisher
-from layoutgen.training.schedule import learning_rates
+from layoutgen.training.gradients import Gradients, NonFiniteGuard
+from layoutgen.training.metrics import MetricsLog
+from layoutgen.training.optimizer import learning_rates, make_optimizer
+from layoutgen.training.snapshot import Snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,13 @@ def train(
     validation: Sequence[Layout] = (),
     max_seconds: float | None = None,
 ) -> Iterator[Progress]:
-    """Train what of `denoiser`, made of `pipeline`'s modules, needs gradients; yield after every step.
+    """Train the parameters of `denoiser` that require gradients; yield after every step.
 
     The run folder gets ``checkpoints/`` to continue from, ``model/`` with averaged weights,
     ``metrics.jsonl``, and ``samples/`` with the `validation` layouts as ``model/`` paints them.
 
     Args:
+        pipeline: the model; `denoiser` has its modules.
         dataset: the order of the examples.
         examples: the same examples, with pixels or latents.
         max_seconds: stop, with a checkpoint, when this much time has passed.
@@ -63,30 +62,30 @@ def train(
     Raises:
         CannotSave: the disk is full; the last checkpoint is untouched.
         InvalidFile: the last checkpoint is damaged.
-        Diverged: the loss is no number any more.
+        Diverged: the loss is not finite.
     """
-    # The model and what is kept beside it.
+    # The model, its optimizer and its averaged weights.
     pipeline.vae.to(accelerator.device)
     denoiser.to(accelerator.device)
-    # Shards are flat, and can be saved only of weights in the usual order.
+    # Sharded weights are flat, and can be saved only of weights in the usual memory format.
     pipeline.unet.to(memory_format=torch.contiguous_format if sharded(accelerator) else torch.channels_last)
     if config.compile:
         pipeline.unet.compile()
     trained = [p for p in denoiser.parameters() if p.requires_grad]
-    model, optimizer = accelerator.prepare(denoiser, _optimizer(trained, config))
+    model, optimizer = accelerator.prepare(denoiser, make_optimizer(trained, config))
     trained = [p for p in model.parameters() if p.requires_grad]
     ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True)
     ema.to(accelerator.device)
 
-    # Where it stopped.
+    # Where the run stopped.
     checkpoints = Checkpoints(
         run / "checkpoints", accelerator, model, optimizer, ema, keep=config.keep_checkpoints
     )
     images = checkpoints.load_latest()
-    monitor = Monitor(run, accelerator, images)
-    publisher = Publisher(pipeline, denoiser, model, ema, config, run, accelerator, monitor, validation)
+    metrics = MetricsLog(run, accelerator, images)
+    snapshots = Snapshots(pipeline, denoiser, model, ema, config, run, accelerator, validation)
     if images >= config.images and not (run / "model").is_dir():  # somebody deleted it
-        publisher.publish(images, paint=False, write=True)
+        snapshots.take(images, paint=False, write=True)
 
     # The data, from there on.
     step_size = config.batch_size * accelerator.num_processes
@@ -99,9 +98,9 @@ def train(
             num_workers=config.workers,
         )
     )
-    rates = learning_rates(config, step_size)
-    gradients = Gradients(pipeline, model, config, accelerator)
-    guard = Guard(config, checkpoints.folder)
+    learning_rate = learning_rates(config, step_size)
+    gradients = Gradients(denoiser.backbone, model, config, accelerator)
+    guard = NonFiniteGuard(config, checkpoints.folder)
     started, waited, begun = time.monotonic(), 0.0, images
 
     denoiser.train()
@@ -111,13 +110,14 @@ def train(
             batch = next(batches)
             waited += time.monotonic() - before
 
-            # One step: gradients, weights, averages.
+            # One step: learning rate (DeepSpeed steps at the end of the backward pass), gradients, weights,
+            # averages.
             step = images // step_size
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step)
             losses = gradients.add(batch, step)
             guard.check(losses.loss, images)
             accelerator.clip_grad_norm_(model.parameters(), 1.0)  # all: FSDP adds up the shards' norms
-            for group in optimizer.param_groups:
-                group["lr"] = rates(step)
             optimizer.step()
             optimizer.zero_grad()
             ema.step(trained)
@@ -129,13 +129,13 @@ def train(
             (out_of_time,) = broadcast_object_list([max_seconds is not None and passed > max_seconds])
             last = images >= config.images or out_of_time
             save = last or _passes(images, step_size, config.save_every)
-            report = bool(validation) and (last or _passes(images, step_size, config.report_every))
-            monitor.note(images, losses, speed | {"learning_rate": rates(step)}, last=save)
+            paint = bool(validation) and (last or _passes(images, step_size, config.report_every))
+            metrics.log(images, losses, speed | {"learning_rate": learning_rate(step)}, flush=save)
             yield Progress(images, losses.loss, **speed)
 
             # The checkpoint comes last: after a kill before it, all of this is done again.
-            if save or report:
-                publisher.publish(images, paint=report, write=save)
+            if save or paint:
+                snapshots.take(images, paint=paint, write=save)
             if save:
                 checkpoints.save(images)
             if last:
@@ -145,12 +145,3 @@ def train(
 def _passes(images: int, step_size: int, every: int) -> bool:
     """Whether the step that ends at `images` completes another `every` images, wherever a run began."""
     return images // every > (images - step_size) // every
-
-
-def _optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.99), "weight_decay": 0.01}
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **options, fused=True)
-    from bitsandbytes.optim import AdamW8bit
-
-    return AdamW8bit(parameters, **options)

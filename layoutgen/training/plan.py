@@ -1,4 +1,4 @@
-"""What a run is going to do, before it does it: the data as training sees it, memory, steps."""
+"""The plan of a run, for a dry run: the data as training sees it, steps, memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import torch
 from accelerate import Accelerator
 
 from layoutgen.data.dataset import Example, LayoutDataset, collate
-from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.denoiser import Denoiser, Part
-from layoutgen.training.gradients import batch_loss
+from layoutgen.training.denoiser import Component, Denoiser
+from layoutgen.training.loss import batch_loss
 
-_LOOKED_AT = 64
+_SAMPLE = 64  # examples behind the figures of the data
 _FLOAT = 4  # bytes; master weights, gradients and averages are fp32 in every precision
 _ADAM = {"adamw": 8, "adamw8bit": 2}  # bytes of optimizer state per parameter
 
@@ -26,21 +25,22 @@ class Plan:
     """A run's plan.
 
     Attributes:
-        done: examples that the run has seen already, where it continues.
-        images: pictures of the data, 0: a new one each time; `looked_at`: examples behind the figures below.
-        labels: how often each label was seen.
+        done: examples that the run has been trained on already, where it continues.
+        images: images of the data; 0: new scenes all the time.
+        sampled: examples behind the figures of labels, instances and sides.
+        labels: instances of each label.
         instances: fewest, median and most instances of an example.
         sides: shortest, median and longest longer side of a box, in pixels of the training image.
         steps, step_size: optimizer steps in all, and examples of one on all processes together.
         epochs: how often each image is shown.
-        state_bytes: weights, gradients, optimizer and averages, on each process, and where contact sheets
-            are painted the copy of the weights that paints.
-        activation_bytes: kept for the backward pass, of one pass of the network, measured on one example.
+        state_bytes: weights, gradients, optimizer and averaged weights, on each process; where contact sheets
+            are painted, also the second copy of the weights that paints them.
+        activation_bytes: of one micro-batch, kept for the backward pass; measured on one example.
     """
 
     done: int
     images: int
-    looked_at: int
+    sampled: int
     labels: dict[str, int]
     instances: tuple[float, float, float]
     sides: tuple[float, float, float]
@@ -52,18 +52,17 @@ class Plan:
 
 
 def make_plan(
-    pipeline: LayoutPipeline,
     denoiser: Denoiser,
-    parts: Sequence[Part],
+    components: Sequence[Component],
     dataset: LayoutDataset,
     config: TrainConfig,
     accelerator: Accelerator,
     *,
     done: int,
 ) -> Plan:
-    """Look at the first examples, and send one through the network."""
+    """Take figures of the first examples, and send one through the network."""
     endless = dataset.sources[0].path is None
-    count = _LOOKED_AT if endless else min(_LOOKED_AT, len(dataset.sources))
+    count = _SAMPLE if endless else min(_SAMPLE, len(dataset.sources))
     examples = [dataset[k] for k in range(count)]
     layouts = [example.layout for example in examples]
     sides = [max(i.box.width, i.box.height) for layout in layouts for i in layout.instances]
@@ -72,26 +71,25 @@ def make_plan(
     return Plan(
         done=done,
         images=0 if endless else len(dataset.sources),
-        looked_at=count,
+        sampled=count,
         labels=dict(Counter(i.label for layout in layouts for i in layout.instances).most_common()),
-        instances=_three([len(layout.instances) for layout in layouts]),
-        sides=_three(sides),
+        instances=_min_median_max([len(layout.instances) for layout in layouts]),
+        sides=_min_median_max(sides),
         steps=-(-config.images // step_size),
         step_size=step_size,
         epochs=0.0 if endless else config.images / dataset.epoch,
-        state_bytes=_state_bytes(parts, config),
-        activation_bytes=micro * activation_bytes(pipeline, denoiser, examples[0], config, accelerator),
+        state_bytes=_state_bytes(components, config),
+        activation_bytes=micro * activation_bytes(denoiser, examples[0], config, accelerator),
     )
 
 
-def _state_bytes(parts: Sequence[Part], config: TrainConfig) -> int:
-    weights = sum(part.parameters for part in parts) * (2 if config.report_every else 1)
-    trained = sum(part.trained for part in parts)
+def _state_bytes(components: Sequence[Component], config: TrainConfig) -> int:
+    weights = sum(component.parameters for component in components) * (2 if config.report_every else 1)
+    trained = sum(component.trained for component in components)
     return weights * _FLOAT + trained * (2 * _FLOAT + _ADAM[config.optimizer])
 
 
 def activation_bytes(
-    pipeline: LayoutPipeline,
     denoiser: Denoiser,
     example: Example,
     config: TrainConfig,
@@ -101,7 +99,7 @@ def activation_bytes(
     own = {p.untyped_storage().data_ptr() for p in denoiser.parameters()}
     largest = 0
     denoiser.train()  # the text encoder checkpoints in training alone
-    for turn in range(len(denoiser.methods)):
+    for step in range(len(denoiser.methods)):
         kept: dict[int, int] = {}
 
         def keep(tensor: torch.Tensor, kept: dict[int, int] = kept) -> torch.Tensor:
@@ -111,13 +109,13 @@ def activation_bytes(
             return tensor
 
         with denoiser.attached(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss, _ = batch_loss(pipeline, denoiser, turn, collate([example]), config, accelerator)
+            loss, _ = batch_loss(denoiser.backbone, denoiser, step, collate([example]), config, accelerator)
         del loss
         largest = max(largest, sum(kept.values()))
     return largest
 
 
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
+def _min_median_max(values: Sequence[float]) -> tuple[float, float, float]:
     if not values:
         return 0.0, 0.0, 0.0
     return float(min(values)), float(np.median(values)), float(max(values))

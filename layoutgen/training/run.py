@@ -1,7 +1,8 @@
-"""A training run from its options: open the data, make or load the model, train, leave a run folder."""
+"""A training run from its settings: open the data, build or load the model, train, leave a run folder."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
 from torch.utils.data import Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
@@ -19,21 +21,17 @@ from layoutgen.errors import InvalidOption
 from layoutgen.formats import read_layouts
 from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.cache import Cache
-from layoutgen.training.captions import cache_captions
+from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
 from layoutgen.training.checkpoint import images_done
-from layoutgen.training.checks import check_options, check_resolution
-from layoutgen.training.config import TrainConfig
-from layoutgen.training.denoiser import Denoiser, Part, choose_trained
-from layoutgen.training.extend_inputs import adapt
-from layoutgen.training.folder import RunFolder, plain
-from layoutgen.training.latents import cache_latents
+from layoutgen.training.config import ScratchConfig, TrainConfig
+from layoutgen.training.denoiser import Component, Denoiser, choose_trained
+from layoutgen.training.extend_inputs import extend_inputs
 from layoutgen.training.loop import Progress, train
 from layoutgen.training.plan import Plan, make_plan
-from layoutgen.training.scratch import ScratchConfig
-from layoutgen.training.start import Start, from_checkpoint, from_scratch
+from layoutgen.training.run_folder import RunFolder, plain
+from layoutgen.training.start import StartModel, check_start, start_from_checkpoint, start_from_scratch
 
-_SHOWN, _READ = 4, 8  # layouts in a contact sheet: of the data; at most of a file that the user names
+_FROM_DATA, _FROM_FILE = 4, 8  # layouts of a contact sheet; at most, of a file that the user names
 
 Report = Callable[[str], None]
 
@@ -43,15 +41,16 @@ class Run:
     """A run that is ready to start, or to be continued.
 
     Attributes:
-        parts: what is trained, and what is frozen.
-        validation: the layouts that are painted on the way.
+        components: what is trained, and what is frozen.
+        data: folder of `dataset`.
+        validation: the layouts of the contact sheets.
     """
 
     folder: RunFolder
     config: TrainConfig
     pipeline: LayoutPipeline
     denoiser: Denoiser
-    parts: list[Part]
+    components: list[Component]
     dataset: LayoutDataset
     data: Path
     validation: tuple[Layout, ...]
@@ -59,9 +58,13 @@ class Run:
 
     def plan(self) -> Plan:
         """What the run is going to do; nothing is written."""
-        done = images_done(self.folder.checkpoints)
         return make_plan(
-            self.pipeline, self.denoiser, self.parts, self.dataset, self.config, self.accelerator, done=done
+            self.denoiser,
+            self.components,
+            self.dataset,
+            self.config,
+            self.accelerator,
+            done=images_done(self.folder.checkpoints),
         )
 
     def start(
@@ -73,9 +76,9 @@ class Run:
             OutputExists: another process trains in the folder.
             CannotSave: the disk is full; the last checkpoint is untouched.
             InvalidFile: the last checkpoint is damaged.
-            Diverged: the loss is no number any more.
+            Diverged: the loss is not finite.
         """
-        with self.folder.claimed() if self.accelerator.is_main_process else nullcontext():
+        with self.folder.locked() if self.accelerator.is_main_process else nullcontext():
             if self.accelerator.is_main_process:
                 self.folder.write()
             self._start_tracker()
@@ -93,7 +96,7 @@ class Run:
         settings = {
             k: v if isinstance(v, (int, float, str, bool)) else str(v) for k, v in asdict(self.config).items()
         }
-        # What a killed run showed beyond its last checkpoint is not shown twice.
+        # What a killed run logged beyond its last checkpoint is not shown twice.
         purge = {"tensorboard": {"purge_step": images_done(self.folder.checkpoints) + 1}}
         self.accelerator.init_trackers("layoutgen", settings, init_kwargs=purge)
 
@@ -101,9 +104,9 @@ class Run:
         """The examples, encoded once if asked for."""
         if not self.config.cache_latents:
             return self.dataset
-        cache = Cache(self.data / ".latents", report)
-        for part in (self.pipeline.vae, self.pipeline.text_encoder):
-            part.to(self.accelerator.device)
+        cache = ArrayCache(self.data / ".latents", report)
+        for encoder in (self.pipeline.vae, self.pipeline.text_encoder):
+            encoder.to(self.accelerator.device)
         if self.config.train_text_encoder:
             report("captions are encoded at every step: the text encoder is trained")
         else:
@@ -119,69 +122,98 @@ def prepare_run(
     config: TrainConfig,
     *,
     model: str | None = None,
-    scratch: ScratchConfig | None = None,
+    from_scratch: ScratchConfig | None = None,
     device: str | None = None,
-    dry: bool = False,
+    dry_run: bool = False,
     report: Report = lambda message: None,
 ) -> Run:
     """Prepare a run in the folder `output`, or the continuation of the one that is there.
 
     Args:
-        dry: write nothing; a model from scratch has its shape then, but no fitted autoencoder.
+        model: checkpoint to fine-tune: a folder, a run of ours or a hub id.
+        from_scratch: shape of a new small model to train instead.
+        device: cpu or cuda; None: cuda if there is one.
+        dry_run: write nothing; a model from scratch has its shape then, but no fitted autoencoder.
 
     Raises:
-        InvalidOption: options that do not go together, or not with the run that is continued.
+        InvalidOption: settings that do not go together, or not with the run that is continued.
         InvalidFile: `data` or the file of validation layouts cannot be read.
         OutputExists: the folder holds something else.
     """
-    check_options(config, model, scratch, device)
+    check_start(config, model, from_scratch)
+    _check_device(config, device)
+    _check_packages(config)
     accelerator = _accelerator(config, output, cpu=device == "cpu")
     origin = {
         "model": model,
-        "from_scratch": None if scratch is None else plain(asdict(scratch)),
+        "from_scratch": None if from_scratch is None else plain(asdict(from_scratch)),
         "data": fingerprint(data),
         "processes": accelerator.num_processes,
     }
     folder = RunFolder(output, config, origin)
     folder.check()
-    opened = partial(open_dataset, data, seed=config.seed, resolution=config.resolution)
-    if scratch is not None:
-        start = from_scratch(scratch, folder, opened, device, dry=dry, report=report)
+    open_data = partial(open_dataset, data, seed=config.seed, resolution=config.resolution)
+    if from_scratch is not None:
+        start = start_from_scratch(from_scratch, folder, open_data, device, dry_run=dry_run, report=report)
     else:
         assert model is not None  # checked above
-        start = from_checkpoint(model, device)
+        start = start_from_checkpoint(model, device)
 
-    # All that can be refused is refused before a new model is made, which takes minutes.
-    check_resolution(config, start.multiple)
-    dataset = opened(
+    # All that can be refused is refused before a new model is built, which takes minutes.
+    start.check_resolution(config.resolution)
+    dataset = open_data(
         multiple=start.multiple if config.aspect_buckets else None,
         group=folder.step_size,
         fixed_crops=config.cache_latents,
     )
     if config.cache_latents and dataset.sources[0].path is None:
         raise InvalidOption(
-            f"--cache-latents needs a fixed set of images, and {data} makes new scenes: leave it out"
+            f"`cache_latents` needs a fixed set of images, and {data} makes new scenes: leave it out"
         )
     validation = _validation(config, dataset, start, report)
 
     with accelerator.main_process_first():
-        pipeline = start.make()
-    torch.manual_seed(config.seed)  # of what `adapt` and the adapters add
-    adapt(
+        pipeline = start.get()
+    torch.manual_seed(config.seed)  # of the weights that are added
+    extend_inputs(
         pipeline, config.methods, config.encoding, dataset.labels, location_tokens=config.train_text_encoder
     )
-    made = {
+    methods = {
         name: pipeline.method(name, config.encoding if name == "text2img" else None)
         for name in config.methods
     }
-    denoiser = Denoiser(pipeline, [made[name] for name in config.methods])
-    parts = choose_trained(pipeline, denoiser, config)
-    return Run(folder, config, pipeline, denoiser, parts, dataset, data, validation, accelerator)
+    denoiser = Denoiser(pipeline, [methods[name] for name in config.methods])
+    components = choose_trained(pipeline, denoiser, config)
+    return Run(folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator)
+
+
+def _check_device(config: TrainConfig, device: str | None) -> None:
+    if device not in (None, "cpu", "cuda"):
+        raise InvalidOption(
+            f"`device` must be cpu or cuda, not {device}: accelerate gives each process its GPU"
+        )
+    cuda = torch.cuda.is_available() and device != "cpu"
+    if device == "cuda" and not cuda:
+        raise InvalidOption("`device` cuda: this machine has no CUDA device; leave it out, or use cpu")
+    if config.mixed_precision == "fp16" and not cuda:
+        raise InvalidOption("`mixed_precision` fp16 needs a CUDA device: use bf16 or no on the CPU")
+
+
+def _check_packages(config: TrainConfig) -> None:
+    """Refuse settings whose package is not installed."""
+    if config.lora_rank and importlib.util.find_spec("peft") is None:
+        raise InvalidOption("`lora_rank` needs the package peft: pip install -c constraints.txt '.[train]'")
+    if config.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
+        raise InvalidOption("`optimizer` adamw8bit needs the package bitsandbytes: pip install bitsandbytes")
+    known = [tracker.value for tracker in get_available_trackers()]
+    if config.tracker is not None and config.tracker not in known:
+        installed = ", ".join(known) or "none"
+        raise InvalidOption(f"`tracker` {config.tracker} is unknown or not installed; installed: {installed}")
 
 
 def _accelerator(config: TrainConfig, output: Path, *, cpu: bool) -> Accelerator:
     """Accelerate's launcher and its configuration decide on processes, FSDP and DeepSpeed."""
-    # A process may train twice, by other settings, which accelerate refuses while it remembers the first.
+    # A process may train twice, with other settings; accelerate refuses that unless its state is reset.
     AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(
         cpu=cpu,
@@ -194,13 +226,13 @@ def _accelerator(config: TrainConfig, output: Path, *, cpu: bool) -> Accelerator
     plugin = getattr(accelerator.state, "deepspeed_plugin", None)
     if plugin is not None:
         if config.micro_batch not in (0, config.batch_size):
-            raise InvalidOption("--micro-batch does not go with DeepSpeed: pass a smaller --batch-size")
+            raise InvalidOption("`micro_batch` does not go with DeepSpeed: pass a smaller `batch_size`")
         plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = config.batch_size
     return accelerator
 
 
 def _validation(
-    config: TrainConfig, dataset: LayoutDataset, start: Start, report: Report
+    config: TrainConfig, dataset: LayoutDataset, start: StartModel, report: Report
 ) -> tuple[Layout, ...]:
     """The layouts of the contact sheets.
 
@@ -211,10 +243,10 @@ def _validation(
     if not config.report_every:
         return ()
     if config.validation is None:
-        return tuple(dataset[k].layout.clip() for k in range(_SHOWN))
+        return tuple(dataset[k].layout.clip() for k in range(_FROM_DATA))
     layouts = read_layouts(Path(config.validation), size_prior=start.size_prior)
-    if len(layouts) > _READ:
-        report(f"contact sheets show the first {_READ} of {len(layouts)} layouts of {config.validation}")
+    if len(layouts) > _FROM_FILE:
+        report(f"contact sheets show the first {_FROM_FILE} of {len(layouts)} layouts of {config.validation}")
     known = None if start.labels is None else {*start.labels, *dataset.labels}
-    check_labels({label for layout in layouts[:_READ] for label in layout.labels}, known)
-    return layouts[:_READ]
+    check_labels({label for layout in layouts[:_FROM_FILE] for label in layout.labels}, known)
+    return layouts[:_FROM_FILE]

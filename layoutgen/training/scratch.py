@@ -1,4 +1,4 @@
-"""A small Stable-Diffusion-shaped model from nothing: autoencoder, tokenizer, text encoder, U-Net."""
+"""A new small model of Stable Diffusion's kind: autoencoder, tokenizer, text encoder, U-Net."""
 
 from __future__ import annotations
 
@@ -6,81 +6,26 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from layoutgen.autoencoder import PatchAutoencoder
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.data.dataset import LayoutDataset
-from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
 from layoutgen.methods.registry import extra_channels
 from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.config import ScratchConfig
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
 
-@dataclass(frozen=True, slots=True)
-class ScratchConfig:
-    """The shape of a model trained from nothing.
-
-    Attributes:
-        window: side of its square canvas in pixels.
-        smallest, largest: longer side, in pixels, of the boxes that it draws well.
-        aspect: width / height of the boxes that it draws well.
-        patch_size, latent_channels: of the autoencoder.
-        autoencoder_images: examples that the autoencoder is fitted to.
-        autoencoder_steps: gradient steps of its decoder's convolutions.
-        text_dim, text_layers, text_length, vocabulary: of the text encoder and its tokenizer.
-        channels: U-Net channels by level; all have attention, the first only on the way down.
-        layers: residual blocks per level.
-        self_attention: whether latents attend to each other, not only to the text and the layout tokens. An
-            object of a few latents is seen whole by the convolutions, which cost less.
-        grid: edges of boxes are rounded to multiples of this many pixels, as in scenes of the same grid.
-    """
-
-    window: int = 256
-    smallest: float = 24.0
-    largest: float = math.inf
-    aspect: Range = ANY_SIZE.aspect
-    patch_size: int = 8
-    latent_channels: int = 32
-    autoencoder_images: int = 1024
-    autoencoder_steps: int = 1500
-    text_dim: int = 128
-    text_layers: int = 2
-    text_length: int = 24
-    vocabulary: int = 600
-    channels: tuple[int, ...] = (64, 128, 192)
-    layers: int = 1
-    self_attention: bool = True
-    grid: int = 1
-    frequencies: int = 8
-
-    @property
-    def size_prior(self) -> SizePrior:
-        """The boxes that the model will draw well."""
-        return SizePrior(self.smallest, self.largest, self.aspect, self.grid)
-
-
-@dataclass(frozen=True)
-class Components:
-    """The parts of a model, as a pipeline holds them."""
-
-    vae: nn.Module
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
-    unet: UNet2DConditionModel
-    scheduler: DDIMScheduler
-    layout_encoder: LayoutEncoder
-
-
-def build(
+def build_model(
     config: ScratchConfig,
     dataset: LayoutDataset,
     methods: tuple[str, ...],
@@ -88,16 +33,44 @@ def build(
     *,
     seed: int,
     report: Callable[[str], None] = lambda message: None,
-) -> Components:
-    """Make the model; its autoencoder is ready to use, the rest has random weights."""
+) -> LayoutPipeline:
+    """A new model; its autoencoder is fitted to `dataset`, the other components have random weights."""
     torch.manual_seed(seed)
     report(f"fitting the autoencoder to {config.autoencoder_images} examples")
     vae = fit_autoencoder(config, dataset, seed=seed, report=report)
     tokenizer = build_tokenizer(_captions(dataset, 256), config)
-    texts = "text2img" in methods and encoding == "text"
-    if texts:
+    location_tokens = LOCATIONS if "text2img" in methods and encoding == "text" else 0
+    if location_tokens:
         add_location_tokens(tokenizer)
-    text_encoder = CLIPTextModel(
+    text_encoder = _text_encoder(config, tokenizer)
+    layout_encoder = LayoutEncoder(
+        text_dim=config.text_dim,
+        frequencies=config.frequencies,
+        hidden_dim=2 * config.text_dim,
+        map_channels=extra_channels(methods, config.latent_channels),
+        methods=methods,
+        encodings=(encoding,) if "text2img" in methods else (),
+        labels=dataset.labels,
+        smallest=config.smallest,
+        largest=config.largest if math.isfinite(config.largest) else None,
+        aspect=config.aspect,
+        window=config.window,
+        location_tokens=location_tokens,
+        grid=config.grid,
+    )
+    unet = _unet(config, config.latent_channels + layout_encoder.config.map_channels)
+    scheduler = DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        timestep_spacing="trailing",
+    )
+    return LayoutPipeline(vae, text_encoder, tokenizer, unet, scheduler, layout_encoder)
+
+
+def _text_encoder(config: ScratchConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.text_dim,
@@ -111,25 +84,13 @@ def build(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    layout_encoder = LayoutEncoder(
-        text_dim=config.text_dim,
-        frequencies=config.frequencies,
-        hidden_dim=2 * config.text_dim,
-        map_channels=extra_channels(methods, config.latent_channels),
-        methods=methods,
-        encodings=(encoding,) if "text2img" in methods else (),
-        labels=dataset.labels,
-        smallest=config.smallest,
-        largest=config.largest if math.isfinite(config.largest) else None,
-        aspect=config.aspect,
-        window=config.window,
-        location_tokens=LOCATIONS if texts else 0,
-        grid=config.grid,
-    )
+
+
+def _unet(config: ScratchConfig, in_channels: int) -> UNet2DConditionModel:
     levels = len(config.channels)
-    unet = UNet2DConditionModel(
+    return UNet2DConditionModel(
         sample_size=config.window // config.patch_size,
-        in_channels=config.latent_channels + layout_encoder.config.map_channels,
+        in_channels=in_channels,
         out_channels=config.latent_channels,
         layers_per_block=config.layers,
         block_out_channels=config.channels,
@@ -141,14 +102,6 @@ def build(
         mid_block_only_cross_attention=not config.self_attention,
         norm_num_groups=16,
     )
-    scheduler = DDIMScheduler(
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        clip_sample=False,
-        set_alpha_to_one=True,
-        timestep_spacing="trailing",
-    )
-    return Components(vae, text_encoder, tokenizer, unet, scheduler, layout_encoder)
 
 
 def fit_autoencoder(
@@ -179,7 +132,7 @@ def fit_autoencoder(
 
 
 def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
-    """L1 after a little noise on the latents, so that the decoder forgives what the denoiser gets wrong."""
+    """L1 after a little noise on the latents, so that the decoder tolerates the denoiser's errors."""
     latents = vae.encode(images, return_dict=False)[0].mode()
     noisy = latents + 0.1 * torch.rand(len(images), 1, 1, 1, generator=generator) * torch.randn(
         latents.shape, generator=generator
@@ -201,9 +154,9 @@ def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPToken
         show_progress=False,
     )
     tokenizer.train_from_iterator(captions, trainer)
-    learnt = json.loads(tokenizer.to_str())["model"]
+    trained = json.loads(tokenizer.to_str())["model"]
     # CLIP's own order: bytes, bytes that end a word, merges, the two special tokens.
-    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split()) for pair in learnt["merges"]]
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split()) for pair in trained["merges"]]
     words = [
         *alphabet,
         *(byte + "</w>" for byte in alphabet),

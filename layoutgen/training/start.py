@@ -1,126 +1,144 @@
-"""The model that a run begins with: a checkpoint, or a new one, made once and kept in the run folder."""
+"""The model that a run begins with: a checkpoint, or a new one, built once and kept in the run folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from layoutgen.data.dataset import LayoutDataset
 from layoutgen.domain.size_prior import SizePrior
+from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline
 from layoutgen.training.checkpoint import saving
-from layoutgen.training.checks import check_shape
-from layoutgen.training.config import read_options
-from layoutgen.training.export import write_model
-from layoutgen.training.folder import RunFolder, plain
-from layoutgen.training.scratch import ScratchConfig, build
+from layoutgen.training.config import ScratchConfig, TrainConfig, read_settings
+from layoutgen.training.run_folder import RunFolder, plain
+from layoutgen.training.scratch import build_model
+from layoutgen.training.snapshot import write_model
 
-_MADE_OF = "made_of.yaml"
+_SETTINGS = "built_from.yaml"
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Start:
-    """What is known of the model before it is made, and how it is made.
+class StartModel:
+    """The model that a run begins with: what is known of it before it is built, and how to get it.
 
     Attributes:
-        multiple: of what the sides of its images must be a multiple, in pixels.
+        multiple: sides of its images are multiples of this many pixels.
         size_prior: the boxes that it draws well.
-        labels: that it knows already; None: any text.
+        labels: the labels that it knows already; None: any text.
+        get: loads or builds it.
     """
 
     multiple: int
     size_prior: SizePrior
     labels: tuple[str, ...] | None
-    make: Callable[[], LayoutPipeline]
+    get: Callable[[], LayoutPipeline]
+
+    def check_resolution(self, resolution: int) -> None:
+        """Refuse images whose sides the U-Net cannot halve level by level.
+
+        Raises:
+            InvalidOption: names the nearest resolution that it can.
+        """
+        if resolution % self.multiple:
+            nearest = max(1, round(resolution / self.multiple)) * self.multiple
+            problem = f"`resolution` {resolution} must be a multiple of {self.multiple} for this model"
+            raise InvalidOption(f"{problem}: pass {nearest}")
 
 
-def from_checkpoint(name: str, device: str | None) -> Start:
+def check_start(config: TrainConfig, model: str | None, from_scratch: ScratchConfig | None) -> None:
+    """Refuse settings that do not go with the model that a run begins with.
+
+    Raises:
+        InvalidOption: says which, and what to pass instead.
+    """
+    if (model is None) == (from_scratch is None):
+        raise InvalidOption("pass `model` to fine-tune, or `from_scratch` for a new small model (not both)")
+    if from_scratch is None:
+        return
+    if config.lora_rank:
+        raise InvalidOption("`lora_rank` adapts a trained model: leave it out with `from_scratch`")
+    if not config.train_text_encoder:
+        raise InvalidOption("a model from scratch has an untrained text encoder: pass `train_text_encoder`")
+    if from_scratch.window != config.resolution:
+        raise InvalidOption(
+            f"`resolution` {config.resolution} must be the window of the new model, {from_scratch.window}"
+        )
+
+
+def start_from_checkpoint(name: str, device: str | None) -> StartModel:
     """The checkpoint called `name`: a folder, a run of ours or a hub id.
 
     Raises:
-        InvalidOption: there is no such model.
+        InvalidOption: there is no such model, or it cannot be trained.
     """
     pipeline = _load(find_model(name).source, device)
     labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
     known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
-    return Start(pipeline.backbone.size_multiple, pipeline.size_prior, known, lambda: pipeline)
+    return StartModel(pipeline.backbone.size_multiple, pipeline.size_prior, known, lambda: pipeline)
 
 
-def from_scratch(
+def start_from_scratch(
     shape: ScratchConfig,
     folder: RunFolder,
-    opened: Callable[[], LayoutDataset],
+    open_data: Callable[[], LayoutDataset],
     device: str | None,
     *,
-    dry: bool,
+    dry_run: bool,
     report: Report,
-) -> Start:
-    """A new model of `shape`, or the one that an earlier start of the same run made.
+) -> StartModel:
+    """A new model of `shape`, or the one that an earlier start of the same run built.
 
     Args:
-        dry: write nothing, and do not fit the autoencoder.
+        dry_run: write nothing, and do not fit the autoencoder.
     """
 
-    def make() -> LayoutPipeline:
+    def build(shape: ScratchConfig, report: Report = lambda message: None) -> LayoutPipeline:
+        config = folder.config
+        methods = tuple(dict.fromkeys(config.methods))
+        return build_model(shape, open_data(), methods, config.encoding, seed=config.seed, report=report)
+
+    def get() -> LayoutPipeline:
         start = folder.path / "start"
-        made_of = plain(
+        settings = plain(
             {key: folder.origin[key] for key in ("from_scratch", "data")}
             | {key: getattr(folder.config, key) for key in ("methods", "encoding", "seed")}
         )
-        if _is_made(start, made_of):
-            return _load(str(start), device)
-        if dry:
-            return _build(replace(shape, autoencoder_images=1, autoencoder_steps=0), folder, opened)
-        with saving(start, folder.checkpoints):
-            write_model(_build(shape, folder, opened, report), start, {_MADE_OF: yaml.safe_dump(made_of)})
+        # A command that failed may have left the model of other settings there.
+        if not _was_built_from(settings, start):
+            if dry_run:
+                return build(replace(shape, autoencoder_images=1, autoencoder_steps=0))
+            with saving(start, folder.checkpoints):
+                write_model(build(shape, report), start, {_SETTINGS: yaml.safe_dump(settings)})
         return _load(str(start), device)
 
-    multiple = shape.patch_size * 2 ** (len(shape.channels) - 1)
-    return Start(multiple, shape.size_prior, (), make)
+    return StartModel(shape.multiple, shape.size_prior, (), get)
 
 
-def _is_made(start: Path, made_of: dict[str, object]) -> bool:
-    """Whether `start` holds the model; a command that failed may have left another one there."""
-    note = start / _MADE_OF
-    if note.is_file():
-        return bool(yaml.safe_load(note.read_text(encoding="utf-8")) == made_of)
-    return (
-        start.is_dir() and (start.parent / "config.yaml").is_file()
-    )  # of a run from before there were notes
+def read_shape(path: Path) -> ScratchConfig:
+    """The shape of a new model from a YAML file.
+
+    Raises:
+        InvalidFile: it has unknown keys, or no model can have this shape.
+    """
+    try:
+        return ScratchConfig(**read_settings(path, ScratchConfig))
+    except InvalidOption as error:
+        raise InvalidFile(path, str(error)) from error
 
 
-def _build(
-    shape: ScratchConfig,
-    folder: RunFolder,
-    opened: Callable[[], LayoutDataset],
-    report: Report = lambda message: None,
-) -> LayoutPipeline:
-    config = folder.config
-    methods = tuple(dict.fromkeys(config.methods))
-    parts = build(shape, opened(), methods, config.encoding, seed=config.seed, report=report)
-    return LayoutPipeline(
-        parts.vae, parts.text_encoder, parts.tokenizer, parts.unet, parts.scheduler, parts.layout_encoder
-    )
+def _was_built_from(settings: dict[str, Any], folder: Path) -> bool:
+    file = folder / _SETTINGS
+    return file.is_file() and bool(yaml.safe_load(file.read_text(encoding="utf-8")) == settings)
 
 
 def _load(source: str, device: str | None) -> LayoutPipeline:
     return load_pipeline(source, None if device is None else "cpu", "fp32")
-
-
-def read_scratch(path: Path) -> ScratchConfig:
-    """The shape of a new model from a YAML file.
-
-    Raises:
-        InvalidFile: it has unknown keys.
-        InvalidOption: no model can have this shape.
-    """
-    shape = ScratchConfig(**read_options(path, ScratchConfig))
-    check_shape(shape)
-    return shape

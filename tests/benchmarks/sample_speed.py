@@ -35,7 +35,7 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline, quiet_libraries
-from layoutgen.training.extend_inputs import adapt
+from layoutgen.training.extend_inputs import extend_inputs
 from tests.benchmarks.memory import peak_memory
 from tests.benchmarks.models import BUILDERS
 from tests.benchmarks.peers import gligen, plain, region_multidiffusion
@@ -178,7 +178,7 @@ def main() -> None:
     quiet_libraries()
     with tempfile.TemporaryDirectory() as name:
         made = BUILDERS[chosen.size](Path(name))
-        adapt(made, ("text2img", "img2img"), "box")
+        extend_inputs(made, ("text2img", "img2img"), "box")
         made.save_pretrained(Path(name) / "model")
         del made
         pipeline = load_pipeline(str(Path(name) / "model"), chosen.device, chosen.dtype)

@@ -86,7 +86,7 @@ def test_every_image_once_an_epoch_and_steps_of_one_size(group: int) -> None:
     dataset = LayoutDataset(sources, ("dog",), sizes=sizes, seed=1, group=group)
     for epoch in range(2):
         numbers = range(epoch * dataset.epoch, (epoch + 1) * dataset.epoch)
-        shown = [dataset.place(number)[0] for number in numbers]
+        shown = [dataset.source_of(number)[0] for number in numbers]
         assert set(shown) == set(range(len(sources)))
         assert len(shown) < len(sources) + 3 * group
         for start in range(0, len(shown), group):

@@ -15,7 +15,7 @@ from layoutgen.conditioning.attention import AttentionContext
 from layoutgen.conditioning.condition import Condition, DenoiserInputs
 from layoutgen.denoising.guidance import GuidedDenoiser
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.extend_inputs import adapt
+from layoutgen.training.extend_inputs import extend_inputs
 from tests.toy import toy_pipeline
 
 METHODS = [("text2img", "box"), ("text2img", "text"), ("img2img", None), ("regional", None)]
@@ -28,7 +28,7 @@ LAYOUTS = [
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> LayoutPipeline:
     pipeline = toy_pipeline(tmp_path_factory.mktemp("toy"))
-    adapt(pipeline, ("text2img", "img2img"), "box")
+    extend_inputs(pipeline, ("text2img", "img2img"), "box")
     torch.manual_seed(1)
     with torch.no_grad():
         pipeline.unet.conv_in.weight.normal_(std=0.2)

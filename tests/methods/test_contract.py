@@ -14,7 +14,7 @@ from layoutgen import Box, Instance, Layout
 from layoutgen.conditioning.condition import DenoiserInputs
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.extend_inputs import adapt
+from layoutgen.training.extend_inputs import extend_inputs
 from tests.toy import toy_pipeline
 
 METHODS = {
@@ -29,7 +29,7 @@ METHODS = {
 def toy(tmp_path_factory: pytest.TempPathFactory) -> LayoutPipeline:
     """An adapted toy model whose new weights are not zero, so that the layout matters."""
     pipeline = toy_pipeline(tmp_path_factory.mktemp("toy"))
-    adapt(pipeline, ("text2img", "img2img"), "box")
+    extend_inputs(pipeline, ("text2img", "img2img"), "box")
     torch.manual_seed(1)
     with torch.no_grad():
         pipeline.unet.conv_in.weight.normal_(std=0.2)
@@ -154,7 +154,7 @@ def test_nothing_is_cut_at_77_tokens(toy: LayoutPipeline) -> None:
 
 def test_a_plain_unet_paints_as_before_when_adapted(tmp_path: Path) -> None:
     plain, adapted = toy_pipeline(tmp_path / "a"), toy_pipeline(tmp_path / "b")
-    adapt(adapted, ("img2img",), "box")
+    extend_inputs(adapted, ("img2img",), "box")
     empty = [layout(3)]
     expected = predicted(plain, plain.method("img2img"), empty)
     assert_close(predicted(adapted, adapted.method("img2img"), empty), expected)

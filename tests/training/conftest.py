@@ -15,7 +15,7 @@ from layoutgen import Box, Instance, Layout
 from layoutgen.cli import app
 from layoutgen.formats.prepared import PreparedImage, write_prepared
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training import monitor
+from layoutgen.training import snapshot
 from tests.toy import toy_pipeline
 
 SCRATCH = """
@@ -81,7 +81,7 @@ def endless_scenes(folder: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contact sheets in two steps, and one thread: toy models have no work for more."""
-    monkeypatch.setattr(monitor, "_PAINT_STEPS", 2)
+    monkeypatch.setattr(snapshot, "_PAINT_STEPS", 2)
     torch.set_num_threads(1)
 
 
@@ -93,7 +93,7 @@ def prepared(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> list[str]:
-    """Options for a model from nothing."""
+    """Options for a model from scratch."""
     (tmp_path / "scratch.yaml").write_text(SCRATCH)
     return ["--from-scratch", str(tmp_path / "scratch.yaml"), "--train-text-encoder", "--resolution", "32"]
 
@@ -128,8 +128,8 @@ def train(data: Path, run: Path, *options: str, images: int = 8) -> str:
 def weights(run: Path) -> dict[str, torch.Tensor]:
     """All trained weights of a finished run."""
     pipeline = LayoutPipeline.from_pretrained(run)
-    parts = [p for p in ("unet", "text_encoder", "layout_encoder") if getattr(pipeline, p) is not None]
-    return {f"{p}.{name}": value for p in parts for name, value in getattr(pipeline, p).state_dict().items()}
+    names = [c for c in ("unet", "text_encoder", "layout_encoder") if getattr(pipeline, c) is not None]
+    return {f"{c}.{name}": value for c in names for name, value in getattr(pipeline, c).state_dict().items()}
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

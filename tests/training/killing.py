@@ -20,7 +20,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel  # noqa: F401
 
 import layoutgen.training.run  # noqa: F401
 from layoutgen.cli import app
-from layoutgen.training import monitor
+from layoutgen.training import snapshot
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
@@ -46,7 +46,7 @@ def layoutgen_process(
 def _run(arguments: list[str], output: str, place: str, number: int, room: int | None) -> None:
     multiprocessing.set_start_method("fork", force=True)  # of the workers that read data, as anywhere else
     torch.set_num_threads(1)
-    monitor._PAINT_STEPS = 2
+    snapshot._PAINT_STEPS = 2
     with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

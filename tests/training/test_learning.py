@@ -14,10 +14,10 @@ from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
-from layoutgen.training.gradients import batch_loss
+from layoutgen.training.loss import batch_loss
 from tests.training.conftest import draw_scenes, invoke
 
-WAYS = {"box": ("text2img", "box"), "text": ("text2img", "text"), "img2img": ("img2img", "box")}
+METHODS = {"box": ("text2img", "box"), "text": ("text2img", "text"), "img2img": ("img2img", "box")}
 
 SHAPE = """
 window: 32
@@ -35,7 +35,7 @@ frequencies: 4
 def learn(way: str, data: Path, run: Path, *options: str, images: int) -> Path:
     shape = run.with_suffix(".yaml")
     shape.write_text(SHAPE)
-    method, encoding = WAYS[way]
+    method, encoding = METHODS[way]
     named = ["--method", method, *(["--encoding", encoding] if method == "text2img" else [])]
     usual = ["--from-scratch", str(shape), "--train-text-encoder", "--resolution", "32", "--batch-size", "16"]
     rate = ["--learning-rate", "2e-3", "--warmup", "20", "--schedule", "cosine", "--save-every", str(images)]
@@ -63,7 +63,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "real"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", METHODS)
 def test_sixteen_images_are_learnt_by_heart(way: str, photos: Path, tmp_path: Path) -> None:
     run = learn(way, photos, tmp_path / "run", "--cache-latents", images=16 * 700)
     losses = [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -71,7 +71,7 @@ def test_sixteen_images_are_learnt_by_heart(way: str, photos: Path, tmp_path: Pa
     assert last < first / 4, f"{first:.3f} -> {last:.3f}"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", METHODS)
 def test_the_layout_is_read(way: str, tmp_path: Path) -> None:
     """On scenes never trained on, the loss with the true layouts is clearly below that with each other's."""
     data = draw_scenes(tmp_path / "data", 200)
@@ -83,7 +83,7 @@ def test_the_layout_is_read(way: str, tmp_path: Path) -> None:
 @torch.no_grad()
 def held_out_losses(way: str, run: Path, data: Path) -> tuple[float, float]:
     """The loss with the true layouts, and with the layouts of the next image, for the same noise."""
-    method, encoding = WAYS[way]
+    method, encoding = METHODS[way]
     pipeline = LayoutPipeline.from_pretrained(run)
     config = TrainConfig(methods=(method,), resolution=32, drop_caption=0, drop_layout=0, box_weight=0)
     denoiser = Denoiser(pipeline, [pipeline.method(method, encoding if method == "text2img" else None)])
@@ -93,6 +93,7 @@ def held_out_losses(way: str, run: Path, data: Path) -> tuple[float, float]:
     accelerator = Accelerator(cpu=True)
     with denoiser.attached():
         true, other = (
-            batch_loss(pipeline, denoiser, 0, some, config, accelerator)[1] for some in (batch, shuffled)
+            batch_loss(pipeline.backbone, denoiser, 0, some, config, accelerator)[1]
+            for some in (batch, shuffled)
         )
     return true.loss, other.loss

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import torch
+from typer.main import get_command
 
+from layoutgen.cli import app
 from layoutgen.cli.train import train as command
 from layoutgen.training.config import TrainConfig
 from tests.training.conftest import invoke, weights
@@ -57,40 +59,40 @@ class Arrival:
 
 
 _ROOM = "layoutgen.training"
-LOOP, RUN, GRADIENTS, SCHEDULE = (f"{_ROOM}.{name}" for name in ("loop", "run", "gradients", "schedule"))
+LOOP, RUN, LOSS, OPTIMIZER = (f"{_ROOM}.{name}" for name in ("loop", "run", "loss", "optimizer"))
 ARRIVALS = {
-    "methods": Arrival("--method img2img", f"{RUN}:Denoiser", lambda c: method(c).name, "img2img"),
-    "images": Arrival("--images 6", f"{GRADIENTS}:draw", last(1), (4, 5)),
+    "methods": Arrival("--method img2img", f"{RUN}:Denoiser", lambda c: method(c).info.name, "img2img"),
+    "images": Arrival("--images 6", f"{LOSS}:sample_noise", last(1), (4, 5)),
     "resolution": Arrival("--resolution 16", f"{RUN}:open_dataset", last("resolution"), 16),
     "aspect_buckets": Arrival("--aspect-buckets", f"{RUN}:open_dataset", last("multiple"), 16),
     "learning_rate": Arrival("--learning-rate 0.003", "torch.optim:AdamW", last("lr"), 0.003),
-    "warmup": Arrival("--warmup 7", f"{SCHEDULE}:get_scheduler", last("num_warmup_steps"), 7),
-    "schedule": Arrival("--schedule cosine", f"{SCHEDULE}:get_scheduler", last(0), "cosine"),
+    "warmup": Arrival("--warmup 7", f"{OPTIMIZER}:get_scheduler", last("num_warmup_steps"), 7),
+    "schedule": Arrival("--schedule cosine", f"{OPTIMIZER}:get_scheduler", last(0), "cosine"),
     "ema": Arrival("--ema 0.7", f"{LOOP}:EMAModel", last("decay"), 0.7),
-    "drop_caption": Arrival("--drop-caption 0.4", f"{GRADIENTS}:draw", last("drop_caption"), 0.4),
-    "drop_layout": Arrival("--drop-layout 0.6", f"{GRADIENTS}:draw", last("drop_layout"), 0.6),
-    "min_snr": Arrival("--min-snr 2", f"{GRADIENTS}:snr_weights", last(2), 2.0),
-    "box_weight": Arrival("--box-weight 0.3", f"{GRADIENTS}:area_weights", last(3), 0.3),
+    "drop_caption": Arrival("--drop-caption 0.4", f"{LOSS}:sample_noise", last("drop_caption"), 0.4),
+    "drop_layout": Arrival("--drop-layout 0.6", f"{LOSS}:sample_noise", last("drop_layout"), 0.6),
+    "min_snr": Arrival("--min-snr 2", f"{LOSS}:snr_weights", last(2), 2.0),
+    "box_weight": Arrival("--box-weight 0.3", f"{LOSS}:area_weights", last(3), 0.3),
     "cache_latents": Arrival("--cache-latents", f"{RUN}:open_dataset", last("fixed_crops"), True),
     "save_every": Arrival("--save-every 2", f"{LOOP}:Checkpoints.save", every(1), [2, 4, 6]),
     "keep_checkpoints": Arrival("--keep-checkpoints 5", f"{LOOP}:Checkpoints", last("keep"), 5),
-    "report_every": Arrival("--report-every 3", f"{LOOP}:Monitor.paint", every(3), [4, 6]),
+    "report_every": Arrival("--report-every 3", f"{LOOP}:Snapshots._paint", every(2), [4, 6]),
     "validation": Arrival("--validation one.yaml", f"{RUN}:read_layouts", last(0), Path("one.yaml")),
     "tracker": Arrival("--tracker tensorboard", f"{RUN}:Accelerator", last("log_with"), "tensorboard"),
     "workers": Arrival("--workers 1", f"{LOOP}:DataLoader", last("num_workers"), 1),
-    "seed": Arrival("--seed 7", f"{GRADIENTS}:draw", last(0), 7),
+    "seed": Arrival("--seed 7", f"{LOSS}:sample_noise", last(0), 7),
     "seed of the data": Arrival("", f"{RUN}:open_dataset", last("seed"), 7),
     "max_minutes": Arrival("--max-minutes 2", f"{RUN}:train", last("max_seconds"), 120.0),
     "device": Arrival("--device cpu", f"{RUN}:Accelerator", last("cpu"), True),
     "encoding": Arrival("--encoding text", f"{RUN}:Denoiser", lambda c: method(c).encoding, "text", 1),
-    "micro_batch": Arrival("--micro-batch 1", f"{GRADIENTS}:draw", every(1), [(0,), (1,), (2,), (3,)], 1),
+    "micro_batch": Arrival("--micro-batch 1", f"{LOSS}:sample_noise", every(1), [(0,), (1,), (2,), (3,)], 1),
     "optimizer": Arrival("--optimizer adamw8bit", "bitsandbytes.optim:AdamW8bit", last("lr"), 1e-4, 2),
     "train_text_encoder": Arrival("--train-text-encoder", f"{RUN}:train", trained_text_encoder, True, 1),
     "lora_rank": Arrival("--lora-rank 3", "layoutgen.training.denoiser:add_adapters", last(1), 3, 1),
     "mixed_precision": Arrival(
         "--mixed-precision bf16", f"{RUN}:Accelerator", last("mixed_precision"), "bf16", 1
     ),
-    "batch_size": Arrival("--batch-size 3", f"{GRADIENTS}:draw", every(1), [(0, 1, 2), (3, 4, 5)], 2),
+    "batch_size": Arrival("--batch-size 3", f"{LOSS}:sample_noise", every(1), [(0, 1, 2), (3, 4, 5)], 2),
     "gradient_checkpointing": Arrival(
         "--gradient-checkpointing", "diffusers:UNet2DConditionModel.enable_gradient_checkpointing", len, 1, 2
     ),
@@ -106,6 +108,18 @@ def test_no_option_is_forgotten() -> None:
     arguments = set(inspect.signature(command).parameters)
     assert {field.name for field in fields(TrainConfig)} <= arguments
     assert arguments - ELSEWHERE == set(ARRIVALS) - {"seed of the data"}
+
+
+def test_the_help_shows_the_defaults_of_the_config() -> None:
+    options = {option.name: option for option in get_command(app).commands["train"].params}  # type: ignore[attr-defined]
+    for field in fields(TrainConfig):
+        shown, default = options[field.name].show_default, field.default
+        if default is None:
+            assert shown in ("none", "the first of DATA")
+        elif isinstance(default, bool):
+            assert shown == ("on" if default else "off")
+        else:
+            assert type(default)([shown] if isinstance(default, tuple) else shown) == default
 
 
 @pytest.mark.parametrize("group", [0, 1, 2])

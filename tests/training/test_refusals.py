@@ -15,7 +15,7 @@ import yaml
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.folder import RunFolder
+from layoutgen.training.run_folder import RunFolder
 from tests.toy import toy_pipeline
 from tests.training.conftest import SCRATCH, draw_scenes, endless_scenes, invoke, same, train, weights
 
@@ -81,7 +81,8 @@ def test_a_new_model_is_not_made_for_what_cannot_work(
         ("largest: 2.0", "largest must be at least smallest"),
         ("aspect: [2.0, 1.0]", "aspect must be two numbers above 0, the smaller first"),
         ("aspect: [1.0]", "aspect must be two numbers above 0, the smaller first"),
-        ("layers: two", "is no int"),
+        ("layers: two", "'two' is no int"),
+        ("grid: 0", "grid must be at least 1, not 0"),
         ("depth: 3", "unknown option 'depth'"),
     ],
 )
@@ -117,6 +118,16 @@ def test_a_checkpoint_for_inpainting(prepared: Path, tmp_path: Path) -> None:
     assert "reads 9 channels, not the 4" in refused(prepared, tmp_path / "run", *options)
 
 
+def test_a_model_whose_prediction_type_is_unknown(tmp_path: Path, prepared: Path) -> None:
+    """It was trained as if it predicted the latents."""
+    toy = toy_pipeline(tmp_path, size=4)
+    toy.scheduler.register_to_config(prediction_type="flow_prediction")
+    toy.save_pretrained(tmp_path / "sd")
+    line = refused(prepared, tmp_path / "run", "--model", str(tmp_path / "sd"), "--resolution", "32")
+    assert "the model predicts 'flow_prediction', none of epsilon" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_that_is_none(tmp_path: Path, checkpoint: list[str]) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no metadata.jsonl" in refused(tmp_path / "empty", tmp_path / "run", *checkpoint)
@@ -144,10 +155,10 @@ def test_scenes_are_told_apart_by_their_recipe(tmp_path: Path, checkpoint: list[
 def test_what_a_failed_command_left_is_not_used_for_another_one(
     prepared: Path, tmp_path: Path, scratch: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model from nothing is kept before the run begins; with another seed it is another model."""
+    """A model from scratch is kept before the run begins; with another seed it is another model."""
     train(prepared, tmp_path / "right", *scratch, "--seed", "1", images=4)
     with monkeypatch.context() as patch:
-        patch.setattr("layoutgen.training.run.adapt", _stop)
+        patch.setattr("layoutgen.training.run.extend_inputs", _stop)
         assert invoke(prepared, tmp_path / "run", *scratch, "--seed", "0").exit_code == 130
     assert (tmp_path / "run/start").is_dir()
     train(prepared, tmp_path / "run", *scratch, "--seed", "1", images=4)
@@ -160,20 +171,20 @@ def _stop(*arguments: object, **named: object) -> None:
 
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[[Path], None]]:
-    """Makes another process claim a run folder."""
+    """Makes another process lock a run folder."""
     processes = []
     code = (
-        "import sys; from pathlib import Path; from layoutgen.training.folder import RunFolder\n"
-        "with RunFolder(Path(sys.argv[1]), None, {}).claimed():\n"
-        "    print('claimed', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from layoutgen.training.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1]), None, {}).locked():\n"
+        "    print('locked', flush=True); sys.stdin.read()"
     )
 
-    def claim(folder: Path) -> None:
+    def lock(folder: Path) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         processes.append(subprocess.Popen([sys.executable, "-c", code, str(folder)], **pipes))
-        assert processes[-1].stdout.readline() == b"claimed\n"
+        assert processes[-1].stdout.readline() == b"locked\n"
 
-    yield claim
+    yield lock
     for process in processes:
         process.communicate(b"")
 
@@ -234,16 +245,24 @@ def test_a_run_goes_on_with_other_processes_if_its_steps_stay_the_same(tmp_path:
         folder(tmp_path, batch=4, processes=1).check()
 
 
-def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
-    """Its files do not hold what is newer than it."""
+def test_a_setting_that_the_config_does_not_hold_was_at_its_default(tmp_path: Path) -> None:
     folder(tmp_path).write()
-    for name, newer in (("config", "lora_rank"), ("origin", "data")):
-        content = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
-        del content[newer]
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    content = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    del content["lora_rank"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
     folder(tmp_path).check()
     with pytest.raises(InvalidOption, match="with lora_rank 0, not 4"):
         folder(tmp_path, lora_rank=4).check()
+
+
+def test_a_model_of_unknown_settings_is_not_the_one_to_start_from(
+    prepared: Path, tmp_path: Path, scratch: list[str]
+) -> None:
+    """The file beside it says from what it was built; without it, the model is built again."""
+    train(prepared, tmp_path / "run", *scratch, images=4)
+    (tmp_path / "run/start/built_from.yaml").unlink()
+    assert "fitting the autoencoder" in train(prepared, tmp_path / "run", *scratch, images=4)
+    assert (tmp_path / "run/start/built_from.yaml").is_file()
 
 
 def test_a_label_that_the_model_did_not_know_is_learnt(

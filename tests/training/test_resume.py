@@ -24,10 +24,10 @@ MOMENTS = {
     "before an old checkpoint is removed": ("layoutgen.training.checkpoint:Checkpoints._remove_old", 3),
     "while an old checkpoint is removed": ("os:rmdir", 4),
     "between two checkpoints": ("layoutgen.training.gradients:batch_loss", 5),
-    "while the model is written": ("layoutgen.training.export:flush", 2),
+    "while the model is written": ("layoutgen.training.snapshot:flush", 2),
     "after the model, before the checkpoint": ("layoutgen.training.loop:Checkpoints.save", 2),
-    "while a line is noted": ("layoutgen.training.monitor:Monitor.note", 5),
-    "while a contact sheet is painted": ("layoutgen.training.monitor:contact_sheet", 2),
+    "while a line is noted": ("layoutgen.training.metrics:MetricsLog.log", 5),
+    "while a contact sheet is painted": ("layoutgen.training.snapshot:contact_sheet", 2),
 }
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from layoutgen.cli import app
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training import gradients, monitor
+from layoutgen.training import loss, snapshot
 from layoutgen.training.config import TrainConfig
 from tests.training.conftest import draw_scenes, endless_scenes, invoke, same, train, weights
 
@@ -177,9 +177,9 @@ def test_both_methods_are_painted(
 ) -> None:
     both = ["--method", "img2img", "--method", "text2img", "--report-every", "4"]
     captions = []
-    sheet = monitor.contact_sheet
+    sheet = snapshot.contact_sheet
     monkeypatch.setattr(
-        monitor,
+        snapshot,
         "contact_sheet",
         lambda images, texts, **rest: captions.extend(texts) or sheet(images, texts, **rest),
     )
@@ -265,7 +265,7 @@ def test_a_dry_run_of_a_new_model_writes_nothing_either(
     assert "continues │ after 4 examples" in again
 
 
-def test_the_size_of_the_parts_changes_nothing(
+def test_the_size_of_micro_batches_changes_nothing(
     prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = [*checkpoint, "--batch-size", "4", "--learning-rate", "0.01", "--warmup", "0", "--ema", "0"]
@@ -277,7 +277,7 @@ def test_the_size_of_the_parts_changes_nothing(
         torch.testing.assert_close(value, parts[name], atol=2e-3, rtol=1e-3)
 
 
-def test_what_does_not_fit_the_memory_is_done_in_parts(
+def test_a_batch_that_does_not_fit_the_memory_is_halved(
     prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from layoutgen.training.denoiser import Denoiser
@@ -286,11 +286,11 @@ def test_what_does_not_fit_the_memory_is_done_in_parts(
     train(prepared, tmp_path / "parts", *options, "--micro-batch", "1")
     forward, sizes = Denoiser.forward, []
 
-    def small(self, turn, layouts, *rest):
+    def small(self, step, layouts, *rest):
         sizes.append(len(layouts))
         if len(layouts) > 1:
             raise RuntimeError("CUDA out of memory. Tried to allocate 3 GiB")
-        return forward(self, turn, layouts, *rest)
+        return forward(self, step, layouts, *rest)
 
     monkeypatch.setattr(Denoiser, "forward", small)
     train(prepared, tmp_path / "halved", *options)
@@ -315,9 +315,9 @@ def test_aspect_buckets_of_scenes_have_the_scenes_own_shape(
     recipe["config"] |= {"width": 96, "height": 48}
     (scenes / "scenes.json").write_text(json.dumps(recipe))
     shapes = []
-    latents = gradients._latents
+    latents = loss.batch_latents
     monkeypatch.setattr(
-        gradients, "_latents", lambda *a: shapes.append(tuple(a[1].images.shape[-2:])) or latents(*a)
+        loss, "batch_latents", lambda *a: shapes.append(tuple(a[1].images.shape[-2:])) or latents(*a)
     )
     train(scenes, tmp_path / "run", *checkpoint[:2], "--resolution", "64", "--aspect-buckets", images=4)
     assert shapes == [(48, 80), (48, 80)]

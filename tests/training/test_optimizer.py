@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from accelerate import Accelerator
 
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.schedule import learning_rates
+from layoutgen.training.optimizer import learning_rates
+from tests.training.conftest import train
 
 
 def rates(schedule: str, *, images: int = 400, warmup: int = 50) -> list[float]:
@@ -43,3 +48,19 @@ def test_a_warmup_that_reaches_into_the_last_fifth_shortens_the_fall() -> None:
         [0.5 * part for part in (95 / 96, 1, 4 / 5, 3 / 5, 2 / 5, 1 / 5)]
     )
     assert rates("warmup_stable_decay", warmup=200)[99] == pytest.approx(0.25)
+
+
+def test_it_is_set_before_the_backward_pass(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whose end DeepSpeed makes the optimizer's step."""
+    seen = []
+    backward = Accelerator.backward
+
+    def spy(accelerator: Accelerator, loss: Any, **options: Any) -> None:
+        seen.append(accelerator._optimizers[0].param_groups[0]["lr"])
+        backward(accelerator, loss, **options)
+
+    monkeypatch.setattr(Accelerator, "backward", spy)
+    train(prepared, tmp_path / "run", *checkpoint, "--learning-rate", "0.5", "--warmup", "4", images=8)
+    assert seen == pytest.approx([0.125, 0.25, 0.375, 0.5])

@@ -15,9 +15,7 @@ from layoutgen.backbones.clip_text import embed_prompts
 from layoutgen.data.dataset import LayoutDataset, open_dataset
 from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.cache import Cache
-from layoutgen.training.captions import cache_captions
-from layoutgen.training.latents import cache_latents
+from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
 from tests.toy import toy_pipeline
 from tests.training.conftest import draw_scenes, same, train, weights
 
@@ -32,8 +30,8 @@ def toy(tmp_path: Path) -> LayoutPipeline:
     return toy_pipeline(tmp_path, size=4)
 
 
-def cache(data: Path) -> Cache:
-    return Cache(data / ".latents")
+def cache(data: Path) -> ArrayCache:
+    return ArrayCache(data / ".latents")
 
 
 def opened(data: Path, resolution: int = 32) -> LayoutDataset:
@@ -94,7 +92,7 @@ def test_a_full_disk_leaves_no_cache(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(CannotSave, match=r"No space left on device; make room, or leave out --cache-latents"):
+    with pytest.raises(CannotSave, match=r"No space left on device; make room, or leave out `cache_latents`"):
         cache_latents(toy, opened(data), cache(data))
     assert [p for p in (data / ".latents").rglob("*") if p.is_file()] == []
 

@@ -1,8 +1,9 @@
-"""The learning rate, step by step."""
+"""The optimizer, and its learning rate step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -13,11 +14,22 @@ from layoutgen.training.config import TrainConfig
 _DECAY = 0.2  # of all steps; as good as a cosine over all of them (Hägele et al., arXiv 2405.18392)
 
 
+def make_optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW over `parameters`; its learning rate is set before every step."""
+    options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.99), "weight_decay": 0.01}
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, **options, fused=True)
+    from bitsandbytes.optim import AdamW8bit
+
+    optimizer: torch.optim.Optimizer = AdamW8bit(parameters, **options)
+    return optimizer
+
+
 def learning_rates(config: TrainConfig, step_size: int) -> Callable[[int], float]:
     """The learning rate as a function of the step (0, 1, ...), on which alone it depends.
 
-    It rises for ``config.warmup`` steps; what falls after that would be 0 one step after the last, so that
-    every step learns.
+    It rises for ``config.warmup`` steps. A schedule that falls after that would reach 0 one step after the
+    last, so that every step learns.
 
     Args:
         step_size: examples of a step, on all processes together.
@@ -37,7 +49,7 @@ def _warmup_stable_decay(warmup: int, steps: int) -> Callable[[int], float]:
     """Up to 1 in `warmup` steps, held, and down towards 0 over the last fifth of `steps`, linearly.
 
     Source: MiniCPM (Hu et al., arXiv 2404.06395), section 4. Transformers' schedule of this name knows the
-    linear fall only in newer versions than the oldest that we run with.
+    linear fall only in versions newer than the oldest that layoutgen supports.
     """
     held = max(warmup, round((1 - _DECAY) * steps))
 

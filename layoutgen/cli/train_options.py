@@ -1,0 +1,203 @@
+"""The options of ``layoutgen train``; the defaults that ``--help`` shows are those of TrainConfig."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from layoutgen.training.config import TrainConfig
+
+_DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
+_MODEL = None  # the panel of all options without another one
+_DATA, _STEP, _MEMORY, _KEEP = "Data", "Objective and steps", "Memory and speed", "Checkpoints and reports"
+
+
+def _setting(panel: str | None, name: str, *flags: str, help: str, unset: str = "none", **more: Any) -> Any:
+    """An option for the setting `name` of TrainConfig.
+
+    Its value is None if it is not given, so that a config file can give it.
+
+    Args:
+        flags: how it is spelled, where that is not ``--name``.
+        unset: what is shown as the default where that is None.
+    """
+    default = _DEFAULTS[name]
+    if default is None:
+        shown = unset
+    elif isinstance(default, bool):
+        shown = "on" if default else "off"
+    elif isinstance(default, tuple):
+        shown = ", ".join(default)
+    else:
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+    return typer.Option(*flags, show_default=shown, rich_help_panel=panel, help=help, **more)
+
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="What `prepare coco` or `prepare scenes` wrote.")]
+Methods = Annotated[
+    list[str] | None,
+    _setting(
+        _MODEL,
+        "methods",
+        "--method",
+        metavar="METHOD",
+        help="text2img or img2img; both, one after the other, for one model that can do both.",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", show_default=False, help="Checkpoint to fine-tune: folder or hub id."),
+]
+FromScratch = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", show_default=False, help="Train a small model of this shape (YAML)."),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Options from a YAML file, such as a run's config.yaml; the command line wins.",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    _setting(_MODEL, "encoding", metavar="box|text", help="Of text2img: one token for each box, or text."),
+]
+TrainTextEncoder = Annotated[
+    bool | None,
+    _setting(
+        _MODEL,
+        "train_text_encoder",
+        "--train-text-encoder/--freeze-text-encoder",
+        help="Train the text encoder too; text encoding gets location tokens.",
+    ),
+]
+LoraRank = Annotated[
+    int | None,
+    _setting(
+        _MODEL,
+        "lora_rank",
+        metavar="RANK",
+        help="Train low-rank adapters of the attention only; 0: the whole U-Net.",
+    ),
+]
+Images = Annotated[int | None, _setting(_STEP, "images", help="Examples to show in all.")]
+BatchSize = Annotated[int | None, _setting(_STEP, "batch_size", help="Examples a step and process.")]
+Resolution = Annotated[int | None, _setting(_DATA, "resolution", help="Side of the images, in pixels.")]
+AspectBuckets = Annotated[
+    bool | None,
+    _setting(
+        _DATA,
+        "aspect_buckets",
+        "--aspect-buckets/--square",
+        help="Train on several aspect ratios of about the same area.",
+    ),
+]
+CacheLatents = Annotated[
+    bool | None,
+    _setting(
+        _DATA,
+        "cache_latents",
+        "--cache-latents/--no-cache-latents",
+        help="Encode images and captions once, into DATA/.latents; crops are then fixed.",
+    ),
+]
+Workers = Annotated[int | None, _setting(_DATA, "workers", help="Processes that read data.")]
+LearningRate = Annotated[float | None, _setting(_STEP, "learning_rate", help="Of the optimizer.")]
+Warmup = Annotated[int | None, _setting(_STEP, "warmup", help="Steps until the learning rate is reached.")]
+Schedule = Annotated[
+    str | None,
+    _setting(
+        _STEP,
+        "schedule",
+        metavar="NAME",
+        help="What the learning rate does then: constant, linear, cosine, or warmup_stable_decay: held, "
+        "then down to zero over the last fifth of --images.",
+    ),
+]
+Optimizer = Annotated[
+    str | None,
+    _setting(_STEP, "optimizer", metavar="adamw|adamw8bit", help="adamw8bit needs bitsandbytes."),
+]
+Ema = Annotated[float | None, _setting(_STEP, "ema", help="Decay of the averaged weights.")]
+DropCaption = Annotated[float | None, _setting(_STEP, "drop_caption", help="Share without caption.")]
+DropLayout = Annotated[float | None, _setting(_STEP, "drop_layout", help="Share without layout.")]
+MinSnr = Annotated[float | None, _setting(_STEP, "min_snr", help="Min-SNR gamma; 0: off.")]
+BoxWeight = Annotated[float | None, _setting(_STEP, "box_weight", help="How much small boxes count; 0: off.")]
+MicroBatch = Annotated[
+    int | None,
+    _setting(
+        _MEMORY,
+        "micro_batch",
+        help="Examples at once; gradients are accumulated to the whole batch. 0: the batch, halved when "
+        "memory runs out.",
+    ),
+]
+GradientCheckpointing = Annotated[
+    bool | None,
+    _setting(
+        _MEMORY,
+        "gradient_checkpointing",
+        "--gradient-checkpointing/--no-gradient-checkpointing",
+        help="Compute activations twice instead of keeping them.",
+    ),
+]
+MixedPrecision = Annotated[
+    str | None,
+    _setting(_MEMORY, "mixed_precision", metavar="no|fp16|bf16", help="Of the network's work."),
+]
+Compile = Annotated[
+    bool | None,
+    _setting(
+        _MEMORY, "compile", "--compile/--no-compile", help="Use torch.compile; not with --aspect-buckets."
+    ),
+]
+SaveEvery = Annotated[int | None, _setting(_KEEP, "save_every", help="Examples between two checkpoints.")]
+KeepCheckpoints = Annotated[int | None, _setting(_KEEP, "keep_checkpoints", help="How many stay.")]
+ReportEvery = Annotated[
+    int | None,
+    _setting(
+        _KEEP,
+        "report_every",
+        help="Examples between two contact sheets in OUTPUT/samples; 0: none.",
+    ),
+]
+Validation = Annotated[
+    str | None,
+    _setting(
+        _KEEP,
+        "validation",
+        metavar="FILE",
+        unset="the first of DATA",
+        help="Layouts for the contact sheets: YAML or COCO json.",
+    ),
+]
+Tracker = Annotated[
+    str | None,
+    _setting(
+        _KEEP,
+        "tracker",
+        metavar="NAME",
+        help="One of accelerate's trackers, such as tensorboard (in OUTPUT).",
+    ),
+]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(
+        show_default="no limit", rich_help_panel=_KEEP, help="Stop with a checkpoint after this time."
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEVICE", show_default="cuda if there is one", rich_help_panel=_MEMORY, help="cpu or cuda."
+    ),
+]
+Seed = Annotated[int | None, _setting(_STEP, "seed", help="The same seed gives the same run.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show data, memory and plan, and stop; nothing is written.")
+]

@@ -1,0 +1,190 @@
+"""Latents of images and embeddings of captions, computed once and kept on disk in half precision.
+
+Each array has a key of everything that it depends on. A changed file, weight or setting has another key, so a
+stale array is never read; none is ever deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from layoutgen.autoencoder import to_pixels
+from layoutgen.backbones.clip_text import prompt_rows
+from layoutgen.data.dataset import Example, LayoutDataset
+from layoutgen.errors import CannotSave
+from layoutgen.io.files import replacing
+from layoutgen.pipeline import LayoutPipeline
+
+_CAPTION_BATCH = 8
+
+Half = npt.NDArray[np.float16]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ArrayCache:
+    """Half-precision arrays in `folder`; `report` gets a line before one is computed."""
+
+    folder: Path
+    report: Callable[[str], None] = lambda message: None
+
+    def file_of(self, name: str, shape: tuple[int, ...], blocks: Iterable[Half], content: str) -> Path:
+        """The file of the array called `name`; it is written, if there is none.
+
+        Args:
+            blocks: the array in pieces along its first axis, computed as they are asked for.
+            content: what the array holds, for the report.
+
+        Raises:
+            CannotSave: the disk is full, or may not be written.
+        """
+        file = self.folder / f"{name}.npy"
+        if file.is_file():
+            return file
+        self.report(f"encoding {content} into {file}")
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        try:
+            # Written from front to back: through a memory mapping, a full disk would be a crash.
+            with replacing(file) as aside, aside.open("wb") as out:
+                np.lib.format.write_array_header_1_0(out, header)
+                for block in blocks:
+                    out.write(block.astype("<f2").tobytes())
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            remedy = "make room, or leave out `cache_latents`"
+            raise CannotSave(f"{file} cannot be written: {error.strerror}; {remedy}") from error
+        return file
+
+
+def cache_key(module: nn.Module, content: object) -> str:
+    """A name for what `module`, with its weights, computes from `content` (plain values)."""
+    digest = hashlib.sha256(json.dumps([str(module), content]).encode())
+    for value in module.state_dict().values():
+        digest.update(value.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class LatentArray:
+    """The latents of all images of one size; rows 2 k and 2 k + 1 are the k-th image, as is and mirrored.
+
+    Attributes:
+        file: the array (2 K, C, h, w).
+        sources: numbers in the data set of the K images.
+    """
+
+    file: Path
+    sources: tuple[int, ...]
+
+
+class CachedLatents(Dataset[Example]):
+    """The examples of `dataset`, whose crops are fixed, with latents instead of pixels."""
+
+    def __init__(self, dataset: LayoutDataset, arrays: dict[Size, LatentArray]) -> None:
+        self._dataset, self._arrays = dataset, arrays
+        self._index = {source: k for array in arrays.values() for k, source in enumerate(array.sources)}
+        self._mapped: dict[Size, Half] = {}
+
+    def __getitem__(self, number: int) -> Example:
+        source, mirrored = self._dataset.source_of(number)
+        size = self._dataset.size_of(source)
+        if size not in self._mapped:  # in the process that reads: a mapping is not sent to workers
+            self._mapped[size] = np.load(self._arrays[size].file, mmap_mode="r")
+        latents = torch.from_numpy(self._mapped[size][2 * self._index[source] + mirrored].astype(np.float32))
+        layout = self._dataset.sources[source].layout
+        assert layout is not None  # scenes are not cached
+        return Example(latents, self._dataset.crop_layout(layout, source, number, mirrored), number)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_mapped": {}}
+
+
+@torch.no_grad()
+def cache_latents(pipeline: LayoutPipeline, dataset: LayoutDataset, cache: ArrayCache) -> CachedLatents:
+    """Encode all images of `dataset`: the same examples with latents, scaled as the U-Net sees them."""
+    files = [
+        f"{s.path.name} {hashlib.sha256(s.path.read_bytes()).hexdigest()}"
+        for s in dataset.sources
+        if s.path is not None
+    ]
+    key = cache_key(pipeline.vae, ["latents", files, dataset.sizes, dataset.seed])
+    arrays = {}
+    for size in dataset.sizes:
+        sources = tuple(k for k in range(len(dataset.sources)) if dataset.size_of(k) == size)
+        if sources:
+            width, height = (side // pipeline.backbone.pixels_per_latent for side in size)
+            shape = (2 * len(sources), pipeline.backbone.latent_channels, height, width)
+            blocks = (_half(_image_latents(pipeline, dataset, k)) for k in sources)
+            content = f"{len(sources)} images of {size[0]} x {size[1]}"
+            file = cache.file_of(f"{key}/{size[0]}x{size[1]}", shape, blocks, content)
+            arrays[size] = LatentArray(file, sources)
+    return CachedLatents(dataset, arrays)
+
+
+def _image_latents(pipeline: LayoutPipeline, dataset: LayoutDataset, source: int) -> Tensor:
+    """Scaled latents (2, C, h, w) of an image: as it is and mirrored."""
+    photo = dataset.sources[source].open(0).image
+    images = [to_pixels(dataset.crop_image(photo, source, 0, mirrored)) for mirrored in (False, True)]
+    return pipeline.backbone.to_latents(torch.stack(images))
+
+
+class CachedTextEncoder:
+    """Replaces a frozen text encoder: looks up known token ids, and asks the encoder for all others.
+
+    Args:
+        index: row in the array of each known row of token ids.
+        file: the array (R, M, D) of last hidden states.
+    """
+
+    def __init__(self, text_encoder: nn.Module, index: dict[tuple[int, ...], int], file: Path) -> None:
+        self._text_encoder, self._index = text_encoder, index
+        self._states = np.load(file, mmap_mode="r")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder is."""
+        device: torch.device = self._text_encoder.device  # type: ignore[assignment]
+        return device
+
+    def __call__(self, ids: Tensor) -> Any:
+        """The last hidden state (B, M, D) of token `ids` (B, M), as transformers' CLIPTextModel gives it."""
+        rows = [self._index.get(tuple(row)) for row in ids.tolist()]
+        if None in rows:
+            return self._text_encoder(ids)
+        states = torch.from_numpy(self._states[rows].astype(np.float32))
+        return SimpleNamespace(last_hidden_state=states.to(ids.device))
+
+
+@torch.no_grad()
+def cache_captions(pipeline: LayoutPipeline, dataset: LayoutDataset, cache: ArrayCache) -> CachedTextEncoder:
+    """Encode the captions of `dataset` and the empty one with the pipeline's text encoder."""
+    captions = sorted({"", *(s.layout.prompt for s in dataset.sources if s.layout is not None)})
+    rows = sorted({tuple(row) for row in prompt_rows(pipeline.tokenizer, captions)})
+    shape = (len(rows), len(rows[0]), pipeline.text_encoder.config.hidden_size)
+    name = f"captions-{cache_key(pipeline.text_encoder, rows)}"
+    file = cache.file_of(name, shape, _caption_states(pipeline, rows), f"{len(captions)} captions")
+    return CachedTextEncoder(pipeline.text_encoder, {row: k for k, row in enumerate(rows)}, file)
+
+
+def _caption_states(pipeline: LayoutPipeline, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
+    for start in range(0, len(rows), _CAPTION_BATCH):
+        ids = torch.tensor(rows[start : start + _CAPTION_BATCH], device=pipeline.text_encoder.device)
+        yield _half(pipeline.text_encoder(ids).last_hidden_state)
+
+
+def _half(values: Tensor) -> Half:
+    return values.cpu().numpy().astype(np.float16)
