@@ -114,8 +114,8 @@ def fit_autoencoder(
 ) -> PatchAutoencoder:
     """Principal components of the data's patches, then the decoder's convolutions by gradient descent."""
     images = torch.stack([dataset[k].image for k in range(config.autoencoder_images)])
-    vae = PatchAutoencoder(config.patch_size, config.latent_channels)
-    vae.fit(images.split(64))
+    vae: PatchAutoencoder = PatchAutoencoder(config.patch_size, config.latent_channels)
+    vae.fit(torch.split(images, 64))
     optimizer = torch.optim.AdamW(vae.refine.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.autoencoder_steps))
     generator = torch.Generator().manual_seed(seed)
@@ -123,12 +123,13 @@ def fit_autoencoder(
         rows = torch.randint(len(images), (batch_size,), generator=generator)
         loss = _reconstruction_loss(vae, images[rows], generator)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         if step % 200 == 0 or step == config.autoencoder_steps - 1:
             report(f"autoencoder step {step}: loss {loss.item():.4f}")
-    return vae.eval()
+    vae.eval()
+    return vae
 
 
 def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -137,7 +138,8 @@ def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch
     noisy = latents + 0.1 * torch.rand(len(images), 1, 1, 1, generator=generator) * torch.randn(
         latents.shape, generator=generator
     )
-    return (vae.decode(noisy, return_dict=False)[0] - images).abs().mean()
+    decoded: Tensor = vae.decode(noisy, return_dict=False)[0]
+    return (decoded - images).abs().mean()
 
 
 def build_tokenizer(captions: Iterator[str], config: ScratchConfig) -> CLIPTokenizer:
