@@ -8,7 +8,7 @@
     ├── UnknownLabel       a label that the model has not learnt
     ├── OutputExists       a result that would be overwritten
     ├── CannotSave         a result that cannot be written
-    └── Diverged           a training whose loss is no number any more
+    └── Diverged           a training whose loss is not finite any more
 
 The command line turns these, and only these, into one line and exit code 2. Every message says what is
 wrong, where, and what to do about it. It names a setting by its parameter, in backquotes: "`batch_size` must
@@ -58,4 +58,4 @@ class CannotSave(LayoutgenError):
 
 
 class Diverged(LayoutgenError):
-    """A training whose loss is no number any more."""
+    """A training whose loss is not finite any more."""

@@ -44,7 +44,7 @@ Methods = Annotated[
         "methods",
         "--method",
         metavar="METHOD",
-        help="text2img or img2img; both, one after the other, for one model that can do both.",
+        help="text2img or img2img; give it twice for one model that can do both.",
     ),
 ]
 Model = Annotated[
@@ -65,7 +65,12 @@ Config = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    _setting(_MODEL, "encoding", metavar="box|text", help="Of text2img: one token for each box, or text."),
+    _setting(
+        _MODEL,
+        "encoding",
+        metavar="box|text",
+        help="Of text2img: one token for each box, or its annotation as text.",
+    ),
 ]
 TrainTextEncoder = Annotated[
     bool | None,
@@ -85,8 +90,10 @@ LoraRank = Annotated[
         help="Train low-rank adapters of the attention only; 0: the whole U-Net.",
     ),
 ]
-Images = Annotated[int | None, _setting(_STEP, "images", help="Examples to show in all.")]
-BatchSize = Annotated[int | None, _setting(_STEP, "batch_size", help="Examples a step and process.")]
+Images = Annotated[int | None, _setting(_STEP, "images", help="Training examples in all.")]
+BatchSize = Annotated[
+    int | None, _setting(_STEP, "batch_size", help="Examples of an optimizer step, on each process.")
+]
 Resolution = Annotated[int | None, _setting(_DATA, "resolution", help="Side of the images, in pixels.")]
 AspectBuckets = Annotated[
     bool | None,
@@ -107,7 +114,9 @@ CacheLatents = Annotated[
     ),
 ]
 Workers = Annotated[int | None, _setting(_DATA, "workers", help="Processes that read data.")]
-LearningRate = Annotated[float | None, _setting(_STEP, "learning_rate", help="Of the optimizer.")]
+LearningRate = Annotated[
+    float | None, _setting(_STEP, "learning_rate", help="Learning rate after the warmup.")
+]
 Warmup = Annotated[int | None, _setting(_STEP, "warmup", help="Steps until the learning rate is reached.")]
 Schedule = Annotated[
     str | None,
@@ -124,8 +133,12 @@ Optimizer = Annotated[
     _setting(_STEP, "optimizer", metavar="adamw|adamw8bit", help="adamw8bit needs bitsandbytes."),
 ]
 Ema = Annotated[float | None, _setting(_STEP, "ema", help="Decay of the averaged weights.")]
-DropCaption = Annotated[float | None, _setting(_STEP, "drop_caption", help="Share without caption.")]
-DropLayout = Annotated[float | None, _setting(_STEP, "drop_layout", help="Share without layout.")]
+DropCaption = Annotated[
+    float | None, _setting(_STEP, "drop_caption", help="Share of examples without caption, for guidance.")
+]
+DropLayout = Annotated[
+    float | None, _setting(_STEP, "drop_layout", help="Share of examples without layout, for guidance.")
+]
 MinSnr = Annotated[float | None, _setting(_STEP, "min_snr", help="Min-SNR gamma; 0: off.")]
 BoxWeight = Annotated[float | None, _setting(_STEP, "box_weight", help="How much small boxes count; 0: off.")]
 MicroBatch = Annotated[
@@ -143,12 +156,17 @@ GradientCheckpointing = Annotated[
         _MEMORY,
         "gradient_checkpointing",
         "--gradient-checkpointing/--no-gradient-checkpointing",
-        help="Compute activations twice instead of keeping them.",
+        help="Compute activations again in the backward pass instead of keeping them.",
     ),
 ]
 MixedPrecision = Annotated[
     str | None,
-    _setting(_MEMORY, "mixed_precision", metavar="no|fp16|bf16", help="Of the network's work."),
+    _setting(
+        _MEMORY,
+        "mixed_precision",
+        metavar="no|fp16|bf16",
+        help="Precision of the forward pass; weights are fp32.",
+    ),
 ]
 Compile = Annotated[
     bool | None,
@@ -157,7 +175,9 @@ Compile = Annotated[
     ),
 ]
 SaveEvery = Annotated[int | None, _setting(_KEEP, "save_every", help="Examples between two checkpoints.")]
-KeepCheckpoints = Annotated[int | None, _setting(_KEEP, "keep_checkpoints", help="How many stay.")]
+KeepCheckpoints = Annotated[
+    int | None, _setting(_KEEP, "keep_checkpoints", help="How many of the newest checkpoints are kept.")
+]
 ReportEvery = Annotated[
     int | None,
     _setting(

@@ -1,4 +1,4 @@
-"""The training loss: denoise latents at a random timestep; small boxes count as much as large ones.
+"""The training loss: denoise latents at a random timestep; errors in small boxes weigh more.
 
 x_t  = sqrt(a_t) x_0 + sqrt(1 - a_t) noise                    Ho et al. 2020 (arXiv 2006.11239), eq. 4
 loss = mean over latent cells of  w_snr(t) * w_box(cell) * (prediction - target) ** 2
