@@ -15,6 +15,7 @@ import yaml
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import TrainConfig
+from layoutgen.training.extend_inputs import extend_inputs
 from layoutgen.training.run_folder import RunFolder
 from tests.toy import toy_pipeline
 from tests.training.conftest import SCRATCH, draw_scenes, endless_scenes, invoke, same, train, weights
@@ -113,9 +114,12 @@ def test_a_resolution_that_the_unet_cannot_halve(
 
 
 def test_a_checkpoint_for_inpainting(prepared: Path, tmp_path: Path) -> None:
-    toy_pipeline(tmp_path, size=4, in_channels=9).save_pretrained(tmp_path / "sd")
+    toy = toy_pipeline(tmp_path, size=4, in_channels=9)
+    with pytest.raises(InvalidOption, match="reads 9 channels, not the 4"):
+        extend_inputs(toy, ("text2img",), "box")
+    toy.save_pretrained(tmp_path / "sd")
     options = ["--model", str(tmp_path / "sd"), "--resolution", "32"]
-    assert "reads 9 channels, not the 4" in refused(prepared, tmp_path / "run", *options)
+    assert "is an inpainting model" in refused(prepared, tmp_path / "run", *options)
 
 
 def test_a_model_whose_prediction_type_is_unknown(tmp_path: Path, prepared: Path) -> None:
