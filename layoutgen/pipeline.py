@@ -198,10 +198,10 @@ class LayoutPipeline(DiffusionPipeline):
             return
         if not method.starts_from_drawing:
             raise InvalidOption(
-                "--strength is for --method img2img on a checkpoint without layout training: leave it out"
+                "`strength` is for `method` img2img on a checkpoint without layout training: leave it out"
             )
         if not 0 < strength <= 1:
-            raise InvalidOption(f"--strength must be above 0 and at most 1, not {strength}")
+            raise InvalidOption(f"`strength` must be above 0 and at most 1, not {strength}")
 
     def _start(
         self,

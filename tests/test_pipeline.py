@@ -154,10 +154,10 @@ def test_what_cannot_work_is_refused(toy: LayoutPipeline) -> None:
     layout = Layout(128, 128, DOGS)
     for options, word in [
         ({"method": "text2img", "encoding": "box"}, "no trained box tokens"),
-        ({"method": "regional", "encoding": "text"}, "--encoding"),
-        ({"method": "regional", "strength": 0.5}, "--strength"),
-        ({"method": "img2img", "strength": 1.5}, "--strength"),
-        ({"method": "magic"}, "--method"),
+        ({"method": "regional", "encoding": "text"}, "`encoding`"),
+        ({"method": "regional", "strength": 0.5}, "`strength`"),
+        ({"method": "img2img", "strength": 1.5}, "`strength`"),
+        ({"method": "magic"}, "`method`"),
     ]:
         with pytest.raises(InvalidOption, match=word):
             paint(toy, layout, **options)

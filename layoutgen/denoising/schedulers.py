@@ -24,7 +24,7 @@ def check_scheduler(name: str) -> None:
         InvalidOption: says which ones there are.
     """
     if name not in (*SCHEDULERS, MODEL):
-        raise InvalidOption(f"--scheduler must be one of {', '.join([*SCHEDULERS, MODEL])}, not {name}")
+        raise InvalidOption(f"`scheduler` must be one of {', '.join([*SCHEDULERS, MODEL])}, not {name}")
 
 
 def scheduler_for(name: str, own: Any) -> Any:

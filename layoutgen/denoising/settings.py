@@ -25,20 +25,20 @@ class SampleSettings:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise InvalidOption(f"--steps must be at least 1, not {self.steps}")
+            raise InvalidOption(f"`steps` must be at least 1, not {self.steps}")
         if not 0 <= self.guidance < 100:
-            raise InvalidOption(f"--guidance must be between 0 and 100, not {self.guidance}")
+            raise InvalidOption(f"`guidance` must be between 0 and 100, not {self.guidance}")
         first, last = self.guidance_interval
         if not 0 <= first <= last <= 1:
             raise InvalidOption(
-                f"--guidance-interval must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
+                f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
             )
         object.__setattr__(self, "guidance_interval", (first, last))  # JSON has no tuples
         if self.cache_interval < 1:
-            raise InvalidOption(f"--cache-interval must be at least 1, not {self.cache_interval}")
+            raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
         check_scheduler(self.scheduler)
         if self.seed < 0:
-            raise InvalidOption(f"--seed must be 0 or more, not {self.seed}")
+            raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
 
 
 DEFAULTS = SampleSettings()

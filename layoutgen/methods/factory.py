@@ -32,14 +32,16 @@ def make_method(
     if name is None:
         name = next((n for n, m in METHODS.items() if n in trained or not m.trainable))
     if name not in METHODS:
-        raise InvalidOption(f"--method must be one of {', '.join(METHODS)}, not {name}")
+        raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, not {name}")
     info = METHODS[name]
     if encoding is not None and not info.encodings:
-        raise InvalidOption(f"--encoding is an option of --method text2img, not of {name}")
+        raise InvalidOption(f"`encoding` is an option of `method` text2img, not of {name}")
     closed = layout_encoder is not None and layout_encoder.config.labels is not None
-    if name not in trained and (closed or (trained and info.draws_layout)):
-        learnt = ", ".join(trained)
-        raise InvalidOption(f"the model was trained for {learnt} only: pass one of that as --method")
+    learnt = ", ".join(trained)
+    if closed and name not in trained:
+        raise InvalidOption(f"the model knows layouts by {learnt} only: pass one of that as `method`")
+    if trained and info.draws_layout and name not in trained:
+        raise InvalidOption(f"the model was trained for {learnt}: pass that as `method`")
     if info.encodings:
         encoding = _encoding(info, layout_encoder, encoding, closed=closed)
     return _CLASSES[name](backbone, layout_encoder, encoding)
@@ -55,12 +57,12 @@ def _encoding(
     trained = () if layout_encoder is None else tuple(layout_encoder.config.encodings)
     encoding = encoding or next(iter((*trained, *info.untrained_encodings)))
     if encoding not in info.encodings:
-        raise InvalidOption(f"--encoding must be {' or '.join(info.encodings)}, not {encoding}")
+        raise InvalidOption(f"`encoding` must be {' or '.join(info.encodings)}, not {encoding}")
     if encoding not in (*trained, *info.untrained_encodings):
         instead = info.untrained_encodings[0]
         raise InvalidOption(
-            f"the model has no trained {encoding} tokens: pass --encoding {instead}, or train it"
+            f"the model has no trained {encoding} tokens: pass `encoding` {instead}, or train it"
         )
     if closed and encoding not in trained:
-        raise InvalidOption(f"the model knows --encoding {', '.join(trained)} only: leave it out")
+        raise InvalidOption(f"the model knows `encoding` {', '.join(trained)} only: leave it out")
     return encoding

@@ -48,12 +48,12 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InvalidOption(f"--device {device}: this machine has no CUDA device; leave it out, or use cpu")
+        raise InvalidOption(f"`device` {device}: this machine has no CUDA device; leave it out, or use cpu")
     dtype = _fastest(device) if dtype in (None, "auto") else dtype
     if dtype not in _DTYPES:
-        raise InvalidOption(f"--dtype must be one of auto, {', '.join(_DTYPES)}, not {dtype}")
+        raise InvalidOption(f"`dtype` must be one of auto, {', '.join(_DTYPES)}, not {dtype}")
     if dtype == "fp16" and device == "cpu":
-        raise InvalidOption("--dtype fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
+        raise InvalidOption("`dtype` fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
         folder = source if Path(source).is_dir() else LayoutPipeline.download(source)
         check_painter(Path(folder), source)
@@ -61,7 +61,7 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
         pipeline.to(device)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InvalidOption(f"--model {source} cannot be loaded on {device}: {reason}") from error
+        raise InvalidOption(f"`model` {source} cannot be loaded on {device}: {reason}") from error
     if device.startswith("cuda"):  # on CPUs the plain order is faster
         pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.set_progress_bar_config(disable=True)
