@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layoutgen.domain.annotated_image import Detection
-from layoutgen.domain.boxes import suppress
+from layoutgen.domain.boxes import corners, nms
 from layoutgen.domain.layout import Box
 from layoutgen.domain.windows import Window, cover
 from layoutgen.errors import InvalidOption
@@ -35,7 +35,7 @@ class Tiling:
         if self.size < 32 or not 0 <= self.overlap < self.size:
             raise InvalidOption(
                 f"tiles of {self.size} px with an overlap of {self.overlap} px cannot work: "
-                "--tile is at least 32, and --overlap is smaller than it"
+                "`tile` is at least 32, and `overlap` is smaller than it"
             )
 
     def parts(self, width: int, height: int) -> tuple[Window, ...]:
@@ -48,27 +48,25 @@ class Tiling:
         found: Iterable[tuple[Window, Sequence[Detection]]],
         width: int,
         height: int,
-        suppression: float | None = None,
+        nms_iou: float | None = None,
     ) -> tuple[Detection, ...]:
         """The detections of all parts, in the image's coordinates, each object once; best scores first.
 
         What an edge between parts cuts off is dropped, if the neighbour, or the look at the whole, sees all
-        of it. Of two boxes of a label with an IoU above `suppression`, the one with the higher score is kept.
+        of it. Of two boxes of a label with an IoU above `nms_iou`, the one with the higher score is kept.
         None: all are kept, unless there are several parts, which may show an object twice.
         """
         all_found = list(found)
-        if suppression is None and len(all_found) > 1:
-            suppression = _TWICE
+        if nms_iou is None and len(all_found) > 1:
+            nms_iou = _TWICE
         kept = [
             Detection(d.label, d.box.shift(part.left, part.top), d.score)
             for part, detections in all_found
             for d in detections
             if not self._cut_off(d.box, part, width, height)
         ]
-        if suppression is not None:
-            kept = [
-                kept[k] for label in sorted({d.label for d in kept}) for k in _best(kept, label, suppression)
-            ]
+        if nms_iou is not None:
+            kept = [kept[k] for label in sorted({d.label for d in kept}) for k in _best(kept, label, nms_iou)]
         return tuple(sorted(kept, key=lambda d: -d.score))
 
     def _cut_off(self, box: Box, part: Window, width: int, height: int) -> bool:
@@ -84,8 +82,8 @@ class Tiling:
         return False
 
 
-def _best(detections: Sequence[Detection], label: str, suppression: float) -> list[int]:
+def _best(detections: Sequence[Detection], label: str, nms_iou: float) -> list[int]:
     places = [k for k, d in enumerate(detections) if d.label == label]
-    boxes = np.array([detections[k].box.xyxy for k in places])
+    boxes = corners(detections[k].box for k in places)
     scores = np.array([detections[k].score for k in places])
-    return [places[k] for k in suppress(boxes, scores, suppression)]
+    return [places[k] for k in nms(boxes, scores, nms_iou)]

@@ -103,10 +103,12 @@ def test_what_cannot_be_drawn_is_refused(refused, coco, picture, tmp_path: Path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "metadata.jsonl").write_text("")
     assert "no such file or folder" in refused("visualize", tmp_path / "nowhere")
-    assert "neither metadata.jsonl" in refused("visualize", tmp_path / "empty")
-    assert "--images DIR" in refused("visualize", file)
-    assert "no image with this id" in refused("visualize", file, "--images", photos, "--image-id", 99)
-    assert "goes with a COCO json" in refused("visualize", photos, "--images", photos)
+    assert "holds no annotations.json and no metadata.jsonl" in refused("visualize", tmp_path / "empty")
+    assert "--images" in refused("visualize", file, "--images", tmp_path / "empty")
+    assert "has no such image; it has 1, 2, 3" in refused(
+        "visualize", file, "--images", photos, "--image-id", 99
+    )
+    assert "goes with a COCO json" in refused("visualize", tmp_path / "data", "--images", photos)
     assert "goes with a COCO json" in refused("visualize", tmp_path / "data", "--image-id", 1)
     assert str(photos / "a.png") in refused("visualize", photos / "a.png")
     (photos / "a.png").unlink()
@@ -122,3 +124,10 @@ def test_a_json_in_which_the_sizes_are_wrong_is_refused(refused, coco, tmp_path:
     assert "has 800 x 600 pixels, but the annotations say 799 x 600" in refused(
         "visualize", file, "--images", photos
     )
+
+
+def test_the_images_are_found_in_any_folder_beside_the_json(run, coco, tmp_path: Path) -> None:
+    photos, file = coco(IMAGES, OBJECTS)
+    assert photos.name == "photos"
+    assert run("visualize", file, "-o", tmp_path / "out").exit_code == 0
+    assert "overlays/a.jpg" in names(tmp_path / "out")

@@ -70,5 +70,5 @@ def test_one_part_is_taken_as_it_is_unless_the_detector_repeats_itself():
 
 @pytest.mark.parametrize(("size", "overlap"), [(16, 4), (100, 100), (100, -1)])
 def test_parts_that_cannot_be(size, overlap):
-    with pytest.raises(InvalidOption, match="--overlap is smaller"):
+    with pytest.raises(InvalidOption, match="`overlap` is smaller"):
         Tiling(size, overlap)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from transformers.image_processing_utils import BaseImageProcessor, BatchFeature
 
-from layoutgen.domain.boxes import suppress
+from layoutgen.domain.boxes import nms
 
 
 class GridDetectorProcessor(BaseImageProcessor):
@@ -73,7 +73,7 @@ class GridDetectorProcessor(BaseImageProcessor):
             if target_sizes is not None:
                 height, width = (float(side) for side in target_sizes[index])
                 found = found * found.new_tensor([width, height, width, height])
-            kept = suppress(
+            kept = nms(
                 found.double().numpy(force=True), scores[index, seen].numpy(force=True), self.iou_threshold
             )
             chosen = torch.from_numpy(kept).to(found.device)
