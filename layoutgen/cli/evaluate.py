@@ -99,13 +99,13 @@ def evaluate(
     tile: Annotated[
         int | None,
         typer.Option(
-            metavar="PX", show_default="the detector's", help="Look at larger images in parts of this side."
+            metavar="PX", show_default="the detector's", help="Search larger images in tiles of this side."
         ),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(metavar="PX", show_default="the detector's", help="What such parts share.")
+        int | None, typer.Option(metavar="PX", show_default="the detector's", help="What such tiles share.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Parts that are looked at together.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tiles that are searched together.")] = 4,
     device: Annotated[
         str | None,
         typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),

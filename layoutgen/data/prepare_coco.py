@@ -74,7 +74,7 @@ def prepare_coco(
     if not folder.is_dir():
         raise InvalidFile(folder, "there is no such folder", remedy="give the folder with the images")
     selection = selection or Selection()
-    selection.check_categories(data)
+    selection.check_labels(data)
     if captions and not any(image.id in captions for image in data.images):
         raise InvalidOption("`captions`: none of the captions belongs to an image of the annotations")
     with output_folder(output, WRITES, overwrite=overwrite) as aside:

@@ -21,7 +21,7 @@ class Reason(str, Enum):
     """
 
     CROWD = "crowd region"
-    CATEGORY = "other category"
+    LABEL = "other label"
     SMALL = "smaller than the smallest area"
     DEGENERATE = NO_AREA
     TOO_MANY = "more instances than an image may have"
@@ -34,7 +34,7 @@ class Reason(str, Enum):
 class Selection:
     """Which objects and images to keep.
 
-    `categories`: names, () for all. `min_area`: of the box inside the image, as a fraction of the image.
+    `labels`: () for all. `min_area`: of the box inside the image, as a fraction of the image.
     `max_instances`: an image that has more is left out whole; without some of its objects its layout would
     not be true.
 
@@ -42,7 +42,7 @@ class Selection:
         InvalidOption: an area or a number that keeps nothing, or means pixels.
     """
 
-    categories: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     min_area: float = 0.0
     max_instances: int | None = None
     keep_crowd: bool = False
@@ -55,14 +55,14 @@ class Selection:
         if self.max_instances is not None and self.max_instances < 1:
             raise InvalidOption(f"`max_instances` {self.max_instances}: give a number above 0")
 
-    def check_categories(self, data: AnnotatedImages) -> None:
-        """Refuse a category that no annotation of `data` has.
+    def check_labels(self, data: AnnotatedImages) -> None:
+        """Refuse a label that no annotation of `data` has.
 
         Raises:
             InvalidOption: names it and the nearest one.
         """
         known = sorted({label for image in data.images for label in image.labels})
-        for name in self.categories:
+        for name in self.labels:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
@@ -76,8 +76,8 @@ class Selection:
             dropped[Reason.CROWD] = len(image.ignored)
         for instance in (*image.instances, *(image.ignored if self.keep_crowd else ())):
             box = instance.box.clip(width, height)
-            if self.categories and instance.label not in self.categories:
-                dropped[Reason.CATEGORY] += 1
+            if self.labels and instance.label not in self.labels:
+                dropped[Reason.LABEL] += 1
             elif box is None:
                 dropped[Reason.DEGENERATE] += 1
             elif box.area < self.min_area * width * height:

@@ -21,10 +21,10 @@ class Detector(ABC):
 
     Attributes:
         labels: what it knows; None: any words.
-        tiling: the parts in which it looks at an image larger than what it was trained on.
+        tiling: the tiles in which it searches an image larger than what it was trained on.
         threshold: score from which it means what it says.
         nms_iou: IoU from which two of its boxes show one object; None: it never shows one twice.
-        max_detections: objects that it can answer in one look; None: any number.
+        max_detections: objects that it can answer at once; None: any number.
     """
 
     labels: tuple[str, ...] | None
@@ -91,7 +91,7 @@ def detections(
 
 
 def tiling_of(processor: Any) -> Tiling:
-    """The parts that fit what `processor` makes of an image: what it was trained on is not shrunk.
+    """The tiles that fit what `processor` makes of an image: what it was trained on is not shrunk.
 
     Neighbours share a quarter. A processor that scales images sees the whole once, too, for large objects.
     """

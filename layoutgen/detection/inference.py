@@ -11,6 +11,7 @@ from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Box
+from layoutgen.domain.windows import Window
 from layoutgen.errors import InvalidOption, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
 
@@ -29,14 +30,14 @@ def run_inference(
 
     Args:
         score_threshold: lowest score that is of interest.
-        tiling: parts to look at; None: the detector's own.
+        tiling: tiles to search; None: the detector's own.
         side: stretch images to `side` x `side` pixels first.
         nms_iou: IoU from which two boxes of a label are one object; None: the detector's own.
-        batch_size: parts that are looked at together.
+        batch_size: tiles that are searched together.
 
     Raises:
         UnknownLabel: an image asks for something that the detector does not know.
-        InvalidOption: a part holds more objects than the detector can answer.
+        InvalidOption: a tile holds more objects than the detector can answer.
     """
     check_labels(detector, source)
     tiling = tiling or detector.tiling
@@ -48,19 +49,17 @@ def run_inference(
         pixels = source.read_image(image, any_size=True)
         if side is not None:
             pixels = pixels.resize((side, side), Image.Resampling.BICUBIC)
-        parts = tiling.parts(*pixels.size)
+        tiles = tiling.tiles(*pixels.size)
         stretch = image.layout.width / pixels.width, image.layout.height / pixels.height
-        tiles = parts[:-1] if tiling.whole and len(parts) > 1 else parts
-        _check_number(
-            detector, image, [_box(p.left, p.top, p.width, p.height).scale(*stretch) for p in tiles]
-        )
-        crops = [pixels.crop(_corners(p.left, p.top, p.width, p.height)) for p in parts]
+        parts = tiles[:-1] if tiling.whole and len(tiles) > 1 else tiles
+        _check_number(detector, image, [Box(*_corners(part)).scale(*stretch) for part in parts])
+        crops = [pixels.crop(_corners(tile)) for tile in tiles]
         found = [
             one
             for start in range(0, len(crops), batch_size)
             for one in detector.detect(crops[start : start + batch_size], labels, score_threshold)
         ]
-        merged = tiling.merge(zip(parts, found, strict=True), *pixels.size, nms_iou or detector.nms_iou)
+        merged = tiling.merge(zip(tiles, found, strict=True), *pixels.size, nms_iou or detector.nms_iou)
         yield image, tuple(_in_layout(d, stretch, words) for d in merged)
 
 
@@ -92,20 +91,17 @@ def check_labels(detector: Detector, source: AnnotatedSource) -> None:
 
 
 def _check_number(detector: Detector, image: AnnotatedImage, parts: Sequence[Box]) -> None:
+    """Refuse a part of an image that asks for more objects than the detector can answer."""
     if detector.max_detections is None:
         return
     targets = [instance.box for instance in image.instances]
     fullest = max(sum(part.intersection(box) > 0.5 * box.area for box in targets) for part in parts)
     if fullest > detector.max_detections:
         raise InvalidOption(
-            f"the detector answers at most {detector.max_detections} objects in one look, and "
+            f"the detector answers at most {detector.max_detections} objects at once, and "
             f"{image.file_name} asks for {fullest}: use a smaller `tile`, or another `detector`"
         )
 
 
-def _corners(left: int, top: int, width: int, height: int) -> tuple[int, int, int, int]:
-    return left, top, left + width, top + height
-
-
-def _box(left: int, top: int, width: int, height: int) -> Box:
-    return Box(*_corners(left, top, width, height))
+def _corners(window: Window) -> tuple[int, int, int, int]:
+    return window.left, window.top, window.left + window.width, window.top + window.height

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from layoutgen.domain.annotated_image import AnnotatedImage, Detections
-from layoutgen.domain.layout import Box
+from layoutgen.formats.coco_writing import xywh
 
 COCO_LIMIT = 100
-"""Detections of an image and label that pycocotools looks at, best scores first."""
+"""Detections of an image and label that pycocotools considers, best scores first."""
 _SIZES = ("all", "small", "medium", "large")  # up to 32 x 32 px, up to 96 x 96 px, larger
 
 
@@ -72,7 +72,7 @@ def _precision(
         {
             "image_id": image.id,
             "category_id": numbers[one.label],
-            "bbox": _xywh(one.box),
+            "bbox": xywh(one.box),
             "score": one.score,
         }
         for image in images
@@ -102,7 +102,7 @@ def _document(images: Sequence[AnnotatedImage], numbers: dict[str, int]) -> dict
             "id": number,
             "image_id": image.id,
             "category_id": numbers[one.label],
-            "bbox": _xywh(one.box),
+            "bbox": xywh(one.box),
             "area": area,
             "iscrowd": crowd,
         }
@@ -114,10 +114,6 @@ def _document(images: Sequence[AnnotatedImage], numbers: dict[str, int]) -> dict
         "annotations": annotations,
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
     }
-
-
-def _xywh(box: Box) -> list[float]:
-    return [box.x0, box.y0, box.width, box.height]
 
 
 def _summary(precision: npt.NDArray[np.float64]) -> AveragePrecision:

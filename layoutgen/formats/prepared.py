@@ -14,7 +14,7 @@ from typing import Any
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
-from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.coco_writing import category_ids, xywh
 from layoutgen.formats.entries import Entries, shown
 from layoutgen.io.files import parse_json_object, read_text, replacing
 
@@ -61,7 +61,7 @@ def _line(image: AnnotatedImage) -> dict[str, Any]:
     layout = image.layout
     boxes = [i.box for i in layout.instances]
     objects = {
-        "bbox": [[box.x0, box.y0, box.width, box.height] for box in boxes],
+        "bbox": [xywh(box) for box in boxes],
         "category": [i.label for i in layout.instances],
         "area": [box.area for box in boxes],
     }

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.drawing.colors import category_color
+from layoutgen.drawing.colors import label_color
 from layoutgen.formats.png import write_png
 
 IMAGES = [("a.png", 800, 600), ("sub/b.png", 600, 800), ("c.png", 700, 700)]
@@ -20,7 +20,7 @@ OBJECTS = [
 def dog_extent(path: Path) -> tuple[int, int, int, int]:
     """Where the colour of dogs is in a JPEG: x0, y0, x1, y1."""
     with Image.open(path) as image:
-        near = np.abs(np.asarray(image.convert("RGB"), int) - category_color("dog")).sum(axis=-1) < 30
+        near = np.abs(np.asarray(image.convert("RGB"), int) - label_color("dog")).sum(axis=-1) < 30
     ys, xs = np.nonzero(near)
     return xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
 

@@ -65,10 +65,10 @@ def test_each_filter_drops_its_own_and_says_so(coco, tmp_path: Path) -> None:
     document = json.loads(written[1].read_text())
     document["annotations"][1]["iscrowd"] = 1
     written[1].write_text(json.dumps(document))
-    selection = Selection(categories=("dog",), min_area=0.05)
+    selection = Selection(labels=("dog",), min_area=0.05)
     outcomes, prepared = prepare(written, tmp_path / "out", selection=selection)
-    assert outcomes[0].dropped == {Reason.CROWD: 1, Reason.CATEGORY: 1, Reason.DEGENERATE: 1}
-    assert outcomes[1].dropped == {Reason.CATEGORY: 1, Reason.DEGENERATE: 1}
+    assert outcomes[0].dropped == {Reason.CROWD: 1, Reason.LABEL: 1, Reason.DEGENERATE: 1}
+    assert outcomes[1].dropped == {Reason.LABEL: 1, Reason.DEGENERATE: 1}
     assert [o.left_out for o in outcomes] == [None, Reason.EMPTY]
     assert [len(p.layout.instances) for p in prepared] == [1]
     assert not (tmp_path / "out" / "images" / "b.png").exists()
@@ -122,9 +122,9 @@ def test_a_selection_that_cannot_work_is_refused(options: dict[str, Any], proble
 
 def test_an_unknown_category_is_answered_with_the_nearest(coco, tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match=r"`category` dogs: .* did you mean 'dog'"):
-        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(categories=("dogs",)))
+        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(labels=("dogs",)))
     with pytest.raises(InvalidOption, match="there are: cat, dog"):
-        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(categories=("zyx",)))
+        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(labels=("zyx",)))
 
 
 def test_a_smaller_size_keeps_the_boxes_on_their_objects(coco, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_earlier_results_are_safe(coco, tmp_path: Path) -> None:
     prepare(written, tmp_path / "out")
     with pytest.raises(OutputExists, match="`overwrite`"):
         prepare(written, tmp_path / "out")
-    _, prepared = prepare(written, tmp_path / "out", overwrite=True, selection=Selection(categories=("dog",)))
+    _, prepared = prepare(written, tmp_path / "out", overwrite=True, selection=Selection(labels=("dog",)))
     assert [p.file_name for p in prepared] == ["images/a.png"]
     assert not (tmp_path / "out" / "images" / "b.png").exists()
 

@@ -100,9 +100,7 @@ def test_more_objects_than_a_detector_can_answer_are_refused(tmp_path):
     source = painted(tmp_path, dog_layout(400, 400, grid(400)))
     detector = SquareDetector()
     detector.max_detections = 100
-    with pytest.raises(
-        InvalidOption, match=r"at most 100 objects in one look, and a.png asks for 400.*`tile`"
-    ):
+    with pytest.raises(InvalidOption, match=r"at most 100 objects at once, and a.png asks for 400.*`tile`"):
         list(run_inference(detector, source, score_threshold=0.1))
     ((_, found),) = run_inference(detector, source, score_threshold=0.1, tiling=Tiling(160, 40))
     assert len(found) == 400

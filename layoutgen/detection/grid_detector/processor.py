@@ -14,12 +14,12 @@ from transformers.image_processing_utils import BaseImageProcessor, BatchFeature
 from layoutgen.domain.boxes import nms
 
 
-class GridDetectorProcessor(BaseImageProcessor):
+class GridDetectorProcessor(BaseImageProcessor):  # type: ignore[misc]
     """Images keep their pixels: the detector has learnt sizes in pixels.
 
     Args:
-        tile_size: side in pixels of the parts in which larger images are looked at.
-        tile_overlap: pixels that neighbouring parts share: the longest side of an object it has learnt.
+        tile_size: side in pixels of the tiles in which larger images are searched.
+        tile_overlap: pixels that neighbouring tiles share: the longest side of an object it has learnt.
         iou_threshold: of two boxes that overlap more, the one with the lower score is dropped.
         score_threshold: the score from which a detection counts, chosen on training scenes.
     """
