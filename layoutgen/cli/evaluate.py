@@ -25,7 +25,7 @@ def evaluate(
         Path | None,
         typer.Argument(
             metavar="[SAMPLES]",
-            help="Folder that `sample` wrote: images/ and annotations.json.",
+            help="Folder that `sample` wrote, prepared data, or a COCO json with its images beside it.",
             show_default=False,
         ),
     ] = None,

@@ -29,7 +29,7 @@ def visualize(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", show_default="images/ beside it", help="Folder with the images of a COCO json."
+            metavar="DIR", show_default="found beside it", help="Folder with the images of a COCO json."
         ),
     ] = None,
     image_id: Annotated[
