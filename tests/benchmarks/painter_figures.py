@@ -32,7 +32,7 @@ from layoutgen.errors import LayoutgenError
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import ModelInfo, check_labels, find_model
-from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded
+from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded_settings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table
@@ -116,7 +116,7 @@ def _make(
     pipeline = load_pipeline(info.source, chosen.device, chosen.dtype)
     method = pipeline.method(chosen.method)
     asked = SampleSettings(chosen.model, chosen.method, steps=chosen.steps, guidance=chosen.guidance)
-    settings = recorded(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
+    settings = recorded_settings(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
     made = {}
     for count in chosen.instances:
         folders = {kind: chosen.output / kind / str(count) for kind in ("painted", "real")}
