@@ -8,6 +8,7 @@ json, beside the json itself, or in any other folder there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,15 @@ def find_images(file: Path, data: AnnotatedImages) -> Path:
     home = file.parent
     if not _is_coco(file) or not data.images:
         return home
-    folders = [home / "images", home, *sorted(one for one in home.iterdir() if one.is_dir())]
     first = data.images[0].file_name
-    return next((folder for folder in folders if (folder / first).is_file()), folders[0])
+    return next((folder for folder in _folders(home) if (folder / first).is_file()), home / "images")
+
+
+def _folders(home: Path) -> Iterator[Path]:
+    """Where images may be; the listing of `home`, which may hold them all, only if they are nowhere else."""
+    yield home / "images"
+    yield home
+    yield from sorted(one for one in home.iterdir() if one.is_dir())
 
 
 def read_annotated(file: Path, *, masks: bool = False) -> AnnotatedImages:
