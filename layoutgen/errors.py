@@ -17,6 +17,7 @@ be at least 1"; the command line spells it as its option, --batch-size (:mod:`la
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -28,13 +29,18 @@ class InvalidLayout(LayoutgenError, ValueError):
     """A box, an instance or a layout with values that cannot exist."""
 
 
+@dataclass(eq=False)
 class InvalidFile(LayoutgenError):
     """A file that cannot be read: names the file, the place inside it and the remedy."""
 
-    def __init__(self, path: Path | str, problem: str, *, where: str = "", remedy: str = "") -> None:
-        self.path, self.problem, self.where, self.remedy = Path(path), problem, where, remedy
-        place = f"{path}, {where}" if where else str(path)
-        super().__init__(f"{place}: {problem}" + (f" ({remedy})" if remedy else ""))
+    path: Path | str
+    problem: str
+    where: str = field(default="", kw_only=True)
+    remedy: str = field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        place = f"{self.path}, {self.where}" if self.where else str(self.path)
+        return f"{place}: {self.problem}" + (f" ({self.remedy})" if self.remedy else "")
 
 
 class InvalidOption(LayoutgenError):

@@ -50,13 +50,13 @@ def find_model(name: str | None) -> ModelInfo:
     if folder.exists():
         if (folder / "config.yaml").is_file():
             raise InvalidOption(
-                f"--model {name} has no finished checkpoint yet: it holds no model/model_index.json"
+                f"`model` {name} has no finished checkpoint yet: it holds no model/model_index.json"
             )
         check_painter(folder, name)
     parts = name.split("/")
     if len(parts) != 2 or not all(parts) or name.startswith((".", "~")):
         raise InvalidOption(
-            f"--model {name}: there is no such folder, and a hub id looks like {STABLE_DIFFUSION}"
+            f"`model` {name}: there is no such folder, and a hub id looks like {STABLE_DIFFUSION}"
         )
     return ModelInfo(name)
 
@@ -70,9 +70,9 @@ def check_painter(folder: Path, name: str) -> None:
     """
     kind = kind_of(folder) if folder.is_dir() else None
     if kind is None:
-        raise InvalidOption(f"--model {name} is no model: it holds no model_index.json")
+        raise InvalidOption(f"`model` {name} is no model: it holds no model_index.json")
     if kind.role is not Role.PAINTER:
-        raise InvalidOption(f"--model {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
+        raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:
@@ -85,7 +85,7 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
         if known is not None and label not in known:
             raise UnknownLabel(
                 f"the model has not learnt {label!r}, only {', '.join(known)}: use one of these labels, "
-                f"or pass --model with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
+                f"or pass `model` with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
             )
 
 

@@ -24,8 +24,9 @@ from layoutgen.assets import DETECTOR
 from layoutgen.data.scenes import Scene
 from layoutgen.detection.detectors import ClosedDetector
 from layoutgen.detection.grid_detector import GridDetector, GridDetectorConfig, GridDetectorProcessor
+from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.domain.layout import Layout
 from layoutgen.evaluation.scoring import score
-from layoutgen.formats.coco import CocoAnnotation, CocoImage
 from layoutgen.io.files import replacing
 
 _SHAPE = {"widths": (32, 64, 160, 224), "depths": (0, 1, 3, 1), "head_width": 64}
@@ -146,15 +147,11 @@ def best_threshold(model: GridDetector, scenes: DetectorScenes, count: int = 40)
     detector = ClosedDetector(model, GridDetectorProcessor(), "cpu")
     images, found = [], {}
     for number, scene in enumerate(unseen):
-        annotations = [
-            CocoAnnotation(1, i.label, i.box, i.box.area, False, None)
-            for i in scene.layout.instances
-            if i.label in LABELS
-        ]
-        images.append(CocoImage(number, "", SIDE, SIDE, tuple(annotations)))
+        targets = tuple(i for i in scene.layout.instances if i.label in LABELS)
+        images.append(AnnotatedImage(number, f"{number}.png", Layout(SIDE, SIDE, targets)))
         found[number] = detector.detect([scene.image], LABELS, 0.05)[0]
     results = {
-        t: score(images, found, LABELS, threshold=t).tally.f1 or 0
+        t: score(images, found, LABELS, threshold=t).counts.f1 or 0
         for t in np.arange(0.2, 0.71, 0.05).tolist()
     }
     print("F1 by threshold: " + ", ".join(f"{t:.2f} {f1:.4f}" for t, f1 in results.items()))

@@ -7,15 +7,14 @@ and washed-out animals and blobs of fur, made of cut-outs; and objects of other 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from layoutgen.data.scene_sources import SceneSource
 from layoutgen.data.scenes import Cutout
-from layoutgen.formats.coco import CocoImage, read_coco
-from layoutgen.io.images import read_photo
+from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.formats.annotated_source import AnnotatedSource
 
 LABELS = ("cat", "dog")
 NOTHING = "nothing"
@@ -78,27 +77,26 @@ def fur_blob(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def other_objects(source: SceneSource, rng: np.random.Generator, count: int = 800) -> Iterator[Cutout]:
     """Boxes of annotated objects that are neither dog nor cat, cut as rectangles or blobs."""
-    for entry in shuffled_entries(source, rng):
-        boxes = [
-            a.box for a in entry.annotations if a.label not in LABELS and min(a.box.width, a.box.height) > 28
-        ]
-        ours = [a.box for a in entry.annotations if a.label in LABELS]
+    photos = source.open()
+    for image in shuffled_images(photos, rng):
+        things = (*image.instances, *image.ignored)
+        boxes = [i.box for i in things if i.label not in LABELS and min(i.box.width, i.box.height) > 28]
+        ours = [i.box for i in things if i.label in LABELS]
         boxes = [box for box in boxes if not any(box.intersection(other) for other in ours)]
         if not boxes or count <= 0:
             continue
-        photo = read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
+        photo = photos.read_image(image)
         for number in rng.permutation(len(boxes))[:2]:
-            image = photo.crop(tuple(round(v) for v in boxes[int(number)].xyxy))
-            image.thumbnail((138, 138), Image.Resampling.LANCZOS)
-            image.putalpha(_blob(image.size, rng) if rng.random() < 0.6 else 255)
+            thing = photo.crop(tuple(round(v) for v in boxes[int(number)].xyxy))
+            thing.thumbnail((138, 138), Image.Resampling.LANCZOS)
+            thing.putalpha(_blob(thing.size, rng) if rng.random() < 0.6 else 255)
             count -= 1
-            yield Cutout(NOTHING, image)
+            yield Cutout(NOTHING, thing)
 
 
-def shuffled_entries(source: SceneSource, rng: np.random.Generator) -> Iterator[CocoImage]:
-    """The photos of `source` in another order."""
-    entries = read_coco(Path(source.annotations))
-    yield from (entries[int(number)] for number in rng.permutation(len(entries)))
+def shuffled_images(photos: AnnotatedSource, rng: np.random.Generator) -> Iterator[AnnotatedImage]:
+    """The images of `photos` in another order."""
+    yield from (photos.images[int(number)] for number in rng.permutation(len(photos.images)))
 
 
 def _filled(image: Image.Image) -> Image.Image:

@@ -19,11 +19,12 @@ from PIL import Image
 
 from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
 from layoutgen.data.scenes import Cutout, SceneComposer, SceneConfig
+from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.layout import Layout
-from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.evaluation.scoring import Scores
-from layoutgen.formats.annotated_source import open_truth
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.formats.annotated_source import open_annotated
+from layoutgen.formats.prepared import write_prepared
 
 
 def main() -> None:
@@ -41,9 +42,9 @@ def main() -> None:
     cutouts = list(read_cutouts(animals, labels=LABELS, max_side=138))
     grounds = [*read_backgrounds(animals), *read_backgrounds(others)]
     objects = list(other_objects(others, rng))
-    examiner = Examiner(ExaminationOptions(detector=chosen.model, device="cpu", threshold=chosen.threshold))
+    evaluator = Evaluator(EvaluatorOptions(detector=chosen.model, device="cpu", threshold=chosen.threshold))
     print(
-        f"{len(cutouts)} animals, {len(grounds)} backgrounds; counted from a score of {examiner.threshold:g}"
+        f"{len(cutouts)} animals, {len(grounds)} backgrounds; counted from a score of {evaluator.threshold:g}"
     )
 
     def scenes(things: Sequence[Cutout], low: float, high: float, most: int) -> tuple[Scores, int]:
@@ -52,9 +53,9 @@ def main() -> None:
         composer = SceneComposer(things, grounds, config)
         with tempfile.TemporaryDirectory() as folder:
             nothings = write(composer, chosen.scenes, Path(folder))
-            truth = open_truth(Path(folder))
-            found = dict(examiner.look(truth))
-            return examiner.score(truth.images, LABELS, found), nothings
+            source = open_annotated(Path(folder))
+            found = dict(evaluator.detect(source))
+            return evaluator.score(source.images, LABELS, found), nothings
 
     for low, high, most in ((40, 110, 100), (24, 40, 200), (110, 128, 12)):
         show(f"animals of {low} to {high} px", scenes(cutouts, low, high, most)[0])
@@ -71,7 +72,7 @@ def main() -> None:
     }
     for name, things in kinds.items():
         scores, count = scenes(things, 40, 110, 100)
-        print(f"{name}: {scores.tally.detections} of {count:,} taken for animals")
+        print(f"{name}: {scores.counts.detections} of {count:,} taken for animals")
 
 
 def write(composer: SceneComposer, count: int, folder: Path) -> int:
@@ -84,29 +85,29 @@ def write(composer: SceneComposer, count: int, folder: Path) -> int:
         name = f"{number:04d}.png"
         image: Image.Image = scene.image
         image.save(folder / name)
-        images.append(PreparedImage(name, Layout(image.width, image.height, kept)))
+        images.append(AnnotatedImage(number, name, Layout(image.width, image.height, kept)))
     write_prepared(folder, images)
     return nothings
 
 
 def show(title: str, scores: Scores) -> None:
     """Print a line of figures, one per label, and which label is taken for which."""
-    print(f"{title}: {scores.tally.targets:,} in {len(scores.images)} scenes")
-    for label, tally, ap in (
-        ("all", scores.tally, scores.precision),
-        *((label, one.tally, one.precision) for label, one in scores.labels.items()),
+    print(f"{title}: {scores.counts.targets:,} in {len(scores.images)} scenes")
+    for label, counts, ap in (
+        ("all", scores.counts, scores.precision),
+        *((label, one.counts, one.precision) for label, one in scores.labels.items()),
     ):
-        figures = {"recall": tally.recall, "precision": tally.precision, "mean IoU": tally.mean_iou}
+        figures = {"recall": counts.recall, "precision": counts.precision, "mean IoU": counts.mean_iou}
         figures |= {"AP": ap.ap, "AP50": ap.ap50, "AP75": ap.ap75}
         told = ", ".join(
             f"{name} {'-' if value is None else f'{value:.3f}'}" for name, value in figures.items()
         )
-        print(f"  {label}: {told}, with another label {tally.mislabelled}, twice {tally.duplicates}")
+        print(f"  {label}: {told}, with another label {counts.mislabelled}, twice {counts.duplicates}")
     for label, other in (LABELS, LABELS[::-1]):
-        tally = scores.labels[label].tally
-        unseen = tally.targets - tally.matched - tally.mislabelled
-        told = f"{tally.matched} as {label}, {tally.mislabelled} as {other}, {unseen} not"
-        print(f"  of {tally.targets:,} {label}s {told}")
+        counts = scores.labels[label].counts
+        unseen = counts.targets - counts.matched - counts.mislabelled
+        told = f"{counts.matched} as {label}, {counts.mislabelled} as {other}, {unseen} not"
+        print(f"  of {counts.targets:,} {label}s {told}")
 
 
 if __name__ == "__main__":

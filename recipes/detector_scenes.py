@@ -15,14 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from detector_distractors import LABELS, distract, other_objects, shuffled_entries
+from detector_distractors import LABELS, distract, other_objects, shuffled_images
 from PIL import Image, ImageEnhance, ImageFilter
 
 from layoutgen.data.scene_sources import SceneSource, find_source, read_backgrounds, read_cutouts
 from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.formats.coco import CocoImage, decode_mask, read_coco
-from layoutgen.io.images import read_photo
+from layoutgen.formats.annotated_source import AnnotatedSource
+from layoutgen.formats.coco import decode_mask
 
 SIDE = 256  # of a training image, in pixels
 CROPS = 4  # of a scene at once
@@ -103,15 +104,17 @@ class DetectorScenes:
 
 def cut_by_the_border(source: SceneSource) -> Iterator[Cutout]:
     """The animals that their photo does not show whole: they teach what an animal looks like, too."""
-    for entry in read_coco(Path(source.annotations)):
-        for one in entry.annotations:
-            box = one.box
-            whole = box.x0 > 1 and box.y0 > 1 and box.x1 < entry.width - 1 and box.y1 < entry.height - 1
-            if whole or one.label not in LABELS or one.mask_score < source.min_score:
+    photos = source.open(masks=True)
+    for image in photos.images:
+        width, height = image.size
+        for index, one in enumerate(image.instances):
+            box, mask = one.box, image.mask_of(index)
+            whole = box.x0 > 1 and box.y0 > 1 and box.x1 < width - 1 and box.y1 < height - 1
+            if whole or one.label not in LABELS or mask is None or mask.score < source.min_score:
                 continue
-            photo = read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
-            mask = decode_mask(one, entry.height, entry.width)
-            photo.putalpha(Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3)))
+            photo = photos.read_image(image)
+            pixels = decode_mask(image, index).astype(np.uint8) * 255
+            photo.putalpha(Image.fromarray(pixels).filter(ImageFilter.MinFilter(3)))
             animal = photo.crop(photo.getchannel("A").getbbox())
             animal.thumbnail((138, 138), Image.Resampling.LANCZOS)
             yield Cutout(one.label, animal)
@@ -165,21 +168,22 @@ def patch_coded(pixels: npt.NDArray[np.float32], frequencies: int) -> npt.NDArra
 
 
 def _animal_photos(source: SceneSource, rng: np.random.Generator) -> Iterator[Photo]:
-    for entry in shuffled_entries(source, rng):
-        if len(entry.annotations) != 1 or entry.annotations[0].mask_score < _MIN_SCORE:
-            continue
-        animal = entry.annotations[0]
-        yield _small(source, entry, Instance(animal.label, animal.box))
+    photos = source.open(masks=True)
+    for image in shuffled_images(photos, rng):
+        mask = image.mask_of(0) if len(image.instances) == 1 and not image.ignored else None
+        if mask is not None and mask.score >= _MIN_SCORE:
+            yield _small(photos, image, image.instances[0])
 
 
 def _other_photos(source: SceneSource, rng: np.random.Generator) -> Iterator[Photo]:
-    entries = (e for e in shuffled_entries(source, rng) if not {a.label for a in e.annotations} & {*LABELS})
-    for entry, _ in zip(entries, range(_OTHER_PHOTOS), strict=False):
-        yield _small(source, entry, None)
+    photos = source.open()
+    images = (image for image in shuffled_images(photos, rng) if not {*image.labels} & {*LABELS})
+    for image, _ in zip(images, range(_OTHER_PHOTOS), strict=False):
+        yield _small(photos, image, None)
 
 
-def _small(source: SceneSource, entry: CocoImage, animal: Instance | None) -> Photo:
-    photo = read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
+def _small(photos: AnnotatedSource, image: AnnotatedImage, animal: Instance | None) -> Photo:
+    photo = photos.read_image(image)
     scale = _PHOTO_SIDE / min(photo.size)
     photo = photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.BOX)
     return Photo(photo, animal and Instance(animal.label, animal.box.scale(scale, scale)))

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from layoutgen.domain.annotated_image import Detection
+from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
-from layoutgen.formats.annotated_source import open_truth
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.formats.annotated_source import open_annotated
+from layoutgen.formats.prepared import write_prepared
 from tests.benchmarks.likeness import Likeness, diversity, nearest, thumbnails
 from tests.benchmarks.painter_figures import main
 from tests.benchmarks.painter_scores import score
@@ -53,14 +53,14 @@ def test_nearest_neighbours_in_pixels_are_told_in_grey_levels():
     assert which.tolist() == [0, 0]
 
 
-class Seen(Examiner):
+class Seen(Evaluator):
     """A detector that sees what it is told, in each picture."""
 
     def __init__(self, found):
-        super().__init__(ExaminationOptions(results=True))
+        super().__init__(EvaluatorOptions(results=True))
         self.found = found
 
-    def look(self, truth):
+    def detect(self, truth):
         return zip((image.id for image in truth.images), self.found, strict=True)
 
 
@@ -70,13 +70,13 @@ def test_success_asks_for_the_label_and_what_is_found_does_not(tmp_path):
     names = ["0000.png", "0001.png"]
     for name in names:
         Image.new("RGB", (100, 100)).save(tmp_path / name)
-    write_prepared(tmp_path, [PreparedImage(name, layout) for name in names])
+    write_prepared(tmp_path, [AnnotatedImage(k, name, layout) for k, name in enumerate(names)])
     dog, cat, twice = (
         Detection("dog", boxes[0], 0.9),
         Detection("cat", boxes[1], 0.9),
         Detection("dog", boxes[0].shift(1, 0), 0.8),
     )
-    row = score(Seen([(dog, cat), (dog, twice)]), open_truth(tmp_path), "painted", 2)
+    row = score(Seen([(dog, cat), (dog, twice)]), open_annotated(tmp_path), "painted", 2)
     assert (row.boxes, row.pictures) == (4, 2)
     assert (row.success.mean, row.success.deviation, row.success.lowest) == (0.5, 0.0, 0.5)
     assert row.precision.mean == 0.5 and row.mean_iou.mean == 1

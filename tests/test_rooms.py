@@ -16,6 +16,7 @@ import layoutgen
 
 ROOMS = (
     "errors",
+    "devices",
     "domain",
     "io",
     "formats",
@@ -40,6 +41,7 @@ ROOMS = (
 )
 TORCH_FREE_ROOMS = (
     "errors",
+    "devices",
     "domain",
     "io",
     "formats",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.evaluation_tables import show
 from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Detections
-    from layoutgen.evaluation.evaluator import Examiner
-    from layoutgen.formats.annotated_source import Truth
+    from layoutgen.evaluation.evaluator import Evaluator
+    from layoutgen.features.quality import Quality
+    from layoutgen.formats.annotated_source import AnnotatedSource
 
 
 def evaluate(
@@ -25,7 +25,7 @@ def evaluate(
         Path | None,
         typer.Argument(
             metavar="[SAMPLES]",
-            help="Folder that `sample` wrote: images/ and annotations.json.",
+            help="Folder that `sample` wrote, prepared data, or a COCO json with its images beside it.",
             show_default=False,
         ),
     ] = None,
@@ -61,10 +61,10 @@ def evaluate(
         ),
     ] = None,
     iou: Annotated[float, typer.Option(help="Overlap from which an object is at its place.")] = 0.5,
-    preset: Annotated[
+    protocol: Annotated[
         str | None,
         typer.Option(
-            metavar="RULE", show_default=False, help="Add the figures of a benchmark: coco-mig or yolo-score."
+            metavar="NAME", show_default=False, help="Add the figures of a benchmark: coco-mig or yolo-score."
         ),
     ] = None,
     reference: Annotated[
@@ -99,13 +99,13 @@ def evaluate(
     tile: Annotated[
         int | None,
         typer.Option(
-            metavar="PX", show_default="the detector's", help="Look at larger images in parts of this side."
+            metavar="PX", show_default="the detector's", help="Search larger images in tiles of this side."
         ),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(metavar="PX", show_default="the detector's", help="What such parts share.")
+        int | None, typer.Option(metavar="PX", show_default="the detector's", help="What such tiles share.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Parts that are looked at together.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tiles that are searched together.")] = 4,
     device: Annotated[
         str | None,
         typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
@@ -135,92 +135,92 @@ def evaluate(
     Writes report.json, tables (CSV), detections.json (COCO results), and overlays coloured by matched,
     missed, misplaced and extra to the output folder.
     """
-    from layoutgen.evaluation.benchmark_protocols import find_preset
-    from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
+    from layoutgen.cli.evaluation_tables import show
+    from layoutgen.evaluation.benchmark_protocols import find_protocol
+    from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
     from layoutgen.evaluation.output import WRITES, write_evaluation
-    from layoutgen.formats.annotated_source import open_truth
+    from layoutgen.formats.annotated_source import open_annotated
     from layoutgen.io.output_folder import check_output
 
     path = _what(samples, images, annotations)
     _check(detections, reference, reference_images, reference_detections, real, inception)
-    options = ExaminationOptions(
+    options = EvaluatorOptions(
         detector=detector,
         results=detections is not None,
         device=device,
         threshold=threshold,
         iou=iou,
-        preset=find_preset(preset) if preset is not None else None,
+        protocol=find_protocol(protocol) if protocol is not None else None,
         tile=tile,
         overlap=overlap,
         batch_size=batch_size,
     )
     output = output or _beside(path)
     check_output(output, WRITES, overwrite=overwrite)
-    needed = detections is None or real is not None or bool(overlays)
-    truth = open_truth(path, images, pictures=needed or (None if overlays is None else False))
+    source = open_annotated(path, images, required=detections is None or real is not None or bool(overlays))
     ceiling = None
     if reference is not None:
-        ceiling = open_truth(reference, reference_images, pictures=detections is None)
-    compared = _Comparison(truth, real, inception, device) if real is not None else None
+        ceiling = open_annotated(reference, reference_images, required=detections is None)
+    compared = _Comparison(source, real, inception, device) if real is not None else None
 
-    examiner = Examiner(options)
-    for one in (truth, ceiling):
+    evaluator = Evaluator(options)
+    for one in (source, ceiling):
         if one is not None and not options.results:
-            examiner.check(one)  # before any image is looked at
-    found = _found(examiner, truth, detections, "detecting", quiet)
-    scores = examiner.score(truth.images, truth.labels, found)
-    figures = examiner.figures(truth, found, scores)
+            evaluator.check_labels(one)  # before any image is searched
+    found = _found(evaluator, source, detections, "detecting", quiet)
+    report = evaluator.report(source, found)
     if ceiling is not None:
-        seen = _found(examiner, ceiling, reference_detections, "reference", quiet)
-        best = examiner.score(ceiling.images, ceiling.labels, seen)
-        figures["reference"] = examiner.figures(ceiling, seen, best)
+        best = _found(evaluator, ceiling, reference_detections, "reference", quiet)
+        report = replace(report, reference=evaluator.report(ceiling, best))
     if compared is not None:
-        figures["quality"] = compared.figures(quiet)
+        report = replace(report, quality=compared.quality(quiet))
     drawn = overlays is not False
-    run = write_evaluation(output, truth, scores, found, figures, overlays=drawn, overwrite=overwrite)
+    run = write_evaluation(output, source, report, found, overlays=drawn, overwrite=overwrite)
     with closing(run), console.progress(quiet) as bar:
-        for _ in bar.track(run, total=len(truth.images), description="overlays"):
+        for _ in bar.track(run, total=len(source.images), description="overlays"):
             pass
     if as_json:
-        typer.echo(json.dumps(figures, indent=1))
+        typer.echo(json.dumps(report.to_json(), indent=1))
     elif not quiet:
-        show(figures, output)
+        show(report, output)
 
 
-def _found(examiner: Examiner, truth: Truth, results: Path | None, title: str, quiet: bool) -> Detections:
-    """What is seen in the images of `truth`, or what the file `results` says of them."""
+def _found(
+    evaluator: Evaluator, source: AnnotatedSource, results: Path | None, title: str, quiet: bool
+) -> Detections:
+    """What is detected in the images of `source`, or what the file `results` says of them."""
     if results is not None:
-        return examiner.read(truth, results)
+        return evaluator.read(source, results)
     with console.progress(quiet) as bar:
-        return dict(bar.track(examiner.look(truth), total=len(truth.images), description=title))
+        return dict(bar.track(evaluator.detect(source), total=len(source.images), description=title))
 
 
 class _Comparison:
-    """FID and KID of the images of `truth` to those in `real`; refused before anything else has run."""
+    """FID and KID of the images of `source` to those in `real`; refused before anything else has run."""
 
-    def __init__(self, truth: Truth, real: Path, inception: Path | None, device: str | None) -> None:
+    def __init__(
+        self, source: AnnotatedSource, real: Path, inception: Path | None, device: str | None
+    ) -> None:
         from layoutgen.errors import InvalidOption
         from layoutgen.features.quality import find_photos, load_inception
 
-        if len(truth.images) < 2:
+        if len(source.images) < 2:
             raise InvalidOption("--real compares many images with many, and there is only one to evaluate")
-        self._images = [truth.path(image) for image in truth.images]
+        self._images = [source.file_of(image) for image in source.images]
         self._real = find_photos(real)
         self._network = load_inception(inception, device)
 
-    def figures(self, quiet: bool) -> dict[str, Any]:
-        """The figures, by name."""
+    def quality(self, quiet: bool) -> Quality:
+        """How far the images are from the real ones."""
         from layoutgen.features.quality import Quality, compare
 
-        result: dict[str, Any] = {}
         with console.progress(quiet) as bar:
             task = bar.add_task("FID and KID", total=len(self._images) + len(self._real))
             for event in compare(self._images, self._real, self._network):
                 if isinstance(event, Quality):
-                    result = asdict(event)
-                else:
-                    bar.update(task, completed=event)
-        return result
+                    return event
+                bar.update(task, completed=event)
+        raise AssertionError("a comparison ends with its result")
 
 
 def _check(

@@ -2,95 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from layoutgen.cli import console
+from layoutgen.evaluation.report import Report
+from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
 
 _SHOWN = 12  # images in the table of images, worst first
 
-_SUMMARY = (
-    ("images", "images", "count"),
-    ("targets", "objects asked for", "count"),
-    ("detections", "objects found", "count"),
-    ("matched", "matched one to one", "count"),
-    ("misplaced", "misplaced", "count"),
-    ("mislabelled", "with another label", "count"),
-    ("duplicates", "found twice", "count"),
-    ("recall", "recall", "share"),
-    ("precision", "precision", "share"),
-    ("f1", "F1", "share"),
-    ("mean_iou", "mean IoU of matches", "number"),
-    ("count_error", "mean count error", "number"),
-    ("count_exact", "counts exactly right", "share"),
-    ("count_within_5_percent", "counts within 5 %", "share"),
-    ("count_within_10_percent", "counts within 10 %", "share"),
-    ("images_all_right", "images all right", "share"),
-    ("AP", "AP", "number"),
-    ("AP50", "AP50", "number"),
-    ("AP75", "AP75", "number"),
-    ("AP_small", "AP small (to 32 px)", "number"),
-    ("AP_medium", "AP medium (to 96 px)", "number"),
-    ("AP_large", "AP large", "number"),
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    """A figure as people read it; a dash where nothing can be said."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+_SUMMARY: tuple[tuple[str, Callable[[Scores], str]], ...] = (
+    ("images", lambda scores: _count(len(scores.images))),
+    ("objects asked for", lambda scores: _count(scores.counts.targets)),
+    ("objects found", lambda scores: _count(scores.counts.detections)),
+    ("matched one to one", lambda scores: _count(scores.counts.matched)),
+    ("misplaced", lambda scores: _count(scores.counts.misplaced)),
+    ("with another label", lambda scores: _count(scores.counts.mislabelled)),
+    ("found twice", lambda scores: _count(scores.counts.duplicates)),
+    ("recall", lambda scores: _share(scores.counts.recall)),
+    ("precision", lambda scores: _share(scores.counts.precision)),
+    ("F1", lambda scores: _share(scores.counts.f1)),
+    ("mean IoU of matches", lambda scores: _number(scores.counts.mean_iou)),
+    ("mean count error", lambda scores: _number(scores.count_errors.mean_error)),
+    ("counts exactly right", lambda scores: _share(scores.count_errors.share(0))),
+    ("counts within 5 %", lambda scores: _share(scores.count_errors.share(0.05))),
+    ("counts within 10 %", lambda scores: _share(scores.count_errors.share(0.1))),
+    ("images all right", lambda scores: _share(scores.perfect)),
+    ("AP", lambda scores: _number(scores.precision.ap)),
+    ("AP50", lambda scores: _number(scores.precision.ap50)),
+    ("AP75", lambda scores: _number(scores.precision.ap75)),
+    ("AP small (to 32 px)", lambda scores: _number(scores.precision.small)),
+    ("AP medium (to 96 px)", lambda scores: _number(scores.precision.medium)),
+    ("AP large", lambda scores: _number(scores.precision.large)),
 )
 
 
-def show(figures: Mapping[str, Any], output: Path) -> None:
-    """Print the report that `figures` are, which was written to `output`."""
-    columns = {"samples": figures["overall"]}
-    if "reference" in figures:
-        columns["reference"] = figures["reference"]["overall"]
-    if len(figures["images"]) > 1:
-        console.out.print(images(figures["images"]))
-    console.out.print(labels(figures["labels"]))
-    console.out.print(summary(columns))
-    if "preset" in figures:
-        rule = {"samples": figures["preset"]["figures"]}
-        if "reference" in figures:
-            rule["reference"] = figures["reference"]["preset"]["figures"]
-        console.out.print(named(figures["preset"]["name"], rule))
-    if "quality" in figures:
-        console.out.print(named("image quality", {"samples": figures["quality"]}))
-    if figures["other_labels"]:
-        others = ", ".join(f"{label} {count:,}" for label, count in figures["other_labels"].items())
+def show(report: Report, output: Path) -> None:
+    """Print `report`, which was written to `output`."""
+    scores, columns = report.scores, {"samples": report}
+    if report.reference is not None:
+        columns["reference"] = report.reference
+    if len(scores.images) > 1:
+        console.out.print(images(scores.images))
+    console.out.print(labels(scores.labels))
+    console.out.print(summary({name: one.scores for name, one in columns.items()}))
+    if report.protocol is not None:
+        metrics = {name: one.protocol.metrics for name, one in columns.items() if one.protocol}
+        console.out.print(named(report.protocol.protocol.name, metrics))
+    if report.quality is not None:
+        console.out.print(named("image quality", {"samples": asdict(report.quality)}))
+    if scores.other:
+        others = ", ".join(f"{label} {count:,}" for label, count in scores.other.items())
         console.say(f"Of labels that nothing asks for, not counted: {others}")
-    threshold, iou = figures["threshold"], figures["iou"]
-    console.say(f"Counted from a score of {threshold:g} on; at its place from an IoU of {iou:g} on.")
+    console.say(
+        f"Counted from a score of {scores.threshold:g} on; at its place from an IoU of {scores.iou:g} on."
+    )
     console.say(f"Every object that is not as asked for: {output / 'errors.csv'}")
     console.say(f"Report: {output}")
 
 
-def summary(columns: Mapping[str, Mapping[str, Any]]) -> Table:
+def summary(columns: Mapping[str, Scores]) -> Table:
     """One row per figure, one column for each of `columns`: what was evaluated, and the reference."""
     table = _table(("all images", *columns))
-    for key, name, kind in _SUMMARY:
-        table.add_row(name, *(shown(figures[key], kind) for figures in columns.values()))
+    for name, figure in _SUMMARY:
+        table.add_row(name, *(figure(scores) for scores in columns.values()))
     return table
 
 
-def labels(figures: Mapping[str, Mapping[str, Any]]) -> Table:
+def labels(scores: Mapping[str, LabelScore]) -> Table:
     """One row per label."""
     header = ("label", "asked", "found", "matched", "recall", "precision", "F1", "mean IoU", "AP", "AP50")
     table = _table(header)
-    for label, one in figures.items():
-        counts = (shown(one[key], "count") for key in ("targets", "detections", "matched"))
-        shares = (shown(one[key], "share") for key in ("recall", "precision", "f1"))
-        numbers = (shown(one[key], "number") for key in ("mean_iou", "AP", "AP50"))
-        table.add_row(label, *counts, *shares, *numbers)
+    for label, one in scores.items():
+        counts, precision = one.counts, one.precision
+        whole = map(_count, (counts.targets, counts.detections, counts.matched))
+        shares = map(_share, (counts.recall, counts.precision, counts.f1))
+        table.add_row(label, *whole, *shares, *map(_number, (counts.mean_iou, precision.ap, precision.ap50)))
     return table
 
 
-def images(figures: Sequence[Mapping[str, Any]]) -> Table:
+def images(scores: Sequence[ImageScore]) -> Table:
     """One row per image, those with the most errors first."""
     table = _table(("image", "asked", "found", "matched", "misplaced", "other label", "missed", "extra"))
-    worst = sorted(figures, key=lambda one: -(one["missed"] + one["extra"]))
-    keys = ("targets", "detections", "matched", "misplaced", "mislabelled", "missed", "extra")
+    worst = sorted(scores, key=lambda one: -(one.counts.missed + one.counts.extra))
     for one in worst[:_SHOWN]:
-        table.add_row(one["image"], *(shown(one[key], "count") for key in keys))
+        c = one.counts
+        found = (c.targets, c.detections, c.matched, c.misplaced, c.mislabelled, c.missed, c.extra)
+        table.add_row(one.image.file_name, *map(_count, found))
     if len(worst) > _SHOWN:
         table.caption = f"the worst {_SHOWN} of {len(worst):,} images"
     return table
@@ -100,17 +118,8 @@ def named(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> Tabl
     """One row per figure, by the names of others."""
     table = _table((title, *columns))
     for name in next(iter(columns.values())):
-        table.add_row(name, *(shown(figures[name], "number") for figures in columns.values()))
+        table.add_row(name, *(_number(figures[name]) for figures in columns.values()))
     return table
-
-
-def shown(value: float | None, kind: str) -> str:
-    """A figure as people read it; a dash where nothing can be said."""
-    if value is None:
-        return "-"
-    if kind == "share":
-        return f"{value:.1%}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _table(header: Sequence[str]) -> Table:

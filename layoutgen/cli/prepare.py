@@ -77,10 +77,10 @@ def coco(
 
     check_output(output, WRITES, overwrite=overwrite)
     selection = Selection(tuple(category or ()), min_area, max_instances, keep_crowd)
-    entries = read_coco(annotations, masks=False)
+    data = read_coco(annotations, masks=False)
     texts = read_captions(captions) if captions is not None else None
     run = prepare_coco(
-        entries,
+        data,
         images,
         output,
         selection=selection,
@@ -90,7 +90,7 @@ def coco(
         overwrite=overwrite,
     )
     with closing(run), console.progress(quiet) as bar:
-        outcomes = list(bar.track(run, total=len(entries), description="images"))
+        outcomes = list(bar.track(run, total=len(data.images), description="images"))
     if not quiet:
         console.out.print(_table(outcomes))
         own = sum(outcome.own_caption for outcome in outcomes if outcome.left_out is None)
@@ -106,15 +106,15 @@ def _table(outcomes: list[Outcome]) -> Table:
     from layoutgen.data.selection import Reason
 
     images = Counter(outcome.left_out for outcome in outcomes)
-    objects: Counter[Reason] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())
+    objects: Counter[str] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())
+    said = {Reason.SMALL: "smaller than --min-area", Reason.TOO_MANY: "more than --max-instances"}
     table = Table("", "images", "objects")
     for column in table.columns[1:]:
         column.justify = "right"
     table.add_row("kept", f"{images[None]:,}", f"{sum(o.kept for o in outcomes):,}", style="bold")
-    for reason in Reason:
-        if images[reason] or objects[reason]:
-            table.add_row(
-                f"dropped: {reason.value}",
-                *(f"{n:,}" if n else "" for n in (images[reason], objects[reason])),
-            )
+    for reason in dict.fromkeys((*Reason, *objects)):
+        counts = images[reason], objects[reason]
+        if any(counts):
+            words = said.get(reason, reason.value if isinstance(reason, Reason) else reason)
+            table.add_row(f"dropped: {words}", *(f"{n:,}" if n else "" for n in counts))
     return table

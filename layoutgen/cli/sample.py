@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from layoutgen.cli.options import Overwrite, Quiet
 
 if TYPE_CHECKING:
     from layoutgen.domain.layout import Layout
+    from layoutgen.domain.requests import LayoutRequest, Quantity
 
 
 def sample(
@@ -131,39 +133,37 @@ def sample(
     settings: `layoutgen sample that.png` makes it again.
     """
     from layoutgen.denoising.settings import SampleSettings
-    from layoutgen.domain.layout import Layout
-    from layoutgen.errors import InvalidOption
+    from layoutgen.domain.requests import arrange_request
     from layoutgen.io.output_folder import SAMPLES, check_output
     from layoutgen.model_info import check_labels, find_model
     from layoutgen.sampling.processes import running_processes
 
-    layout, numbers = _asked(words or [], number or [])
-    stored = _settings_of(layout)
+    path, quantities = _parsed(words or [], number or [])
+    requests = _read(path, image_id, width, height)
     given: dict[str, Any] = {
         "model": model,
         "method": method,
         "encoding": encoding,
+        "scheduler": scheduler,
         "steps": steps,
         "guidance": guidance,
+        "guidance_interval": guidance_interval,
+        "cache_interval": cache_interval,
+        "strength": strength,
+        "seed": seed,
     }
-    given |= {"scheduler": scheduler, "guidance_interval": guidance_interval}
-    given |= {"cache_interval": cache_interval, "strength": strength, "seed": seed}
-    chosen = stored | {key: value for key, value in given.items() if value is not None}
-    if method is not None and method != stored.get("method"):
-        chosen["encoding"] = encoding  # of another method than the stored one
+    chosen = _chosen(requests[0][1].settings, given)
     info = find_model(chosen.get("model"))
-    if layout is not None and (width is not None or height is not None):
-        raise InvalidOption(f"--width and --height are for a canvas without a file: {layout} has its own")
-    place = {"seed": chosen.get("seed", 0), "size_prior": info.size_prior}
-    start = _layouts(layout, image_id, place, numbers, Layout(width or 512, height or 512))
-    layouts = [(name, _completed(one, numbers[1:], place, prompt)) for name, one in start]
-    check_labels({label for _, one in layouts for label in one.labels}, info.labels)
-    output = output or Path("out") / _output_name(layout, numbers)
+    place: dict[str, Any] = {"size_prior": info.size_prior, "seed": chosen.get("seed", 0)}
+    arranged = [(name, arrange_request(one, quantities, **place)) for name, one in requests]
+    check_labels({label for _, layout in arranged for label in layout.labels}, info.labels)
+    layouts = [(name, _with_prompt(layout, prompt)) for name, layout in arranged]
+    output = output or Path("out") / _output_name(path, quantities)
     processes = running_processes()
     leads = processes.rank == 0
     if leads:
         check_output(output, SAMPLES, overwrite=overwrite)
-    settings, windows = SampleSettings(**chosen), _batch(batch_size)
+    settings, windows = SampleSettings(**chosen), _windows(batch_size)
     with console.progress(quiet or not leads) as bar:
         task = bar.add_task("loading the model", total=None)
 
@@ -194,24 +194,77 @@ def sample(
         console.say(f"Annotations (COCO): {output / 'annotations.json'}")
 
 
-def _asked(words: list[str], counts: list[int]) -> tuple[Path | None, list[tuple[int, str]]]:
+def _parsed(words: list[str], numbers: list[int]) -> tuple[Path | None, list[Quantity]]:
     """The layout file, if there is one among the words, and how many of what."""
     from layoutgen.errors import InvalidOption
 
     files = [word for word in words if Path(word).suffix or Path(word).is_file()]
     labels = [word for word in words if word not in files]
-    if len(counts) == 1 and labels:
+    if len(numbers) == 1 and labels:
         labels = [" ".join(labels)]  # -n 3 teddy bears
     if len(files) > 1:
         raise InvalidOption(f"one layout file at a time, not {', '.join(files)}")
-    if len(labels) != len(counts):
-        if not counts:
+    if len(labels) != len(numbers):
+        if not numbers:
             raise InvalidOption(f"{labels[0]} is no layout file; to ask for objects write -n 100 dogs")
-        raise InvalidOption(f"{len(counts)} numbers but {len(labels)} labels: write each as in -n 100 dogs")
-    return (Path(files[0]) if files else None), list(zip(counts, labels, strict=True))
+        raise InvalidOption(f"{len(numbers)} numbers but {len(labels)} labels: write each as in -n 100 dogs")
+    if not files and not numbers:
+        raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
+    return (Path(files[0]) if files else None), list(zip(numbers, labels, strict=True))
 
 
-def _batch(text: str) -> int | None:
+def _read(
+    path: Path | None, image_id: int | None, width: int | None, height: int | None
+) -> list[tuple[str, LayoutRequest]]:
+    """The named layouts of the file, still to be arranged; without a file an empty canvas."""
+    from layoutgen.domain.layout import Layout
+    from layoutgen.domain.requests import LayoutRequest
+    from layoutgen.errors import InvalidOption
+    from layoutgen.formats import read_layouts
+
+    if path is None:
+        if image_id is not None:
+            raise InvalidOption("--image-id goes with a COCO json")
+        return [("sample", LayoutRequest(Layout(width or 512, height or 512)))]
+    if width is not None or height is not None:
+        raise InvalidOption(f"--width and --height are for a canvas without a file: {path} has its own")
+    requests = read_layouts(path, image_id=image_id)
+    if path.suffix.lower() == ".png":  # its own seed comes last in its name
+        return [(path.stem.rpartition("_")[0] or path.stem, requests[0])]
+    if len(requests) == 1:
+        return [(path.stem, requests[0])]
+    return [(f"{path.stem}_{index:04d}", one) for index, one in enumerate(requests, start=1)]
+
+
+def _chosen(painted: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings: those `given`, else those with which the image was `painted` that is made again."""
+    from dataclasses import fields
+
+    from layoutgen.denoising.settings import SampleSettings
+
+    # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
+    stored = {"scheduler": "model", "cache_interval": 1} | dict(painted) if painted else {}
+    known = {field.name for field in fields(SampleSettings)}
+    chosen = {key: value for key, value in stored.items() if key in known}
+    chosen |= {key: value for key, value in given.items() if value is not None}
+    if given["method"] is not None and given["method"] != stored.get("method"):
+        chosen["encoding"] = given["encoding"]  # of another method than the stored one
+    return chosen
+
+
+def _with_prompt(layout: Layout, prompt: str | None) -> Layout:
+    """`layout` with `prompt`, or with one of its own that is never empty."""
+    from collections import Counter
+    from dataclasses import replace
+
+    from layoutgen.domain.labels import count_phrase
+
+    counts = Counter(instance.label for instance in layout.instances)
+    made_up = " on ".join(filter(None, [count_phrase(counts), "green ground"]))
+    return replace(layout, prompt=prompt if prompt is not None else layout.prompt or made_up)
+
+
+def _windows(text: str) -> int | None:
     """The number of windows, or None for ``auto``."""
     from layoutgen.errors import InvalidOption
 
@@ -222,66 +275,7 @@ def _batch(text: str) -> int | None:
     return int(text)
 
 
-def _settings_of(layout: Path | None) -> dict[str, Any]:
-    """The settings inside a PNG that layoutgen made; none for other layout files."""
-    if layout is None or layout.suffix.lower() != ".png":
-        return {}
-    from dataclasses import fields
-
-    from layoutgen.denoising.settings import SampleSettings
-    from layoutgen.formats.png import read_png
-
-    # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
-    stored = {"scheduler": "model", "cache_interval": 1} | read_png(layout)[1]
-    known = {field.name for field in fields(SampleSettings)}
-    return {key: value for key, value in stored.items() if key in known}
-
-
-def _layouts(
-    path: Path | None,
-    image_id: int | None,
-    place: dict[str, Any],
-    numbers: list[tuple[int, str]],
-    empty: Layout,
-) -> list[tuple[str, Layout]]:
-    """The named layouts of the file, or of an empty canvas, with the first of the asked numbers."""
-    from layoutgen.domain.arrange import ask_for
-    from layoutgen.errors import InvalidOption
-    from layoutgen.formats import read_layouts
-
-    ask = numbers[0] if numbers else None
-    if path is None:
-        if image_id is not None:
-            raise InvalidOption("--image-id goes with a COCO json")
-        if ask is None:
-            raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
-        return [("sample", ask_for(empty, *ask, **place))]
-    layouts = read_layouts(path, image_id=image_id, ask=ask, **place)
-    if path.suffix.lower() == ".png":
-        return [(path.stem.rpartition("_")[0] or path.stem, layouts[0])]
-    if len(layouts) == 1:
-        return [(path.stem, layouts[0])]
-    return [(f"{path.stem}_{index:04d}", one) for index, one in enumerate(layouts, start=1)]
-
-
-def _completed(
-    layout: Layout, numbers: list[tuple[int, str]], place: dict[str, Any], prompt: str | None
-) -> Layout:
-    """The layout with the other asked numbers, and a prompt that is never empty."""
-    from collections import Counter
-    from dataclasses import replace
-
-    from layoutgen.domain.arrange import ask_for
-    from layoutgen.domain.labels import count_phrase
-
-    for ask in numbers:
-        layout = ask_for(layout, *ask, **place)
-    counts = Counter(instance.label for instance in layout.instances)
-    made_up = " on ".join(filter(None, [count_phrase(counts), "green ground"]))
-    return replace(layout, prompt=prompt if prompt is not None else layout.prompt or made_up)
-
-
-def _output_name(layout: Path | None, numbers: list[tuple[int, str]]) -> str:
+def _output_name(path: Path | None, quantities: list[Quantity]) -> str:
     """A folder name that says what was asked for."""
-    asked = ["_".join([str(count), *label.split()]) for count, label in numbers]
-    return "_".join(dict.fromkeys([layout.stem, *asked] if layout is not None else asked)) or "sample"
+    asked = ["_".join([str(count), *label.split()]) for count, label in quantities]
+    return "_".join(dict.fromkeys([path.stem, *asked] if path is not None else asked)) or "sample"

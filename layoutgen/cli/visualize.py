@@ -29,7 +29,7 @@ def visualize(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", show_default="images/ beside it", help="Folder with the images of a COCO json."
+            metavar="DIR", show_default="found beside it", help="Folder with the images of a COCO json."
         ),
     ] = None,
     image_id: Annotated[
@@ -48,20 +48,22 @@ def visualize(
     quiet: Quiet = False,
 ) -> None:
     """Draw the boxes of a dataset, a COCO file or samples on their images, and a contact sheet of all."""
-    from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery, find_pictures
+    from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery
+    from layoutgen.formats.annotated_source import open_annotated
     from layoutgen.io.output_folder import check_output
 
     output = output or _beside(path)
     check_output(output, WRITES, overwrite=overwrite)
-    found = find_pictures(path, images, image_id)
-    pictures = found[:limit]
-    with_sheet = sheet if sheet is not None else len(pictures) > 1
-    run = draw_gallery(pictures, output, sheet=with_sheet, overwrite=overwrite)
+    source = open_annotated(path, images, image_id=image_id)
+    found = len(source.images)
+    shown = min(found, limit)
+    with_sheet = sheet if sheet is not None else shown > 1
+    run = draw_gallery(source, output, limit=limit, sheet=with_sheet, overwrite=overwrite)
     with closing(run), console.progress(quiet) as bar:
-        overlays = list(bar.track(run, total=len(pictures), description="overlays"))
+        overlays = list(bar.track(run, total=shown, description="overlays"))
     if quiet:
         return
-    rest = f" of {len(found):,}; --limit N draws more" if len(found) > len(pictures) else ""
+    rest = f" of {found:,}; --limit N draws more" if found > shown else ""
     place = overlays[0] if len(overlays) == 1 else output / "overlays"
     console.say(f"Overlays ({len(overlays):,}{rest}): {place}")
     if with_sheet:

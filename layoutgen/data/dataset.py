@@ -222,11 +222,10 @@ def open_dataset(
         canvas = scenes.config
         source = Source(scenes.composer().compose, canvas.width, canvas.height, grid=canvas.grid)
         return LayoutDataset([source], scenes.labels, sizes=sizes, seed=seed, group=group, flip=False)
-    entries = read_prepared(data)
-    labels = tuple(sorted({label for entry in entries for label in entry.layout.labels}))
-    sources = [_photo(data / entry.file_name, entry.layout) for entry in entries]
+    annotated = read_prepared(data)
+    sources = [_photo(data / image.file_name, image.layout) for image in annotated.images]
     return LayoutDataset(
-        sources, labels, sizes=sizes, seed=seed, group=group, flip=True, fixed_crops=fixed_crops
+        sources, annotated.labels, sizes=sizes, seed=seed, group=group, flip=True, fixed_crops=fixed_crops
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from layoutgen.data.selection import Reason, Selection
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.formats.coco import CocoImage
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
 from layoutgen.io.output_folder import name_inside, output_folder
 
@@ -32,7 +32,7 @@ class Outcome:
 
     file_name: str
     kept: int
-    dropped: Mapping[Reason, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
     left_out: Reason | None = None
     own_caption: bool = False
 
@@ -41,7 +41,7 @@ class Outcome:
 class _Plan:
     """One image before its file is opened."""
 
-    image: CocoImage
+    image: AnnotatedImage
     source: Path
     target: str
     layout: Layout
@@ -49,7 +49,7 @@ class _Plan:
 
 
 def prepare_coco(
-    images: Sequence[CocoImage],
+    data: AnnotatedImages,
     folder: Path,
     output: Path,
     *,
@@ -59,7 +59,7 @@ def prepare_coco(
     skip_missing: bool = False,
     overwrite: bool = False,
 ) -> Generator[Outcome, None, None]:
-    """Write the selected `images`, whose files are in `folder`, to `output`; yield one outcome per image.
+    """Write the selected images of `data`, whose files are in `folder`, to `output`; yield each outcome.
 
     `output` receives the files under ``images/`` and ``metadata.jsonl``, all at once when the last image is
     done; an error, or closing the iterator, leaves it as it was. The text of an image is the first of its
@@ -74,11 +74,11 @@ def prepare_coco(
     if not folder.is_dir():
         raise InvalidFile(folder, "there is no such folder", remedy="give the folder with the images")
     selection = selection or Selection()
-    selection.check_categories(images)
-    if captions and not any(image.id in captions for image in images):
-        raise InvalidOption("--captions: none of the captions belongs to an image of the annotations")
+    selection.check_labels(data)
+    if captions and not any(image.id in captions for image in data.images):
+        raise InvalidOption("`captions`: none of the captions belongs to an image of the annotations")
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
-        plans = _plan(images, folder, selection, captions or {}, size)
+        plans = _plan(data, folder, selection, captions or {}, size)
         if not skip_missing:
             _check_present([plan for plan in plans if plan.outcome.kept])
         prepared, left_out = [], Counter[Reason]()
@@ -86,7 +86,7 @@ def prepare_coco(
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside the interpreter's lock
             for plan, outcome in zip(plans, pool.map(write, plans), strict=True):
                 if outcome.left_out is None:
-                    prepared.append(PreparedImage(plan.target, plan.layout))
+                    prepared.append(AnnotatedImage(plan.image.id, plan.target, plan.layout))
                 else:
                     left_out[outcome.left_out] += 1
                 yield outcome
@@ -99,7 +99,7 @@ def prepare_coco(
 
 
 def _plan(
-    images: Sequence[CocoImage],
+    data: AnnotatedImages,
     folder: Path,
     selection: Selection,
     captions: Mapping[int, Sequence[str]],
@@ -107,13 +107,17 @@ def _plan(
 ) -> list[_Plan]:
     """What to do with each image, decided without opening its file."""
     plans, taken = [], set[str]()
-    for image in images:
-        kept, dropped = selection.apply(image)
-        own = next((text for text in (*captions.get(image.id, ()), image.prompt) if text), "")
-        layout = Layout(image.width, image.height, kept, own or _composed(kept))
-        if size is not None and min(image.width, image.height) > size:
-            scale = size / min(image.width, image.height)
-            layout = layout.resize(round(image.width * scale), round(image.height * scale))
+    unread: dict[int | None, Counter[str]] = defaultdict(Counter)
+    for entry in data.dropped:
+        unread[entry.image_id][entry.reason] += 1
+    for image in data.images:
+        kept, deselected = selection.apply(image)
+        dropped = deselected + unread[image.id]
+        own = next((text for text in (*captions.get(image.id, ()), image.layout.prompt) if text), "")
+        layout = Layout(*image.size, kept, own or _composed(kept))
+        if size is not None and min(image.size) > size:
+            scale = size / min(image.size)
+            layout = layout.resize(*(round(side * scale) for side in image.size))
         left_out = selection.refusal(kept)
         outcome = Outcome(image.file_name, 0 if left_out else len(kept), dropped, left_out, bool(own))
         if left_out is Reason.TOO_MANY:
@@ -139,7 +143,9 @@ def _check_present(plans: Sequence[_Plan]) -> None:
     missing = [plan.source for plan in plans if not plan.source.is_file()]
     if missing:
         problem = f"there is no such image; {len(missing)} of {len(plans)} images are missing"
-        raise InvalidFile(missing[0], problem, remedy="check the IMAGES folder, or pass --skip-missing")
+        raise InvalidFile(
+            missing[0], problem, remedy="check the folder of the images, or pass `skip_missing`"
+        )
 
 
 def _write(plan: _Plan, aside: Path, skip_missing: bool) -> Outcome:
@@ -148,11 +154,11 @@ def _write(plan: _Plan, aside: Path, skip_missing: bool) -> Outcome:
         return plan.outcome
     target = aside / plan.target
     try:
-        photo = read_photo(plan.source, plan.image.width, plan.image.height)
+        photo = read_photo(plan.source, *plan.image.size)
     except InvalidFile as error:
         if not skip_missing:
             raise InvalidFile(
-                error.path, error.problem, remedy=error.remedy or "replace it, or pass --skip-missing"
+                error.path, error.problem, remedy=error.remedy or "replace it, or pass `skip_missing`"
             ) from None
         reason = Reason.UNREADABLE if plan.source.is_file() else Reason.MISSING
         dropped = {**plan.outcome.dropped, reason: plan.outcome.kept}

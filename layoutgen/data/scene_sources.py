@@ -1,4 +1,4 @@
-"""Where scenes take objects and backgrounds from: COCO files with masks, and photos with empty parts."""
+"""Where scenes take objects and backgrounds from: annotated images with masks, photos with empty parts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from layoutgen.data.scenes import Cutout
-from layoutgen.domain.layout import Box
+from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.domain.boxes import corners, touching
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.coco import CocoAnnotation, CocoImage, decode_mask, read_coco
-from layoutgen.io.files import read_json
+from layoutgen.formats.annotated_source import (
+    AnnotatedSource,
+    find_annotations,
+    find_images,
+    list_coco,
+    read_annotated,
+)
+from layoutgen.formats.coco import decode_mask
+from layoutgen.formats.prepared import INDEX
 from layoutgen.io.images import read_photo
 
 _BACKGROUND_TRIES = 12
@@ -22,39 +30,37 @@ _CALM = 42.0  # standard deviation of 8-bit luminance above which a background i
 
 @dataclass(frozen=True, slots=True)
 class SceneSource:
-    """Photos to take cut-outs or backgrounds from: a COCO json ("" if none) and the folder of images.
+    """Photos to take cut-outs or backgrounds from: the file of annotations ("" if none) and their folder.
 
-    Masks whose ``mask_score`` is below `min_score` are not used.
+    Masks whose score is below `min_score` are not used.
     """
 
     annotations: str
     images: str
     min_score: float = 0.0
 
+    def open(self, *, masks: bool = False) -> AnnotatedSource:
+        """The annotated images, if there are annotations."""
+        file = Path(self.annotations)
+        return AnnotatedSource(file, Path(self.images), read_annotated(file, masks=masks))
+
 
 def find_source(path: Path, min_score: float = 0.0) -> SceneSource:
-    """The source at `path`: a COCO json, a folder that holds one, or a plain folder of photos.
-
-    The images are looked for beside the json and in the folders there.
+    """The source at `path`: annotations and their images, or a plain folder of photos.
 
     Raises:
         InvalidFile: nothing of the kind is there, or the images are not found.
     """
-    if not path.exists():
-        raise InvalidFile(path, "there is no such file or folder", remedy="check the path")
-    if path.is_dir():
-        files = sorted(file for file in path.glob("*.json") if "annotations" in read_json(file))
-        if not files:
-            return SceneSource("", str(path.resolve()), min_score)
-        if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            raise InvalidFile(path, f"holds several COCO files ({names})", remedy="name the one to use")
-        path = files[0]
-    entries = read_coco(path)
-    for folder in (path.parent, path.parent / "images", *sorted(path.parent.iterdir())):
-        if entries and (folder / entries[0].file_name).is_file():
-            return SceneSource(str(path.resolve()), str(folder.resolve()), min_score)
-    raise InvalidFile(path, "its images are not beside it", remedy="put them into images/ next to the json")
+    if path.is_dir() and not (path / INDEX).is_file() and not list_coco(path):
+        return SceneSource("", str(path.resolve()), min_score)
+    file = find_annotations(path)
+    data = read_annotated(file)
+    folder = find_images(file, data)
+    if not data.images or not (folder / data.images[0].file_name).is_file():
+        raise InvalidFile(
+            file, "its images are not beside it", remedy="put them into images/ next to the json"
+        )
+    return SceneSource(str(file.resolve()), str(folder.resolve()), min_score)
 
 
 def read_cutouts(
@@ -76,11 +82,14 @@ def read_cutouts(
     """
     if not source.annotations:
         raise InvalidFile(source.images, "has no COCO instances json", remedy="cut-outs need masks")
-    for entry in read_coco(Path(source.annotations)):
-        wanted = [a for a in entry.annotations if _usable(a, entry, labels, min_side, source.min_score)]
+    photos = source.open(masks=True)
+    for image in photos.images:
+        wanted = [
+            k for k in range(len(image.instances)) if _usable(image, k, labels, min_side, source.min_score)
+        ]
         if wanted:
-            photo = _photo(source, entry)
-            yield from (_cut(photo, a, entry, max_side) for a in wanted)
+            photo = photos.read_image(image)
+            yield from (_cut(photo, image, k, max_side) for k in wanted)
 
 
 def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) -> Iterator[Image.Image]:
@@ -95,11 +104,12 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
         yield from (read_photo(file) for file in files)
         return
     rng = np.random.default_rng(seed)
-    for entry in read_coco(Path(source.annotations)):
-        parts = _empty_parts(entry, min_side, rng)
+    photos = source.open()
+    for image in photos.images:
+        parts = _empty_parts(image, min_side, rng)
         if not parts:
             continue
-        photo = _photo(source, entry)
+        photo = photos.read_image(image)
         crops = [photo.crop(part) for part in parts]
         unrest = [_unrest(crop) for crop in crops]
         if min(unrest) <= _CALM:
@@ -111,53 +121,44 @@ def _unrest(image: Image.Image) -> float:
     return float(np.array(image.convert("L").resize((24, 24), Image.Resampling.BOX)).std())
 
 
-def _photo(source: SceneSource, entry: CocoImage) -> Image.Image:
-    return read_photo(Path(source.images) / entry.file_name, entry.width, entry.height)
-
-
 def _usable(
-    annotation: CocoAnnotation,
-    entry: CocoImage,
-    labels: Collection[str] | None,
-    min_side: float,
-    min_score: float,
+    image: AnnotatedImage, index: int, labels: Collection[str] | None, min_side: float, min_score: float
 ) -> bool:
-    box = annotation.box
-    whole = box.x0 > 1 and box.y0 > 1 and box.x1 < entry.width - 1 and box.y1 < entry.height - 1
-    return (
-        whole
-        and not annotation.crowd
-        and annotation.segmentation is not None
-        and annotation.mask_score >= min_score
-        and max(box.width, box.height) >= min_side
-        and (labels is None or annotation.label in labels)
-    )
+    """Whether instance number `index` is whole, large enough and well segmented."""
+    instance, mask, (width, height) = image.instances[index], image.mask_of(index), image.size
+    box = instance.box
+    whole = box.x0 > 1 and box.y0 > 1 and box.x1 < width - 1 and box.y1 < height - 1
+    large = max(box.width, box.height) >= min_side
+    named = labels is None or instance.label in labels
+    return whole and large and named and mask is not None and mask.score >= min_score
 
 
-def _cut(photo: Image.Image, annotation: CocoAnnotation, entry: CocoImage, max_side: int) -> Cutout:
-    mask = Image.fromarray(decode_mask(annotation, entry.height, entry.width).astype(np.uint8) * 255)
+def _cut(photo: Image.Image, image: AnnotatedImage, index: int, max_side: int) -> Cutout:
+    """Instance number `index` of `image`, which `photo` shows."""
+    mask = Image.fromarray(decode_mask(image, index).astype(np.uint8) * 255)
     # One pixel off the rim: a mask that is a little too large would carry a halo of its old background along.
     mask = mask.filter(ImageFilter.MinFilter(3))
     bounds = mask.getbbox() or (0, 0, *mask.size)
-    image = photo.copy()
-    image.putalpha(mask)
-    image = image.crop(bounds)
-    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    return Cutout(annotation.label, image)
+    cut = photo.copy()
+    cut.putalpha(mask)
+    cut = cut.crop(bounds)
+    cut.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return Cutout(image.instances[index].label, cut)
 
 
 def _empty_parts(
-    entry: CocoImage, min_side: int, rng: np.random.Generator
+    image: AnnotatedImage, min_side: int, rng: np.random.Generator
 ) -> list[tuple[int, int, int, int]]:
     """Random squares without any object, as PIL boxes."""
-    longest = min(entry.width, entry.height)
+    (width, height), longest = image.size, min(image.size)
+    taken = corners(one.box for one in (*image.instances, *image.ignored))
     parts = []
     for _ in range(_BACKGROUND_TRIES):
         if longest < min_side:
             break
         side = int(rng.integers(min_side, longest + 1))
-        x, y = int(rng.integers(entry.width - side + 1)), int(rng.integers(entry.height - side + 1))
-        part = Box(x, y, x + side, y + side)
-        if all(part.intersection(a.box) == 0 for a in entry.annotations):
-            parts.append((x, y, x + side, y + side))
+        x, y = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
+        part = (x, y, x + side, y + side)
+        if not touching(np.array([part], dtype=float), taken).any():
+            parts.append(part)
     return parts

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter
 
+from layoutgen.domain.boxes import Boxes, areas, shared_areas
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
@@ -230,21 +231,11 @@ def _opaque_box(alpha: Image.Image) -> tuple[int, int, int, int] | None:
     return alpha.point(_SOLID).getbbox()
 
 
-def _largest_share(tried: npt.NDArray[np.float64], boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _largest_share(tried: Boxes, boxes: Boxes) -> Boxes:
     """For each tried box (T, 4) the largest overlap with any of `boxes` (N, 4), as a share of the smaller."""
-    if not len(boxes):
-        return np.zeros(len(tried))
-    low = np.maximum(tried[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(tried[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)  # (T, N)
-    areas = np.minimum(_areas(tried)[:, None], _areas(boxes)[None])
-    share: npt.NDArray[np.float64] = (shared / areas).max(axis=1)
+    smaller = np.minimum(areas(tried)[:, None], areas(boxes)[None])  # (T, N)
+    share: Boxes = (shared_areas(tried, boxes) / smaller).max(axis=1, initial=0.0)
     return share
-
-
-def _areas(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    areas: npt.NDArray[np.float64] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return areas
 
 
 def _with_shadows(canvas: Image.Image, placed: Sequence[_Placed], strength: float) -> Image.Image:

@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.layout import Instance
 from layoutgen.errors import InvalidOption
-from layoutgen.formats.coco import CocoImage
+from layoutgen.formats.coco import NO_AREA
 
 
-class Reason(Enum):
-    """Why an object, or an image with all its objects, is not in the result."""
+class Reason(str, Enum):
+    """Why an object, or an image with all its objects, is not in the result.
+
+    Readers of files have reasons of their own, also in a few words; this is how the selection calls its.
+    """
 
     CROWD = "crowd region"
-    CATEGORY = "other category"
-    SMALL = "smaller than --min-area"
-    DEGENERATE = "no area inside the image"
-    TOO_MANY = "more than --max-instances"
+    LABEL = "other label"
+    SMALL = "smaller than the smallest area"
+    DEGENERATE = NO_AREA
+    TOO_MANY = "more instances than an image may have"
     EMPTY = "no object left"
     MISSING = "file missing"
     UNREADABLE = "file unreadable or of another size"
@@ -30,7 +34,7 @@ class Reason(Enum):
 class Selection:
     """Which objects and images to keep.
 
-    `categories`: names, () for all. `min_area`: of the box inside the image, as a fraction of the image.
+    `labels`: () for all. `min_area`: of the box inside the image, as a fraction of the image.
     `max_instances`: an image that has more is left out whole; without some of its objects its layout would
     not be true.
 
@@ -38,7 +42,7 @@ class Selection:
         InvalidOption: an area or a number that keeps nothing, or means pixels.
     """
 
-    categories: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     min_area: float = 0.0
     max_instances: int | None = None
     keep_crowd: bool = False
@@ -46,39 +50,40 @@ class Selection:
     def __post_init__(self) -> None:
         if not 0 <= self.min_area < 1:
             raise InvalidOption(
-                f"--min-area {self.min_area:g}: give the fraction of the image, from 0 to 1, such as 0.001"
+                f"`min_area` {self.min_area:g}: give the fraction of the image, from 0 to 1, such as 0.001"
             )
         if self.max_instances is not None and self.max_instances < 1:
-            raise InvalidOption(f"--max-instances {self.max_instances}: give a number above 0")
+            raise InvalidOption(f"`max_instances` {self.max_instances}: give a number above 0")
 
-    def check_categories(self, images: Sequence[CocoImage]) -> None:
-        """Refuse a category that no annotation of `images` has.
+    def check_labels(self, data: AnnotatedImages) -> None:
+        """Refuse a label that no annotation of `data` has.
 
         Raises:
             InvalidOption: names it and the nearest one.
         """
-        known = sorted({a.label for image in images for a in image.annotations})
-        for name in self.categories:
+        known = sorted({label for image in data.images for label in image.labels})
+        for name in self.labels:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
                 advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-                raise InvalidOption(f"--category {name}: no annotation has this category; {advice}")
+                raise InvalidOption(f"`category` {name}: no annotation has this category; {advice}")
 
-    def apply(self, image: CocoImage) -> tuple[tuple[Instance, ...], Counter[Reason]]:
+    def apply(self, image: AnnotatedImage) -> tuple[tuple[Instance, ...], Counter[str]]:
         """The objects of `image` to keep, cut to the image, and how many are dropped and why."""
-        kept, dropped = [], Counter({Reason.DEGENERATE: image.degenerate})
-        for annotation in image.annotations:
-            box = annotation.box.clip(image.width, image.height)
-            if annotation.crowd and not self.keep_crowd:
-                dropped[Reason.CROWD] += 1
-            elif self.categories and annotation.label not in self.categories:
-                dropped[Reason.CATEGORY] += 1
+        dropped: Counter[str] = Counter()
+        kept, (width, height) = [], image.size
+        if not self.keep_crowd:
+            dropped[Reason.CROWD] = len(image.ignored)
+        for instance in (*image.instances, *(image.ignored if self.keep_crowd else ())):
+            box = instance.box.clip(width, height)
+            if self.labels and instance.label not in self.labels:
+                dropped[Reason.LABEL] += 1
             elif box is None:
                 dropped[Reason.DEGENERATE] += 1
-            elif box.area < self.min_area * image.width * image.height:
+            elif box.area < self.min_area * width * height:
                 dropped[Reason.SMALL] += 1
             else:
-                kept.append(Instance(annotation.label, box))
+                kept.append(Instance(instance.label, box))
         return tuple(kept), +dropped
 
     def refusal(self, kept: Sequence[Instance]) -> Reason | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from layoutgen.data.scene_recipe import SCENES_FILE, SceneRecipe
 from layoutgen.data.scenes import SceneComposer
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.images import save_photo
 from layoutgen.io.output_folder import output_folder
 
@@ -22,7 +23,7 @@ _composer: SceneComposer  # of a worker process
 
 def write_scenes(
     composer: SceneComposer, count: int, output: Path, *, workers: int = 1, overwrite: bool = False
-) -> Generator[PreparedImage, None, None]:
+) -> Generator[AnnotatedImage, None, None]:
     """Write scenes 0 to `count` - 1 as prepared data; yield each when its image is there.
 
     The bytes do not depend on the number of `workers` (processes).
@@ -62,9 +63,9 @@ def _start(composer: SceneComposer) -> None:
     _composer = composer
 
 
-def _write(job: tuple[int, str]) -> PreparedImage:
+def _write(job: tuple[int, str]) -> AnnotatedImage:
     number, folder = job
     scene = _composer.compose(number)
     name = f"images/scene_{number:06d}.jpg"
     save_photo(scene.image, Path(folder, name))
-    return PreparedImage(name, scene.layout)
+    return AnnotatedImage(number, name, scene.layout)

@@ -21,23 +21,23 @@ class Detector(ABC):
 
     Attributes:
         labels: what it knows; None: any words.
-        tiling: the parts in which it looks at an image larger than what it was trained on.
+        tiling: the tiles in which it searches an image larger than what it was trained on.
         threshold: score from which it means what it says.
-        suppression: IoU from which two of its boxes show one object; None: it never shows one twice.
-        most: objects that it can answer in one look; None: any number.
+        nms_iou: IoU from which two of its boxes show one object; None: it never shows one twice.
+        max_detections: objects that it can answer at once; None: any number.
     """
 
     labels: tuple[str, ...] | None
     tiling: Tiling
     threshold: float
-    suppression: float | None = None
-    most: int | None = None
+    nms_iou: float | None = None
+    max_detections: int | None = None
 
     @abstractmethod
     def detect(
-        self, images: Sequence[Image.Image], labels: Sequence[str], floor: float
+        self, images: Sequence[Image.Image], labels: Sequence[str], score_threshold: float
     ) -> list[tuple[Detection, ...]]:
-        """What is seen in each of `images` with a score above `floor`; boxes are cut to the image.
+        """What is seen in each of `images` with a score above `score_threshold`; boxes are cut to the image.
 
         `labels` are what is looked for. A detector with labels of its own answers in its own words.
         """
@@ -55,17 +55,17 @@ class ClosedDetector(Detector):
         queries = getattr(model.config, "num_queries", None) or getattr(
             model.config, "num_detection_tokens", None
         )
-        self.most = queries if isinstance(queries, int) else None
+        self.max_detections = queries if isinstance(queries, int) else None
 
     @torch.inference_mode()
     def detect(
-        self, images: Sequence[Image.Image], labels: Sequence[str], floor: float
+        self, images: Sequence[Image.Image], labels: Sequence[str], score_threshold: float
     ) -> list[tuple[Detection, ...]]:
         """See :meth:`Detector.detect`."""
         inputs = self._processor(images=list(images), return_tensors="pt").to(self._device)
         outputs = self._model(**inputs)
         sizes = [(image.height, image.width) for image in images]
-        options: dict[str, Any] = {"threshold": floor, "target_sizes": sizes}
+        options: dict[str, Any] = {"threshold": score_threshold, "target_sizes": sizes}
         post = self._processor.post_process_object_detection
         if "top_k" in inspect.signature(post).parameters:
             options["top_k"] = outputs.logits.shape[1]  # as many as it answers: some keep the best 100 only
@@ -91,7 +91,7 @@ def detections(
 
 
 def tiling_of(processor: Any) -> Tiling:
-    """The parts that fit what `processor` makes of an image: what it was trained on is not shrunk.
+    """The tiles that fit what `processor` makes of an image: what it was trained on is not shrunk.
 
     Neighbours share a quarter. A processor that scales images sees the whole once, too, for large objects.
     """

@@ -1,4 +1,4 @@
-"""A detector looks at images: parts, labels in its own words, images of another size than their layout."""
+"""Inference: a detector on images, in tiles, in its own words, of another size than their layout."""
 
 from __future__ import annotations
 
@@ -8,62 +8,63 @@ from PIL import Image
 
 from layoutgen.detection.detectors import Detector
 from layoutgen.detection.tiles import Tiling
-from layoutgen.domain.annotated_image import Detection
+from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Box
+from layoutgen.domain.windows import Window
 from layoutgen.errors import InvalidOption, UnknownLabel
-from layoutgen.formats.annotated_source import Truth
-from layoutgen.formats.coco import CocoImage
+from layoutgen.formats.annotated_source import AnnotatedSource
 
 
-def look(
+def run_inference(
     detector: Detector,
-    truth: Truth,
+    source: AnnotatedSource,
     *,
-    floor: float,
+    score_threshold: float,
     tiling: Tiling | None = None,
     side: int | None = None,
-    suppression: float | None = None,
+    nms_iou: float | None = None,
     batch_size: int = 4,
-) -> Iterator[tuple[CocoImage, tuple[Detection, ...]]]:
+) -> Iterator[tuple[AnnotatedImage, tuple[Detection, ...]]]:
     """What `detector` sees in each image, in pixels of its layout and in the layout's words.
 
     Args:
-        floor: lowest score that is of interest.
-        tiling: parts to look at; None: the detector's own.
+        score_threshold: lowest score that is of interest.
+        tiling: tiles to search; None: the detector's own.
         side: stretch images to `side` x `side` pixels first.
-        suppression: IoU from which two boxes of a label are one object; None: the detector's own.
-        batch_size: parts that are looked at together.
+        nms_iou: IoU from which two boxes of a label are one object; None: the detector's own.
+        batch_size: tiles that are searched together.
 
     Raises:
         UnknownLabel: an image asks for something that the detector does not know.
-        InvalidOption: a part holds more objects than the detector can answer.
+        InvalidOption: a tile holds more objects than the detector can answer.
     """
-    asked = sorted({a.label for image in truth.images for a in image.annotations})
-    check_labels(detector, truth)
+    check_labels(detector, source)
     tiling = tiling or detector.tiling
-    labels = asked or list(truth.labels)  # an empty scene is looked at, too: what is seen in it is too much
-    words = {singular(label).lower(): label for label in truth.labels}
-    for image in truth.images:
-        picture = truth.picture(image)
+    # An empty scene is searched, too: what is detected in it is too much.
+    labels = _asked(source) or list(source.labels)
+    words = {singular(label).lower(): label for label in source.labels}
+    for image in source.images:
+        # Models paint squares for layouts of other shapes.
+        pixels = source.read_image(image, any_size=True)
         if side is not None:
-            picture = picture.resize((side, side), Image.Resampling.BICUBIC)
-        parts = tiling.parts(*picture.size)
-        stretch = image.width / picture.width, image.height / picture.height
-        tiles = parts[:-1] if tiling.whole and len(parts) > 1 else parts
-        _check_number(
-            detector, image, [_box(p.left, p.top, p.width, p.height).scale(*stretch) for p in tiles]
-        )
-        crops = [picture.crop(_corners(p.left, p.top, p.width, p.height)) for p in parts]
+            pixels = pixels.resize((side, side), Image.Resampling.BICUBIC)
+        tiles = tiling.tiles(*pixels.size)
+        stretch = image.layout.width / pixels.width, image.layout.height / pixels.height
+        parts = tiles[:-1] if tiling.whole and len(tiles) > 1 else tiles
+        _check_number(detector, image, [Box(*_corners(part)).scale(*stretch) for part in parts])
+        crops = [pixels.crop(_corners(tile)) for tile in tiles]
         found = [
             one
             for start in range(0, len(crops), batch_size)
-            for one in detector.detect(crops[start : start + batch_size], labels, floor)
+            for one in detector.detect(crops[start : start + batch_size], labels, score_threshold)
         ]
-        merged = tiling.merge(
-            zip(parts, found, strict=True), *picture.size, suppression or detector.suppression
-        )
+        merged = tiling.merge(zip(tiles, found, strict=True), *pixels.size, nms_iou or detector.nms_iou)
         yield image, tuple(_in_layout(d, stretch, words) for d in merged)
+
+
+def _asked(source: AnnotatedSource) -> list[str]:
+    return sorted({label for image in source.images for label in image.labels})
 
 
 def _in_layout(detection: Detection, stretch: tuple[float, float], words: dict[str, str]) -> Detection:
@@ -71,7 +72,7 @@ def _in_layout(detection: Detection, stretch: tuple[float, float], words: dict[s
     return Detection(label, detection.box.scale(*stretch), detection.score)
 
 
-def check_labels(detector: Detector, truth: Truth) -> None:
+def check_labels(detector: Detector, source: AnnotatedSource) -> None:
     """Refuse images that ask for what `detector` does not know.
 
     Raises:
@@ -79,32 +80,28 @@ def check_labels(detector: Detector, truth: Truth) -> None:
     """
     if detector.labels is None:
         return
-    asked = sorted({a.label for image in truth.images for a in image.annotations})
     known = {singular(label).lower() for label in detector.labels}
-    for label in asked:
+    for label in _asked(source):
         if singular(label).lower() not in known:
             some = ", ".join(detector.labels[:6]) + (", ..." if len(detector.labels) > 6 else "")
             raise UnknownLabel(
-                f"the detector does not know {label!r}, only {some}: pass --detector with one that does, "
+                f"the detector does not know {label!r}, only {some}: pass `detector` with one that does, "
                 "or a zero-shot one, such as google/owlv2-base-patch16-ensemble"
             )
 
 
-def _check_number(detector: Detector, image: CocoImage, parts: Sequence[Box]) -> None:
-    if detector.most is None:
+def _check_number(detector: Detector, image: AnnotatedImage, parts: Sequence[Box]) -> None:
+    """Refuse a part of an image that asks for more objects than the detector can answer."""
+    if detector.max_detections is None:
         return
-    targets = [a.box for a in image.annotations if not a.crowd]
+    targets = [instance.box for instance in image.instances]
     fullest = max(sum(part.intersection(box) > 0.5 * box.area for box in targets) for part in parts)
-    if fullest > detector.most:
+    if fullest > detector.max_detections:
         raise InvalidOption(
-            f"the detector answers at most {detector.most} objects in one look, and {image.file_name} asks "
-            f"for {fullest}: look at smaller parts with --tile PX, or pass another --detector"
+            f"the detector answers at most {detector.max_detections} objects at once, and "
+            f"{image.file_name} asks for {fullest}: use a smaller `tile`, or another `detector`"
         )
 
 
-def _corners(left: int, top: int, width: int, height: int) -> tuple[int, int, int, int]:
-    return left, top, left + width, top + height
-
-
-def _box(left: int, top: int, width: int, height: int) -> Box:
-    return Box(*_corners(left, top, width, height))
+def _corners(window: Window) -> tuple[int, int, int, int]:
+    return window.left, window.top, window.left + window.width, window.top + window.height

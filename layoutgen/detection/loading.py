@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from transformers import (
     AutoConfig,
@@ -20,6 +19,7 @@ import layoutgen.detection.grid_detector  # noqa: F401  makes our own class know
 from layoutgen.assets import DETECTOR
 from layoutgen.detection.detectors import ClosedDetector, Detector
 from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
+from layoutgen.devices import resolve_device
 from layoutgen.errors import InvalidOption
 from layoutgen.model_kind import UNKNOWN, Role, kind_of
 
@@ -33,13 +33,11 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
     Raises:
         InvalidOption: there is no such detector or device, or the checkpoint detects nothing.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InvalidOption(f"--device {device}: this machine has no CUDA device; leave it out, or use cpu")
+    device = resolve_device(device)
     source = str(DETECTOR) if name is None else name
     if name is not None and not Path(name).expanduser().exists() and len(name.split("/")) != 2:
         raise InvalidOption(
-            f"--detector {name}: there is no such folder, and a hub id looks like google/owlv2-base"
+            f"`detector` {name}: there is no such folder, and a hub id looks like google/owlv2-base"
         )
     folder = Path(source).expanduser()
     if folder.is_dir():
@@ -49,14 +47,14 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
         return _load(str(folder) if folder.exists() else source, device)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise InvalidOption(f"--detector {source} cannot be loaded on {device}: {reason}") from error
+        raise InvalidOption(f"`detector` {source} cannot be loaded on {device}: {reason}") from error
 
 
 def _check_detector(folder: Path, name: str) -> None:
     """Refuse what is certainly no detector; of the rest transformers knows more."""
     kind = kind_of(folder)
     if kind is not None and kind.role is not Role.DETECTOR and kind != UNKNOWN:
-        raise InvalidOption(f"--detector {name} is {kind.what}: give {Role.DETECTOR.value} of transformers")
+        raise InvalidOption(f"`detector` {name} is {kind.what}: give {Role.DETECTOR.value} of transformers")
 
 
 def _load(source: str, device: str) -> Detector:

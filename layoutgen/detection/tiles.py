@@ -1,4 +1,4 @@
-"""Large images in parts: a detector sees small objects only where they are not shrunk."""
+"""Large images in tiles: a detector sees small objects only where they are not shrunk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from layoutgen.domain.annotated_image import Detection
-from layoutgen.domain.boxes import suppress
+from layoutgen.domain.boxes import corners, nms
 from layoutgen.domain.layout import Box
 from layoutgen.domain.windows import Window, cover
 from layoutgen.errors import InvalidOption
 
-_TWICE = 0.55  # IoU from which boxes of two parts show one object
+_TWICE = 0.55  # IoU from which boxes of two tiles show one object
 _SLACK = 2.0  # pixels from an edge inside of which a box counts as cut off by it
 
 
@@ -21,10 +21,10 @@ _SLACK = 2.0  # pixels from an edge inside of which a box counts as cut off by i
 class Tiling:
     """Parts of `size` x `size` pixels that share at least `overlap` pixels with their neighbours.
 
-    `whole`: look at the image as a whole, too, for objects that are too large for a part.
+    `whole`: search the image as a whole, too, for objects that are too large for a tile.
 
     Raises:
-        InvalidOption: there can be no such parts.
+        InvalidOption: there can be no such tiles.
     """
 
     size: int
@@ -35,11 +35,11 @@ class Tiling:
         if self.size < 32 or not 0 <= self.overlap < self.size:
             raise InvalidOption(
                 f"tiles of {self.size} px with an overlap of {self.overlap} px cannot work: "
-                "--tile is at least 32, and --overlap is smaller than it"
+                "`tile` is at least 32, and `overlap` is smaller than it"
             )
 
-    def parts(self, width: int, height: int) -> tuple[Window, ...]:
-        """The parts of an image: one if it is not larger than a part."""
+    def tiles(self, width: int, height: int) -> tuple[Window, ...]:
+        """The tiles of an image: one if it is not larger than a tile."""
         tiles = cover(height, width, self.size, self.overlap)
         return (*tiles, Window(0, 0, height, width)) if self.whole and len(tiles) > 1 else tiles
 
@@ -48,34 +48,32 @@ class Tiling:
         found: Iterable[tuple[Window, Sequence[Detection]]],
         width: int,
         height: int,
-        suppression: float | None = None,
+        nms_iou: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The detections of all parts, in the image's coordinates, each object once; best scores first.
+        """The detections of all tiles, in the image's coordinates, each object once; best scores first.
 
-        What an edge between parts cuts off is dropped, if the neighbour, or the look at the whole, sees all
-        of it. Of two boxes of a label with an IoU above `suppression`, the one with the higher score is kept.
-        None: all are kept, unless there are several parts, which may show an object twice.
+        What an edge between tiles cuts off is dropped, if the neighbour, or the search of the whole, sees all
+        of it. Of two boxes of a label with an IoU above `nms_iou`, the one with the higher score is kept.
+        None: all are kept, unless there are several tiles, which may show an object twice.
         """
         all_found = list(found)
-        if suppression is None and len(all_found) > 1:
-            suppression = _TWICE
+        if nms_iou is None and len(all_found) > 1:
+            nms_iou = _TWICE
         kept = [
-            Detection(d.label, d.box.shift(part.left, part.top), d.score)
-            for part, detections in all_found
+            Detection(d.label, d.box.shift(tile.left, tile.top), d.score)
+            for tile, detections in all_found
             for d in detections
-            if not self._cut_off(d.box, part, width, height)
+            if not self._cut_off(d.box, tile, width, height)
         ]
-        if suppression is not None:
-            kept = [
-                kept[k] for label in sorted({d.label for d in kept}) for k in _best(kept, label, suppression)
-            ]
+        if nms_iou is not None:
+            kept = [kept[k] for label in sorted({d.label for d in kept}) for k in _best(kept, label, nms_iou)]
         return tuple(sorted(kept, key=lambda d: -d.score))
 
-    def _cut_off(self, box: Box, part: Window, width: int, height: int) -> bool:
-        """Whether an inner edge of `part` cuts `box`, in its coordinates, and another part sees all of it."""
+    def _cut_off(self, box: Box, tile: Window, width: int, height: int) -> bool:
+        """Whether an inner edge of `tile` cuts `box`, in its coordinates, and another tile sees all of it."""
         sides = (
-            (box.x0, box.x1, part.left, part.width, width),
-            (box.y0, box.y1, part.top, part.height, height),
+            (box.x0, box.x1, tile.left, tile.width, width),
+            (box.y0, box.y1, tile.top, tile.height, height),
         )
         for low, high, start, length, end in sides:
             inner = (start > 0 and low < _SLACK) or (start + length < end and high > length - _SLACK)
@@ -84,8 +82,8 @@ class Tiling:
         return False
 
 
-def _best(detections: Sequence[Detection], label: str, suppression: float) -> list[int]:
+def _best(detections: Sequence[Detection], label: str, nms_iou: float) -> list[int]:
     places = [k for k, d in enumerate(detections) if d.label == label]
-    boxes = np.array([detections[k].box.xyxy for k in places])
+    boxes = corners(detections[k].box for k in places)
     scores = np.array([detections[k].score for k in places])
-    return [places[k] for k in suppress(boxes, scores, suppression)]
+    return [places[k] for k in nms(boxes, scores, nms_iou)]

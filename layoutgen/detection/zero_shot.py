@@ -20,7 +20,7 @@ class _OpenDetector(Detector):
     """What both kinds have in common. They show an object several times: what overlaps by 0.7 is one."""
 
     labels = None
-    suppression = 0.7
+    nms_iou = 0.7
 
     def __init__(self, model: Any, processor: Any, device: str) -> None:
         self._model, self._processor, self._device = model, processor, device
@@ -34,14 +34,14 @@ class OwlDetector(_OpenDetector):
 
     @torch.inference_mode()
     def detect(
-        self, images: Sequence[Image.Image], labels: Sequence[str], floor: float
+        self, images: Sequence[Image.Image], labels: Sequence[str], score_threshold: float
     ) -> list[tuple[Detection, ...]]:
         """See :meth:`Detector.detect`."""
         phrases = [f"a photo of {count_phrase({label: 1})}" for label in labels]
         inputs = self._processor(text=[phrases] * len(images), images=list(images), return_tensors="pt")
         outputs = self._model(**inputs.to(self._device))
         results = self._processor.post_process_grounded_object_detection(
-            outputs, threshold=floor, target_sizes=[(image.height, image.width) for image in images]
+            outputs, threshold=score_threshold, target_sizes=[(image.height, image.width) for image in images]
         )
         return [
             detections(one["boxes"], one["scores"], [labels[int(n)] for n in one["labels"]], image)
@@ -60,17 +60,17 @@ class GroundingDetector(_OpenDetector):
 
     def __init__(self, model: Any, processor: Any, device: str) -> None:
         super().__init__(model, processor, device)
-        self.most = int(model.config.num_queries)
+        self.max_detections = int(model.config.num_queries)
         self._longest = int(model.config.max_text_len)
 
     @torch.inference_mode()
     def detect(
-        self, images: Sequence[Image.Image], labels: Sequence[str], floor: float
+        self, images: Sequence[Image.Image], labels: Sequence[str], score_threshold: float
     ) -> list[tuple[Detection, ...]]:
         """See :meth:`Detector.detect`."""
         found: list[tuple[Detection, ...]] = [()] * len(images)
         for part in self._sentences(labels):
-            answers = self._ask(images, part, floor)
+            answers = self._ask(images, part, score_threshold)
             found = [(*old, *new) for old, new in zip(found, answers, strict=True)]
         return found
 
@@ -90,7 +90,7 @@ class GroundingDetector(_OpenDetector):
         return ids
 
     def _ask(
-        self, images: Sequence[Image.Image], labels: Sequence[str], floor: float
+        self, images: Sequence[Image.Image], labels: Sequence[str], score_threshold: float
     ) -> list[tuple[Detection, ...]]:
         text = _sentence(labels)
         inputs = self._processor(text=[text] * len(images), images=list(images), return_tensors="pt")
@@ -103,7 +103,7 @@ class GroundingDetector(_OpenDetector):
         corners = torch.cat([middle - size / 2, middle + size / 2], dim=-1)
         found = []
         for index, image in enumerate(images):
-            seen = scores[index] > floor
+            seen = scores[index] > score_threshold
             boxes = corners[index, seen] * corners.new_tensor([image.width, image.height] * 2)
             names = [labels[int(n)] for n in numbers[index, seen]]
             found.append(detections(boxes, scores[index, seen], names, image))

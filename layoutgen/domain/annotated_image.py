@@ -62,6 +62,16 @@ class AnnotatedImage:
         """The instances of the layout."""
         return self.layout.instances
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels of its instances and of its regions to ignore, sorted."""
+        return tuple(sorted({one.label for one in (*self.instances, *self.ignored)}))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, in pixels, of the image that was annotated."""
+        return self.layout.width, self.layout.height
+
     def mask_of(self, index: int) -> Mask | None:
         """The mask of instance number `index`, if it has one."""
         return self.masks[index] if self.masks else None
@@ -90,11 +100,33 @@ Detections = Mapping[int, tuple[Detection, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """An entry of a file that a reader left out, and why.
+
+    Attributes:
+        where: its place in the file, such as ``annotations[3].bbox``.
+        reason: in a few words that entries of one kind share, so that they can be counted.
+        image_id: of the image that it belongs to, where that is known.
+    """
+
+    where: str
+    reason: str
+    image_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotatedImages:
-    """A data set: its images, and the names of all its categories by id, also of those in no image."""
+    """A data set.
+
+    Attributes:
+        images: in the order of the file, also those without instances.
+        categories: the labels by their id, also those of no image.
+        dropped: what the file has besides, in its order.
+    """
 
     images: tuple[AnnotatedImage, ...]
     categories: Mapping[int, str] = field(default_factory=dict)
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

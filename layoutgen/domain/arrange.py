@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from layoutgen.domain.boxes import Boxes, corners, touching
 from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
 from layoutgen.errors import DoesNotFit, InvalidOption
 
 How = Literal["scatter", "grid"]
-Boxes = npt.NDArray[np.float64]
 
 _FILL = (0.7, 0.94)  # longer side as a share of the cell, when no size is asked for
 _MARGIN = 2.0  # pixels that shaking keeps between boxes, where there is room
@@ -55,8 +54,9 @@ def arrange(
     if not count:
         return layout
     # What reaches beyond the canvas takes no more room than its part inside.
-    taken = np.array([i.box.xyxy for i in layout.clip().instances], dtype=float).reshape(-1, 4)
-    taken = _on_grid(taken, grid)  # between edges on the grid nothing comes to overlap by rounding
+    taken = _on_grid(
+        corners(i.box for i in layout.clip().instances), grid
+    )  # between edges on the grid nothing comes to overlap by rounding
     room = replace(
         layout, width=max(1, layout.width // grid * grid), height=max(1, layout.height // grid * grid)
     )
@@ -229,29 +229,21 @@ def _shake(boxes: Boxes, taken: Boxes, layout: Layout, rng: np.random.Generator)
     moved = min(len(boxes), max(1, _WORK // len(everything)))
     for step in range(int(np.clip(30 * _WORK // len(everything) ** 2, 30, 400))):
         chosen = rng.permutation(len(boxes))[:moved]
-        room, corners = canvas - sides[chosen], everything[chosen, :2]
+        room, places = canvas - sides[chosen], everything[chosen, :2]
         if reach := _REACHES[step % len(_REACHES)]:
-            corners = corners + rng.uniform(-reach, reach, (moved, 2)) * sides[chosen]
+            places = places + rng.uniform(-reach, reach, (moved, 2)) * sides[chosen]
         else:
-            corners = rng.random((moved, 2)) * room
-        inside = ((corners >= 0) & (corners <= room)).all(axis=1)
-        new = np.concatenate([corners, np.minimum(corners + sides[chosen], canvas)], axis=1)
-        near = _near(new, everything)
+            places = rng.random((moved, 2)) * room
+        inside = ((places >= 0) & (places <= room)).all(axis=1)
+        new = np.concatenate([places, np.minimum(places + sides[chosen], canvas)], axis=1)
+        near = touching(new, everything, _MARGIN)
         near[np.arange(moved), chosen] = False  # its own old place
-        among = _near(new, new)
+        among = touching(new, new, _MARGIN)
         np.fill_diagonal(among, False)
         # Clear of all old places and of all new ones, so whichever of the others move, nothing overlaps.
         free = inside & ~(near.any(axis=1) | among.any(axis=1))
         everything[chosen[free]] = new[free]
     boxes[:] = everything[: len(boxes)]
-
-
-def _near(some: Boxes, others: Boxes) -> npt.NDArray[np.bool_]:
-    """Which of `some` (N, 4) overlap, or almost touch, which of `others` (M, 4); (N, M)."""
-    x0, y0, x1, y1 = (some - [_MARGIN, _MARGIN, -_MARGIN, -_MARGIN]).T[:, :, None]
-    ox0, oy0, ox1, oy1 = np.ascontiguousarray(others.T)
-    near: npt.NDArray[np.bool_] = (x0 < ox1) & (x1 > ox0) & (y0 < oy1) & (y1 > oy0)
-    return near
 
 
 def _what_would_do(layout: Layout, free: _Grid, grid: int, label: str, count: int, least: float) -> str:

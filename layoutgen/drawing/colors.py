@@ -26,7 +26,7 @@ _LMS_TO_OKLAB = np.array(
 )  # fmt: skip
 
 
-def category_color(label: str) -> Color:
+def label_color(label: str) -> Color:
     """The colour of `label`, (r, g, b) in 0..255: bright enough to be seen on a photo.
 
     The 80 COCO categories are as far apart as they can be; any other label gets one of the same kind,

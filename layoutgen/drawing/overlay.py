@@ -9,7 +9,7 @@ from statistics import median
 from PIL import Image, ImageDraw
 
 from layoutgen.domain.layout import Box, Layout
-from layoutgen.drawing.colors import Color, category_color, text_color
+from layoutgen.drawing.colors import Color, label_color, text_color
 from layoutgen.drawing.fonts import font, line_height, printable
 
 _GOOD_SIDE = 768  # a picture whose longer side is shorter than this is shown enlarged
@@ -23,11 +23,11 @@ def overlay(image: Image.Image, layout: Layout, colors: Mapping[str, Color] | No
     """A new RGB picture of `image` with the boxes of `layout` on it; the input is left as it was.
 
     The layout is stretched to the image. Small pictures are enlarged by a whole number. Colour says the
-    category; the name stands in a box that has room for it, and in a strip below the picture if there are
-    several categories or a name that stands nowhere. `colors` are those of labels that get another than
-    their category's.
+    label; the name stands in a box that has room for it, and in a strip below the picture if there are
+    several labels or a name that stands nowhere. `colors` are those of labels that get another than
+    their own.
     """
-    color_of = {label: category_color(label) for label in layout.labels} | dict(colors or {})
+    color_of = {label: label_color(label) for label in layout.labels} | dict(colors or {})
     factor = _enlargement(image, layout.resize(*image.size))
     size = (image.width * factor, image.height * factor)
     canvas = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)

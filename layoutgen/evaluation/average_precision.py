@@ -1,7 +1,9 @@
 """COCO's average precision, without its limit of 100 detections per image.
 
 Computed by faster-coco-eval, whose numbers are pycocotools' own (a test compares them) in a fraction of
-the time. pycocotools itself reports -1 instead of AP as soon as its limit is not 100.
+the time; pycocotools itself reports -1 instead of AP as soon as its limit is not 100. pycocotools is needed
+all the same, for masks: it decodes what COCO files hold (``formats/masks.py``), and tests take it as the
+definition of AP.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layoutgen.domain.annotated_image import Detections
-from layoutgen.formats.coco import CocoImage
+from layoutgen.domain.annotated_image import AnnotatedImage, Detections
+from layoutgen.formats.coco_writing import xywh
 
 COCO_LIMIT = 100
-"""Detections of an image and label that pycocotools looks at, best scores first."""
+"""Detections of an image and label that pycocotools considers, best scores first."""
 _SIZES = ("all", "small", "medium", "large")  # up to 32 x 32 px, up to 96 x 96 px, larger
 
 
@@ -40,7 +42,10 @@ class AveragePrecision:
 
 
 def average_precision(
-    images: Sequence[CocoImage], detections: Detections, labels: Collection[str], limit: int | None = None
+    images: Sequence[AnnotatedImage],
+    detections: Detections,
+    labels: Collection[str],
+    limit: int | None = None,
 ) -> tuple[AveragePrecision, dict[str, AveragePrecision]]:
     """The average precision over all `labels`, and of each.
 
@@ -50,7 +55,7 @@ def average_precision(
     numbers = {label: number for number, label in enumerate(sorted(labels), start=1)}
     if limit is None:
         limit = max([COCO_LIMIT, *(len(found) for found in detections.values())])
-    if not any(image.annotations for image in images):
+    if not any(image.instances for image in images):
         return AveragePrecision(), {label: AveragePrecision() for label in numbers}
     precision = _precision(images, detections, numbers, limit)  # (thresholds, recalls, labels, sizes)
     by_label = {label: _summary(precision[:, :, k - 1 : k]) for label, k in numbers.items()}
@@ -58,24 +63,24 @@ def average_precision(
 
 
 def _precision(
-    images: Sequence[CocoImage], detections: Detections, numbers: dict[str, int], limit: int
+    images: Sequence[AnnotatedImage], detections: Detections, numbers: dict[str, int], limit: int
 ) -> npt.NDArray[np.float64]:
     from faster_coco_eval import COCO, COCOeval_faster
 
-    truth = COCO(_document(images, numbers))
+    ground_truth = COCO(_document(images, numbers))
     found = [
         {
             "image_id": image.id,
             "category_id": numbers[one.label],
-            "bbox": [one.box.x0, one.box.y0, one.box.width, one.box.height],
+            "bbox": xywh(one.box),
             "score": one.score,
         }
         for image in images
         for one in detections.get(image.id, ())
     ]
     # An empty list of results cannot be loaded; an empty data set can.
-    results = truth.loadRes(found) if found else COCO(_document(images, numbers) | {"annotations": []})
-    evaluation = COCOeval_faster(truth, results, "bbox", print_function=_silent)
+    results = ground_truth.loadRes(found) if found else COCO(_document(images, numbers) | {"annotations": []})
+    evaluation = COCOeval_faster(ground_truth, results, "bbox", print_function=_silent)
     evaluation.params.maxDets = [limit]
     evaluation.evaluate()
     evaluation.accumulate()
@@ -83,20 +88,29 @@ def _precision(
     return values
 
 
-def _document(images: Sequence[CocoImage], numbers: dict[str, int]) -> dict[str, Any]:
+def _document(images: Sequence[AnnotatedImage], numbers: dict[str, int]) -> dict[str, Any]:
+    targets = [
+        (image, one, area, crowd)
+        for image in images
+        for one, area, crowd in (
+            *((one, image.area_of(k), 0) for k, one in enumerate(image.instances)),
+            *((one, one.box.area, 1) for one in image.ignored),
+        )
+    ]
     annotations = [
         {
             "id": number,
             "image_id": image.id,
             "category_id": numbers[one.label],
-            "bbox": [one.box.x0, one.box.y0, one.box.width, one.box.height],
-            "area": one.area,
-            "iscrowd": int(one.crowd),
+            "bbox": xywh(one.box),
+            "area": area,
+            "iscrowd": crowd,
         }
-        for number, (image, one) in enumerate(((i, a) for i in images for a in i.annotations), start=1)
+        for number, (image, one, area, crowd) in enumerate(targets, start=1)
     ]
+    sizes = ((image.id, *image.size) for image in images)
     return {
-        "images": [{"id": image.id, "width": image.width, "height": image.height} for image in images],
+        "images": [{"id": number, "width": width, "height": height} for number, width, height in sizes],
         "annotations": annotations,
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
     }

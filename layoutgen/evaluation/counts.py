@@ -1,4 +1,4 @@
-"""Counts that can be added up, and the figures that follow from them."""
+"""CountErrors that can be added up, and the figures that follow from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Counts:
     """What was asked for and what was found, in an image, of a label, or in all.
 
     A figure that nothing can be said about is None: the recall where nothing was asked for, the precision
@@ -30,8 +30,8 @@ class Tally:
     misplaced: int = 0
     duplicates: int = 0
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @property
     def recall(self) -> float | None:
@@ -65,7 +65,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class CountErrors:
     """How many objects there are too many or too few, image by image, where so many were `asked` for."""
 
     errors: tuple[int, ...]
@@ -82,9 +82,9 @@ class Counts:
         return _ratio(right, len(self.errors))
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
+def total(counts: Iterable[Counts]) -> Counts:
     """All of them together."""
-    return sum(tallies, Tally())
+    return sum(counts, Counts())
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -1,44 +1,43 @@
-"""One way to look at images and to score what is seen, for the images in question and for a reference.
+"""One way to detect objects and to score them, for the images in question and for a reference.
 
 The detector is loaded, and torch with it, when it is first needed: scoring a file of results needs neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layoutgen.detection.tiles import Tiling
-from layoutgen.domain.annotated_image import Detection, Detections
+from layoutgen.domain.annotated_image import AnnotatedImage, Detection, Detections
 from layoutgen.errors import InvalidOption
-from layoutgen.evaluation.benchmark_protocols import Preset
-from layoutgen.evaluation.report import Figures, report
+from layoutgen.evaluation.benchmark_protocols import BenchmarkProtocol
+from layoutgen.evaluation.report import ProtocolResult, Report
 from layoutgen.evaluation.scoring import Scores, check_scoring, score
-from layoutgen.formats.annotated_source import Truth
-from layoutgen.formats.coco import CocoImage
+from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import read_results
 
 if TYPE_CHECKING:
     from layoutgen.detection.detectors import Detector
 
-_FLOOR = 0.05  # detections with a lower score do not count for AP either
+_LOWEST_SCORE = 0.05  # detections with a lower score do not count for AP either
 _THRESHOLD = 0.5  # score from which detections of a file count
 
 
 @dataclass(frozen=True, slots=True)
-class ExaminationOptions:
-    """How images are looked at and scored; None: as the detector, or the preset, has it.
+class EvaluatorOptions:
+    """How objects are detected and scored; None: as the detector, or the benchmark protocol, has it.
 
     Attributes:
         detector: local folder or hub id; None: the small one in the package.
         results: detections come from files, and no detector runs.
         threshold: score from which a detection counts.
         iou: overlap from which a detection is at a target's place.
-        preset: look at images as a benchmark does, and give its figures, too.
-        tile, overlap: in pixels, of the parts of larger images.
-        batch_size: parts that are looked at together.
+        protocol: detect as a benchmark does, and give its figures, too.
+        tile, overlap: in pixels, of the tiles in which larger images are searched.
+        batch_size: tiles that are searched together.
 
     Raises:
         InvalidOption: an option is out of its range, or would have no effect.
@@ -49,7 +48,7 @@ class ExaminationOptions:
     device: str | None = None
     threshold: float | None = None
     iou: float = 0.5
-    preset: Preset | None = None
+    protocol: BenchmarkProtocol | None = None
     tile: int | None = None
     overlap: int | None = None
     batch_size: int = 4
@@ -58,21 +57,21 @@ class ExaminationOptions:
         check_scoring(0.0 if self.threshold is None else self.threshold, self.iou)
         for name in ("detector", "device", "tile", "overlap"):
             if self.results and getattr(self, name) is not None:
-                raise InvalidOption(f"--{name} has no effect with --detections, which runs no detector")
+                raise InvalidOption(f"`{name}` has no effect with `detections`: then no detector runs")
 
 
-class Examiner:
-    """Looks at images with one detector, or reads what was seen, and scores it."""
+class Evaluator:
+    """Detects objects with one detector, or reads what was detected, and scores it."""
 
-    def __init__(self, options: ExaminationOptions) -> None:
+    def __init__(self, options: EvaluatorOptions) -> None:
         self.options = options
         self._detector: Detector | None = None
 
-    def read(self, truth: Truth, results: Path) -> Detections:
-        """What the COCO results file `results` says was seen in the images of `truth`."""
-        return read_results(results, truth.categories, {image.id for image in truth.images})
+    def read(self, source: AnnotatedSource, results: Path) -> Detections:
+        """What the COCO results file `results` says was detected in the images of `source`."""
+        return read_results(results, source.data.categories, {image.id for image in source.images})
 
-    def check(self, truth: Truth) -> None:
+    def check_labels(self, source: AnnotatedSource) -> None:
         """Refuse images that ask for what the detector does not know.
 
         Raises:
@@ -80,46 +79,44 @@ class Examiner:
         """
         from layoutgen.detection.inference import check_labels
 
-        check_labels(self._loaded(), truth)
+        check_labels(self._loaded(), source)
 
-    def look(self, truth: Truth) -> Iterator[tuple[int, tuple[Detection, ...]]]:
-        """The id of each image of `truth`, and what the detector sees in it.
+    def detect(self, source: AnnotatedSource) -> Iterator[tuple[int, tuple[Detection, ...]]]:
+        """The id of each image of `source`, and what is detected in it.
 
         Raises:
             InvalidOption, UnknownLabel: what the detector cannot do.
         """
-        from layoutgen.detection.inference import look
+        from layoutgen.detection.inference import run_inference
 
-        options, preset = self.options, self.options.preset
-        seen = look(
+        options, protocol = self.options, self.options.protocol
+        found = run_inference(
             self._loaded(),
-            truth,
-            floor=min(_FLOOR, self.threshold),
+            source,
+            score_threshold=min(_LOWEST_SCORE, self.threshold),
             tiling=self._tiling(),
-            side=None if preset is None else preset.side,
-            suppression=None if preset is None else preset.suppression,
+            side=None if protocol is None else protocol.side,
+            nms_iou=None if protocol is None else protocol.nms_iou,
             batch_size=options.batch_size,
         )
-        return ((image.id, found) for image, found in seen)
+        return ((image.id, detections) for image, detections in found)
 
-    def score(self, images: tuple[CocoImage, ...], labels: tuple[str, ...], found: Detections) -> Scores:
-        """The scores of what was found in `images`; `labels` are those in question."""
+    def score(self, images: Sequence[AnnotatedImage], labels: Sequence[str], found: Detections) -> Scores:
+        """The scores of what was `found` in `images`; `labels` are those in question."""
         return score(images, found, labels, threshold=self.threshold, iou=self.options.iou)
 
-    def figures(self, truth: Truth, found: Detections, scores: Scores) -> Figures:
-        """The report, with how it came to be and the figures of the preset."""
-        options = self.options
-        detector = None if options.results else options.detector or "the one in the package"
-        settings = {
-            "annotations": str(truth.annotations),
-            "detector": detector,
-            "tiles": None if options.results else asdict(self._tiling()),
-        }
-        result: Figures = {"settings": settings} | report(scores)
-        if options.preset is not None:
-            rule: dict[str, Any] = options.preset.figures(truth.images, found)
-            result["preset"] = asdict(options.preset) | {"figures": rule}
-        return result
+    def report(self, source: AnnotatedSource, found: Detections) -> Report:
+        """What the detections `found` in the images of `source` are worth, and how that was measured."""
+        options, protocol = self.options, self.options.protocol
+        return Report(
+            annotations=str(source.path),
+            detector=None if options.results else options.detector or "the one in the package",
+            tiling=None if options.results else self._tiling(),
+            scores=self.score(source.images, source.labels, found),
+            protocol=None
+            if protocol is None
+            else ProtocolResult(protocol, protocol.metrics(source.images, found)),
+        )
 
     @property
     def threshold(self) -> float:
@@ -127,8 +124,8 @@ class Examiner:
         options = self.options
         if options.threshold is not None:
             return options.threshold
-        if options.preset is not None:
-            return options.preset.threshold
+        if options.protocol is not None:
+            return options.protocol.score_threshold
         return _THRESHOLD if options.results else self._loaded().threshold
 
     def _tiling(self) -> Tiling:

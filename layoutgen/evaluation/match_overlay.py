@@ -1,4 +1,4 @@
-"""Overlays that show what became of a layout: matched, missed, misplaced, extra."""
+"""Overlays that show how a layout matched: what is matched, missed, misplaced, extra."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ COLORS: dict[str, Color] = {
     "mislabelled": (240, 90, 230),
     "extra": (80, 170, 255),
 }
-"""The colour of each fate: where a target is, and, of what is extra, where it was seen."""
-
+"""The colour of each outcome: where a target is, and, of what is extra, where it was detected."""
 
 _PAIRED = ("matched", "misplaced", "mislabelled")
 
 
-def verdict(picture: Image.Image, score: ImageScore) -> Image.Image:
-    """`picture` with a box in the colour of its fate for each target and each detection too much."""
-    targets, seen, matching = score.image.annotations, score.detections, score.matching
-    fates = [(name, targets[pair.target].box) for name in _PAIRED for pair in getattr(matching, name)]
-    fates += [("missed", targets[number].box) for number in matching.missed]
-    fates += [("extra", seen[number].box) for number in matching.extra]
-    layout = Layout(score.image.width, score.image.height, tuple(Instance(*fate) for fate in fates))
-    return overlay(picture, layout, COLORS)
+def match_overlay(image: Image.Image, score: ImageScore) -> Image.Image:
+    """`image` with a box in the colour of its outcome for each target and each detection too much."""
+    targets, found, matching = score.image.instances, score.detections, score.matching
+    outcomes = [(name, targets[pair.target].box) for name in _PAIRED for pair in getattr(matching, name)]
+    outcomes += [("missed", targets[number].box) for number in matching.missed]
+    outcomes += [("extra", found[number].box) for number in matching.extra]
+    instances = tuple(Instance(name, box) for name, box in outcomes)
+    return overlay(image, Layout(*score.image.size, instances), COLORS)

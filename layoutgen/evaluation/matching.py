@@ -7,7 +7,7 @@ scipy). What is left over is sorted by its error, as in TIDE (Bolya et al. 2020,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,14 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from layoutgen.domain.annotated_image import Detection
-from layoutgen.domain.boxes import Boxes, areas, iou_matrix, shared_areas
-from layoutgen.domain.layout import Box
-from layoutgen.formats.coco import CocoAnnotation
+from layoutgen.domain.boxes import Boxes, areas, corners, iou_matrix, shared_areas
+from layoutgen.domain.layout import Instance
+
+_Numbers = npt.NDArray[np.int_]
 
 NEAR = 0.1
 """IoU from which a detection is taken for an object that is out of its place (TIDE's)."""
-_IN_CROWD = 0.5  # share of a detection inside a crowd region from which it is not judged, as in COCO
+_IGNORED = 0.5  # share of a detection inside a region to ignore from which it is not judged, as in COCO
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Matching:
         missed: targets where nothing of the kind is.
         extra: detections that belong to no target.
         duplicates: those of `extra` that show a target again which is matched already.
-        ignored: detections in crowd regions, where nobody counted.
+        ignored: detections in regions to ignore, where nobody counted.
     """
 
     matched: tuple[Pair, ...]
@@ -60,22 +61,24 @@ class Matching:
 
 
 def match(
-    annotations: Sequence[CocoAnnotation], detections: Sequence[Detection], iou: float = 0.5
+    targets: Sequence[Instance],
+    detections: Sequence[Detection],
+    iou: float = 0.5,
+    *,
+    ignored: Sequence[Instance] = (),
 ) -> Matching:
-    """Match the `detections` of an image to its targets: the `annotations` that are no crowds.
-
-    Targets are numbered by their place in `annotations`, detections by theirs.
+    """Match the `detections` of an image to its `targets`, both numbered by their place.
 
     Args:
         iou: overlap from which a detection is at a target's place, above `NEAR`.
+        ignored: regions in which nobody counted objects of their label, such as COCO's crowds.
     """
-    targets = np.array([k for k, one in enumerate(annotations) if not one.crowd], dtype=int)
-    where, found = _corners([annotations[k].box for k in targets]), _corners([one.box for one in detections])
-    names = {
-        label: k for k, label in enumerate({one.label for one in annotations} | {d.label for d in detections})
-    }
-    asked = np.array([names[annotations[k].label] for k in targets], dtype=int)
-    seen = np.array([names[one.label] for one in detections], dtype=int)
+    where, found = corners(one.box for one in targets), corners(one.box for one in detections)
+    names: dict[str, int] = {}
+    for objects in (targets, ignored, detections):
+        for one in objects:
+            names.setdefault(one.label, len(names))
+    asked, seen = _numbered(targets, names), _numbered(detections, names)
     overlaps, same = iou_matrix(where, found), asked[:, None] == seen[None]  # (T, D)
     free_targets, free = np.ones(len(targets), bool), np.ones(len(detections), bool)
 
@@ -84,30 +87,31 @@ def match(
         chosen = _assign(np.where(allowed & free_targets[:, None] & free[None], overlaps, 0.0))
         free_targets[[t for t, _ in chosen]] = False
         free[[d for _, d in chosen]] = False
-        return tuple(Pair(int(targets[t]), d, float(overlaps[t, d])) for t, d in chosen)
+        return tuple(Pair(t, d, float(overlaps[t, d])) for t, d in chosen)
 
     matched = pairs(same & (overlaps >= iou))
     mislabelled = pairs(~same & (overlaps >= iou))
     misplaced = pairs(same & (overlaps >= NEAR))
-    ignored = free & _in_crowd(annotations, found, seen, names)
-    extra = free & ~ignored
+    unjudged = free & _inside(ignored, found, seen, names)
+    extra = free & ~unjudged
     return Matching(
         matched=matched,
         mislabelled=mislabelled,
         misplaced=misplaced,
-        missed=tuple(targets[free_targets].tolist()),
-        extra=_numbers(extra),
-        duplicates=_numbers(extra & (same & (overlaps >= iou)).any(axis=0)),
-        ignored=_numbers(ignored),
+        missed=_places(free_targets),
+        extra=_places(extra),
+        duplicates=_places(extra & (same & (overlaps >= iou)).any(axis=0)),
+        ignored=_places(unjudged),
     )
 
 
-def _numbers(chosen: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+def _places(chosen: npt.NDArray[np.bool_]) -> tuple[int, ...]:
     return tuple(np.flatnonzero(chosen).tolist())
 
 
-def _corners(boxes: Sequence[Box]) -> Boxes:
-    return np.array([box.xyxy for box in boxes], dtype=float).reshape(-1, 4)
+def _numbered(objects: Sequence[Instance] | Sequence[Detection], names: Mapping[str, int]) -> _Numbers:
+    """The numbers of the labels of `objects`, (N,)."""
+    return np.array([names[one.label] for one in objects], dtype=int)
 
 
 def _assign(overlaps: Boxes) -> list[tuple[int, int]]:
@@ -120,12 +124,11 @@ def _assign(overlaps: Boxes) -> list[tuple[int, int]]:
     return [(int(rows[r]), int(columns[c])) for r, c in pairs if part[r, c] > 0]
 
 
-def _in_crowd(
-    annotations: Sequence[CocoAnnotation], found: Boxes, seen: npt.NDArray[np.int_], names: dict[str, int]
+def _inside(
+    regions: Sequence[Instance], found: Boxes, seen: _Numbers, names: Mapping[str, int]
 ) -> npt.NDArray[np.bool_]:
-    """Which of the boxes `found` (D, 4), of the label numbers `seen` (D,), lie in a crowd of theirs."""
-    crowds = [one for one in annotations if one.crowd]
-    inside = shared_areas(_corners([one.box for one in crowds]), found) >= _IN_CROWD * areas(found)  # (C, D)
-    of_label = np.array([names[one.label] for one in crowds], dtype=int)[:, None] == seen[None]
-    result: npt.NDArray[np.bool_] = (inside & of_label).any(axis=0)
+    """Which of the boxes `found` (D, 4), of the label numbers `seen` (D,), lie in a region of their label."""
+    shared = shared_areas(corners(one.box for one in regions), found)  # (R, D)
+    of_label = _numbered(regions, names)[:, None] == seen[None]
+    result: npt.NDArray[np.bool_] = ((shared >= _IGNORED * areas(found)) & of_label).any(axis=0)
     return result

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 from layoutgen.domain.annotated_image import Detections
-from layoutgen.evaluation.match_overlay import verdict
-from layoutgen.evaluation.report import Figures, write_report
-from layoutgen.evaluation.scoring import Scores
-from layoutgen.formats.annotated_source import Truth
+from layoutgen.evaluation.match_overlay import match_overlay
+from layoutgen.evaluation.report import Report, write_report
+from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import write_results
+from layoutgen.io.images import save_drawing
 from layoutgen.io.output_folder import name_inside, output_folder
 
 WRITES = ("report.json", "images.csv", "labels.csv", "errors.csv", "detections.json", "overlays")
@@ -19,10 +19,9 @@ WRITES = ("report.json", "images.csv", "labels.csv", "errors.csv", "detections.j
 
 def write_evaluation(
     output: Path,
-    truth: Truth,
-    scores: Scores,
+    source: AnnotatedSource,
+    report: Report,
     detections: Detections,
-    figures: Figures,
     *,
     overlays: bool = True,
     overwrite: bool = False,
@@ -35,15 +34,14 @@ def write_evaluation(
         InvalidFile: an image cannot be read.
         OutputExists: `output` holds results and `overwrite` is not set.
     """
-    known = set(truth.labels)
+    known = set(source.labels)
     kept = {image: tuple(d for d in found if d.label in known) for image, found in detections.items()}
     taken: set[str] = set()
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
-        write_report(aside, figures, scores)
-        write_results(aside / "detections.json", kept, truth.categories)
-        for score in scores.images if overlays and truth.folder is not None else ():
+        write_report(aside, report)
+        write_results(aside / "detections.json", kept, source.data.categories)
+        for score in report.scores.images if overlays and source.folder is not None else ():
             name = name_inside("overlays", score.image.file_name, ".jpg", taken)
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            drawn = verdict(truth.picture(score.image), score)
-            drawn.save(aside / name, "JPEG", quality=92, subsampling=0)
+            image = source.read_image(score.image, any_size=True)
+            save_drawing(match_overlay(image, score), aside / name)
             yield output / name

@@ -1,142 +1,211 @@
-"""Scores as plain values: the json report and its tables. None is what nothing can be said about."""
+"""The report of an evaluation: what was scored and how, as json and as tables. None: nothing can be said."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from layoutgen.detection.tiles import Tiling
+from layoutgen.domain.layout import Box
 from layoutgen.evaluation.average_precision import AveragePrecision
-from layoutgen.evaluation.counts import Counts, Tally
+from layoutgen.evaluation.benchmark_protocols import BenchmarkProtocol, Metrics
+from layoutgen.evaluation.counts import CountErrors, Counts
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
 
-Figures = dict[str, Any]
-Row = Sequence[Any]
+if TYPE_CHECKING:
+    from layoutgen.features.quality import Quality
+
+Json = dict[str, Any]
 
 
-def tally_figures(tally: Tally) -> Figures:
-    """The counts of a tally and what follows from them."""
+@dataclass(frozen=True, slots=True)
+class ProtocolResult:
+    """A benchmark protocol and its figures."""
+
+    protocol: BenchmarkProtocol
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The scores of a set of images, and how they came to be.
+
+    Attributes:
+        annotations: the file that says what should be in the images.
+        detector: None where detections came from a file; then there are no tiles, either.
+        protocol: the figures of a benchmark, if one was asked for.
+        reference: the same of real images: the ceiling.
+        quality: FID and KID, if they were asked for.
+    """
+
+    annotations: str
+    detector: str | None
+    tiling: Tiling | None
+    scores: Scores
+    protocol: ProtocolResult | None = None
+    reference: Report | None = None
+    quality: Quality | None = None
+
+    def to_json(self) -> Json:
+        """Everything, as json takes it."""
+        scores = self.scores
+        tiles = None if self.tiling is None else asdict(self.tiling)
+        content: Json = {
+            "settings": {"annotations": self.annotations, "detector": self.detector, "tiles": tiles},
+            "threshold": scores.threshold,
+            "iou": scores.iou,
+            "overall": _overall(scores),
+            "labels": {label: _label(one) for label, one in scores.labels.items()},
+            "images": [_image(image) for image in scores.images],
+            "other_labels": dict(scores.other),
+        }
+        if self.protocol is not None:
+            content["preset"] = _protocol(self.protocol)
+        if self.reference is not None:
+            content["reference"] = self.reference.to_json()
+        if self.quality is not None:
+            content["quality"] = asdict(self.quality)
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectError:
+    """A target that is not matched, or a detection too much.
+
+    Attributes:
+        error: mislabelled, misplaced, missed, duplicate or extra.
+        label, box: of the target; None of a detection too much.
+        detected_label, detected_box, score: of the detection; None of a target that is missed.
+        iou: their overlap.
+    """
+
+    error: str
+    label: str | None = None
+    box: Box | None = None
+    detected_label: str | None = None
+    detected_box: Box | None = None
+    score: float | None = None
+    iou: float | None = None
+
+    def to_json(self) -> Json:
+        """The fields by name; boxes are xyxy."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value.xyxy if isinstance(value, Box) else value for name, value in values.items()}
+
+
+def errors(score: ImageScore) -> Iterator[ObjectError]:
+    """Every target of an image that is not matched, and every detection too much."""
+    targets, found, matching = score.image.instances, score.detections, score.matching
+    for name, pairs in (("mislabelled", matching.mislabelled), ("misplaced", matching.misplaced)):
+        for pair in pairs:
+            one, seen = targets[pair.target], found[pair.detection]
+            yield ObjectError(name, one.label, one.box, seen.label, seen.box, seen.score, pair.iou)
+    for number in matching.missed:
+        yield ObjectError("missed", targets[number].label, targets[number].box)
+    for number in matching.extra:
+        name, seen = "duplicate" if number in matching.duplicates else "extra", found[number]
+        yield ObjectError(name, None, None, seen.label, seen.box, seen.score)
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write ``report.json``, ``images.csv``, ``labels.csv`` and ``errors.csv`` to `folder`."""
+    text = json.dumps(report.to_json(), indent=1, allow_nan=False)
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    images, labels = report.scores.images, report.scores.labels
+    per_image = (
+        {"image": i.image.file_name, **_counts(i.counts), "count_error": i.count_error} for i in images
+    )
+    _write_table(folder / "images.csv", per_image)
+    _write_table(folder / "labels.csv", ({"label": label, **_label(one)} for label, one in labels.items()))
+    header = ("image", *(field.name for field in fields(ObjectError)))
+    rows = ({"image": i.image.file_name, **error.to_json()} for i in images for error in errors(i))
+    _write_table(folder / "errors.csv", rows, header)
+
+
+def _counts(counts: Counts) -> Json:
     return {
-        "targets": tally.targets,
-        "detections": tally.detections,
-        "matched": tally.matched,
-        "missed": tally.missed,
-        "extra": tally.extra,
-        "misplaced": tally.misplaced,
-        "mislabelled": tally.mislabelled,
-        "duplicates": tally.duplicates,
-        "recall": tally.recall,
-        "precision": tally.precision,
-        "f1": tally.f1,
-        "mean_iou": tally.mean_iou,
+        "targets": counts.targets,
+        "detections": counts.detections,
+        "matched": counts.matched,
+        "missed": counts.missed,
+        "extra": counts.extra,
+        "misplaced": counts.misplaced,
+        "mislabelled": counts.mislabelled,
+        "duplicates": counts.duplicates,
+        "recall": counts.recall,
+        "precision": counts.precision,
+        "f1": counts.f1,
+        "mean_iou": counts.mean_iou,
     }
 
 
-def count_figures(counts: Counts) -> Figures:
-    """How far the numbers of objects are off."""
+def _count_errors(errors: CountErrors) -> Json:
     return {
-        "count_error": counts.mean_error,
-        "count_exact": counts.share(0),
-        "count_within_5_percent": counts.share(0.05),
-        "count_within_10_percent": counts.share(0.1),
+        "count_error": errors.mean_error,
+        "count_exact": errors.share(0),
+        "count_within_5_percent": errors.share(0.05),
+        "count_within_10_percent": errors.share(0.1),
     }
 
 
-def label_figures(score: LabelScore) -> Figures:
-    """What is said of a label."""
-    return tally_figures(score.tally) | count_figures(score.counts) | ap_figures(score.precision)
+def _precision(precision: AveragePrecision) -> Json:
+    return {
+        "AP": precision.ap,
+        "AP50": precision.ap50,
+        "AP75": precision.ap75,
+        "AP_small": precision.small,
+        "AP_medium": precision.medium,
+        "AP_large": precision.large,
+    }
 
 
-def ap_figures(precision: AveragePrecision) -> Figures:
-    """COCO's names for them."""
-    values = asdict(precision)
-    names = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
-    return dict(zip(names, values.values(), strict=True))
-
-
-def overall_figures(scores: Scores) -> Figures:
-    """What is said of all images together."""
+def _overall(scores: Scores) -> Json:
     return {
         "images": len(scores.images),
-        **tally_figures(scores.tally),
-        **count_figures(scores.counts),
+        **_counts(scores.counts),
+        **_count_errors(scores.count_errors),
         "images_all_right": scores.perfect,
-        **ap_figures(scores.precision),
+        **_precision(scores.precision),
     }
 
 
-def image_figures(score: ImageScore) -> Figures:
-    """What is said of one image: figures, and every object that is not as it should be."""
+def _label(score: LabelScore) -> Json:
+    return _counts(score.counts) | _count_errors(score.count_errors) | _precision(score.precision)
+
+
+def _image(score: ImageScore) -> Json:
     return {
         "image": score.image.file_name,
         "image_id": score.image.id,
-        **tally_figures(score.tally),
+        **_counts(score.counts),
         "count_error": score.count_error,
-        "labels": {label: tally_figures(tally) for label, tally in score.labels.items()},
-        "errors": [dict(zip(_ERROR_FIELDS, row, strict=True)) for row in errors(score)],
+        "labels": {label: _counts(counts) for label, counts in score.labels.items()},
+        "errors": [error.to_json() for error in errors(score)],
     }
 
 
-def report(scores: Scores) -> Figures:
-    """Everything, as json takes it."""
+def _protocol(result: ProtocolResult) -> Json:
+    protocol = result.protocol
     return {
-        "threshold": scores.threshold,
-        "iou": scores.iou,
-        "overall": overall_figures(scores),
-        "labels": {label: label_figures(one) for label, one in scores.labels.items()},
-        "images": [image_figures(image) for image in scores.images],
-        "other_labels": dict(scores.other),
+        "name": protocol.name,
+        "side": protocol.side,
+        "threshold": protocol.score_threshold,
+        "suppression": protocol.nms_iou,
+        "figures": dict(result.metrics),
     }
 
 
-_ERROR_FIELDS = ("error", "label", "box", "detected_label", "detected_box", "score", "iou")
-
-
-def errors(score: ImageScore) -> Iterator[Row]:
-    """Every target that is not matched and every detection too much, as `_ERROR_FIELDS`; boxes are xyxy."""
-    targets, seen, matching = score.image.annotations, score.detections, score.matching
-    for name in ("mislabelled", "misplaced"):
-        for pair in getattr(matching, name):
-            target, found = targets[pair.target], seen[pair.detection]
-            yield name, target.label, target.box.xyxy, found.label, found.box.xyxy, found.score, pair.iou
-    for number in matching.missed:
-        yield "missed", targets[number].label, targets[number].box.xyxy, None, None, None, None
-    for number in matching.extra:
-        name = "duplicate" if number in matching.duplicates else "extra"
-        yield name, None, None, seen[number].label, seen[number].box.xyxy, seen[number].score, None
-
-
-def write_report(folder: Path, figures: Figures, scores: Scores) -> None:
-    """Write ``report.json``, ``images.csv``, ``labels.csv`` and ``errors.csv`` to `folder`.
-
-    `figures` are those of :func:`report`, and whatever else the json shall hold.
-    """
-    text = json.dumps(figures, indent=1, allow_nan=False)
-    (folder / "report.json").write_text(text, encoding="utf-8")
-    per_image = [
-        {"image": i.image.file_name, **tally_figures(i.tally), "count_error": i.count_error}
-        for i in scores.images
-    ]
-    _write_table(folder / "images.csv", per_image)
-    per_label = [{"label": label, **label_figures(one)} for label, one in scores.labels.items()]
-    _write_table(folder / "labels.csv", per_label)
-    rows = ([i.image.file_name, *map(_cell, row)] for i in scores.images for row in errors(i))
-    _write_rows(folder / "errors.csv", ["image", *_ERROR_FIELDS], rows)
-
-
-def _write_table(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
-    header = list(table[0]) if table else []
-    _write_rows(path, header, ([_cell(value) for value in row.values()] for row in table))
-
-
-def _write_rows(path: Path, header: Row, rows: Iterable[Row]) -> None:
+def _write_table(path: Path, rows: Iterable[Mapping[str, Any]], header: Sequence[str] = ()) -> None:
+    """Write `rows`, which have the same keys; `header` names those of no rows."""
+    table = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerow(header or (table[0] if table else ()))
+        writer.writerows([_cell(value) for value in row.values()] for row in table)
 
 
 def _cell(value: Any) -> Any:

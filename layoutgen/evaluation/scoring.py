@@ -6,48 +6,47 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from layoutgen.domain.annotated_image import Detection, Detections
+from layoutgen.domain.annotated_image import AnnotatedImage, Detection, Detections
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
-from layoutgen.evaluation.counts import Counts, Tally, total
+from layoutgen.evaluation.counts import CountErrors, Counts, total
 from layoutgen.evaluation.matching import NEAR, Matching, match
-from layoutgen.formats.coco import CocoImage
 
 
 @dataclass(frozen=True, slots=True)
 class ImageScore:
     """How an image did. `detections` are those that count: of a label in question, and sure enough.
 
-    The numbers in `matching` are places in ``image.annotations`` and in `detections`.
+    The numbers in `matching` are places in ``image.instances`` and in `detections`.
     """
 
-    image: CocoImage
+    image: AnnotatedImage
     detections: tuple[Detection, ...]
     matching: Matching
-    labels: Mapping[str, Tally]
+    labels: Mapping[str, Counts]
 
     @property
-    def tally(self) -> Tally:
+    def counts(self) -> Counts:
         """All labels together."""
         return total(self.labels.values())
 
     @property
     def count_error(self) -> int:
         """How many objects there are too many or too few, over the labels."""
-        return sum(abs(tally.detections - tally.targets) for tally in self.labels.values())
+        return sum(abs(one.detections - one.targets) for one in self.labels.values())
 
     @property
     def perfect(self) -> bool:
         """Whether every target is matched and nothing else is there."""
-        return self.tally.matched == self.tally.targets == self.tally.detections
+        return self.counts.matched == self.counts.targets == self.counts.detections
 
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """How a label did over all images; `counts` are of those where it is asked for or seen."""
+    """How a label did over all images; `count_errors` are of those where it is asked for or found."""
 
-    tally: Tally
     counts: Counts
+    count_errors: CountErrors
     precision: AveragePrecision
 
 
@@ -66,15 +65,15 @@ class Scores:
     iou: float
 
     @property
-    def tally(self) -> Tally:
+    def counts(self) -> Counts:
         """All images together."""
-        return total(image.tally for image in self.images)
+        return total(image.counts for image in self.images)
 
     @property
-    def counts(self) -> Counts:
+    def count_errors(self) -> CountErrors:
         """How many objects each image has too many or too few, over its labels."""
         errors = tuple(image.count_error for image in self.images)
-        return Counts(errors, tuple(image.tally.targets for image in self.images))
+        return CountErrors(errors, tuple(image.counts.targets for image in self.images))
 
     @property
     def perfect(self) -> float | None:
@@ -89,13 +88,13 @@ def check_scoring(threshold: float, iou: float) -> None:
         InvalidOption: `threshold` or `iou` is out of its range.
     """
     if not 0 <= threshold <= 1:
-        raise InvalidOption(f"--threshold must be between 0 and 1, not {threshold}")
+        raise InvalidOption(f"`threshold` must be between 0 and 1, not {threshold}")
     if not NEAR < iou <= 1:
-        raise InvalidOption(f"--iou must be above {NEAR} and at most 1, not {iou}")
+        raise InvalidOption(f"`iou` must be above {NEAR} and at most 1, not {iou}")
 
 
 def score(
-    images: Sequence[CocoImage],
+    images: Sequence[AnnotatedImage],
     detections: Detections,
     labels: Sequence[str],
     *,
@@ -128,26 +127,26 @@ def score(
 
 
 def _of_label(label: str, images: Sequence[ImageScore], precision: AveragePrecision) -> LabelScore:
-    tallies = [image.labels[label] for image in images if label in image.labels]
-    counts = Counts(tuple(abs(t.detections - t.targets) for t in tallies), tuple(t.targets for t in tallies))
-    return LabelScore(total(tallies), counts, precision)
+    counts = [image.labels[label] for image in images if label in image.labels]
+    errors = tuple(abs(one.detections - one.targets) for one in counts)
+    return LabelScore(total(counts), CountErrors(errors, tuple(one.targets for one in counts)), precision)
 
 
-def _score(image: CocoImage, detections: Sequence[Detection], iou: float) -> ImageScore:
-    matching = match(image.annotations, detections, iou)
+def _score(image: AnnotatedImage, detections: Sequence[Detection], iou: float) -> ImageScore:
+    matching = match(image.instances, detections, iou, ignored=image.ignored)
     ignored = set(matching.ignored)
-    asked = Counter(a.label for a in image.annotations if not a.crowd)
+    asked = Counter(one.label for one in image.instances)
     seen = Counter(d.label for k, d in enumerate(detections) if k not in ignored)
     pairs = {
-        name: Counter(image.annotations[pair.target].label for pair in getattr(matching, name))
+        name: Counter(image.instances[pair.target].label for pair in getattr(matching, name))
         for name in ("matched", "mislabelled", "misplaced")
     }
     overlaps: Counter[str] = Counter()
     for pair in matching.matched:
-        overlaps[image.annotations[pair.target].label] += pair.iou  # type: ignore[assignment]
+        overlaps[image.instances[pair.target].label] += pair.iou  # type: ignore[assignment]
     again = Counter(detections[k].label for k in matching.duplicates)
     labels = {
-        label: Tally(
+        label: Counts(
             asked[label],
             seen[label],
             pairs["matched"][label],

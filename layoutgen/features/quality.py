@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from layoutgen.devices import resolve_device
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.images import read_photo
 
@@ -62,18 +63,18 @@ def load_inception(weights: Path | None = None, device: str | None = None) -> nn
         InvalidOption: the libraries are not installed, or the weights cannot be had.
     """
     if weights is not None and not weights.is_file():
-        raise InvalidOption(f"--inception {weights}: there is no such file")
+        raise InvalidOption(f"`inception` {weights}: there is no such file")
     try:
         network = _inception(None if weights is None else str(weights))
     except ImportError as error:
-        raise InvalidOption(f"--real needs more libraries: {_INSTALL} ({_line(error)})") from error
+        raise InvalidOption(f"`real` needs more libraries: {_INSTALL} ({_line(error)})") from error
     except (OSError, RuntimeError, KeyError) as error:
-        problem = f"the weights of the Inception network for --real cannot be had ({_line(error)})"
+        problem = f"the weights of the Inception network for `real` cannot be had ({_line(error)})"
         raise InvalidOption(
-            f"{problem}: get torch-fidelity's weights-inception-2015-12-05-6726825d.pth and pass "
-            "--inception FILE"
+            f"{problem}: get torch-fidelity's weights-inception-2015-12-05-6726825d.pth and give "
+            "them as `inception`"
         ) from error
-    return network.eval().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return network.eval().to(resolve_device(device))
 
 
 def _inception(weights: str | None) -> nn.Module:

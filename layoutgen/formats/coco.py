@@ -4,121 +4,91 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Dropped, Mask
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.errors import InvalidLayout
+from layoutgen.errors import InvalidLayout, InvalidOption
 from layoutgen.formats.coco_writing import write_coco
 from layoutgen.formats.entries import Entries, Entry, is_number, shown
 from layoutgen.formats.masks import decode_segmentation
 from layoutgen.io.files import read_json
 from layoutgen.io.large_json import read_large_json
 
-__all__ = [
-    "CocoAnnotation",
-    "CocoImage",
-    "decode_mask",
-    "read_captions",
-    "read_coco",
-    "read_instances",
-    "write_coco",
-]
+__all__ = ["NO_AREA", "decode_mask", "only_image", "read_captions", "read_coco", "write_coco"]
+
+NO_AREA = "no area inside the image"
+"""Why boxes are dropped that are a line or a point, or wholly outside their image; COCO itself has some."""
 
 
-@dataclass(frozen=True, slots=True)
-class CocoAnnotation:
-    """One annotated object; `box` and `area` in pixels, `segmentation` as the file has it.
-
-    `mask_score` is how good the mask is, in [0, 1], where a data set says so: 1 if it does not.
-    """
-
-    id: int
-    label: str
-    box: Box
-    area: float
-    crowd: bool
-    segmentation: Any | None
-    mask_score: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class CocoImage:
-    """One image with its annotations in file order.
-
-    `dropped` holds the indices, in the file's list of annotations, of those that have no area in the picture
-    (COCO itself has some); they are not among `annotations`.
-    """
-
-    id: int
-    file_name: str
-    width: int
-    height: int
-    annotations: tuple[CocoAnnotation, ...]
-    dropped: tuple[int, ...] = ()
-    prompt: str = ""
-    negative_prompt: str = ""
-
-    @property
-    def degenerate(self) -> int:
-        """How many annotations have no area in the picture."""
-        return len(self.dropped)
-
-    def layout(self, prompt: str = "") -> Layout:
-        """The layout without crowds; its prompt is `prompt`, or what the file says."""
-        instances = tuple(Instance(a.label, a.box) for a in self.annotations if not a.crowd)
-        return Layout(self.width, self.height, instances, prompt or self.prompt, self.negative_prompt)
-
-
-def read_coco(path: Path, *, masks: bool = True) -> tuple[CocoImage, ...]:
+def read_coco(path: Path, *, masks: bool = True) -> AnnotatedImages:
     """The images of an instances json, in file order, also those without annotations.
 
-    Boxes are as the file has them: they may reach beyond the picture. Without `masks`, which are most of a
-    large file, every `segmentation` is None.
-
-    Raises:
-        InvalidFile: names the entry, the field and what to do.
-    """
-    return read_instances(path, masks=masks)[0]
-
-
-def read_instances(path: Path, *, masks: bool = True) -> tuple[tuple[CocoImage, ...], dict[int, str]]:
-    """The images of an instances json, see :func:`read_coco`, and the names of all its categories by id.
+    Boxes are as the file has them: they may reach beyond the image. Crowds are the regions to ignore. Without
+    `masks`, which are most of a large file, no instance has one.
 
     Raises:
         InvalidFile: names the entry, the field and what to do.
     """
     path = Path(path)
     file = Entries(path, read_large_json(path, "annotations"))
-    images, categories = _images(file), _categories(file)
-    annotations: dict[int, list[CocoAnnotation]] = defaultdict(list)
-    dropped: dict[int, list[int]] = defaultdict(list)
-    for index, (where, entry) in enumerate(file.each("annotations")):
-        image = _reference(file, entry, where, "image_id", images)
+    empty, categories = _images(file), _categories(file)
+    found: dict[int, _Found] = defaultdict(_Found)
+    dropped: list[Dropped] = []
+    for where, entry in file.each("annotations"):
+        number = _reference(file, entry, where, "image_id", empty)
         label = categories[_reference(file, entry, where, "category_id", categories)]
-        annotation = _annotation(file, entry, where, label, masks=masks)
-        if annotation is None or annotation.box.clip(images[image].width, images[image].height) is None:
-            dropped[image].append(index)
+        file.whole(entry, where, "id")
+        box, area, crowd = _box(file, entry, where), _area(file, entry, where), _crowd(file, entry, where)
+        layout = empty[number].layout
+        if box is None or box.clip(layout.width, layout.height) is None:
+            dropped.append(Dropped(f"{where}.bbox", NO_AREA, number))
+        elif crowd:
+            found[number].ignored.append(Instance(label, box))
         else:
-            annotations[image].append(annotation)
-    filled = tuple(
-        CocoImage(
-            number,
-            empty.file_name,
-            empty.width,
-            empty.height,
-            tuple(annotations[number]),
-            tuple(dropped[number]),
-            empty.prompt,
-            empty.negative_prompt,
+            found[number].instances.append(Instance(label, box))
+            found[number].areas.append(box.area if area is None else area)
+            found[number].masks.append(_mask(entry) if masks else None)
+    images = tuple(found[number].fill(image) for number, image in empty.items())
+    return AnnotatedImages(images, categories, tuple(dropped))
+
+
+def only_image(path: Path, data: AnnotatedImages, image_id: int) -> AnnotatedImages:
+    """`data`, which stands in `path`, with the image `image_id` alone.
+
+    Raises:
+        InvalidOption: there is none.
+    """
+    images = tuple(image for image in data.images if image.id == image_id)
+    if not images:
+        some = ", ".join(str(image.id) for image in data.images[:8])
+        raise InvalidOption(f"`image_id` {image_id}: {path} has no such image; it has {some}")
+    return replace(data, images=images, dropped=tuple(d for d in data.dropped if d.image_id == image_id))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the annotations say of one image."""
+
+    instances: list[Instance] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)
+    masks: list[Mask | None] = field(default_factory=list)
+    ignored: list[Instance] = field(default_factory=list)
+
+    def fill(self, image: AnnotatedImage) -> AnnotatedImage:
+        """`image` with all of it."""
+        return AnnotatedImage(
+            image.id,
+            image.file_name,
+            image.layout.with_instances(tuple(self.instances)),
+            tuple(self.ignored),
+            tuple(self.masks) if any(self.masks) else (),
+            tuple(self.areas),
         )
-        for number, empty in images.items()
-    )
-    return filled, categories
 
 
 def read_captions(path: Path) -> dict[int, tuple[str, ...]]:
@@ -137,21 +107,23 @@ def read_captions(path: Path) -> dict[int, tuple[str, ...]]:
     return captions
 
 
-def decode_mask(annotation: CocoAnnotation, height: int, width: int) -> npt.NDArray[np.bool_]:
-    """The mask of `annotation` in its image of `height` x `width` pixels, ``(H, W)`` bool.
+def decode_mask(image: AnnotatedImage, index: int) -> npt.NDArray[np.bool_]:
+    """The mask of instance number `index` of `image`, ``(H, W)`` bool.
 
     Raises:
-        InvalidLayout: it has no segmentation, or none that fits the image.
+        InvalidLayout: it has no mask, or none that fits the image.
     """
+    mask, (width, height) = image.mask_of(index), image.size
     try:
-        return decode_segmentation(annotation.segmentation, height, width)
+        return decode_segmentation(None if mask is None else mask.segmentation, height, width)
     except ValueError as error:
-        raise InvalidLayout(f"annotation id {annotation.id} ({annotation.label}): {error}") from error
+        label = image.instances[index].label
+        raise InvalidLayout(f"{image.file_name}, instances[{index}] ({label}): {error}") from error
 
 
-def _images(file: Entries) -> dict[int, CocoImage]:
+def _images(file: Entries) -> dict[int, AnnotatedImage]:
     """The images by id, still without annotations."""
-    images: dict[int, CocoImage] = {}
+    images: dict[int, AnnotatedImage] = {}
     for where, entry in file.each("images"):
         number, name = file.whole(entry, where, "id"), file.text(entry, where, "file_name")
         if number in images:
@@ -160,7 +132,7 @@ def _images(file: Entries) -> dict[int, CocoImage]:
         prompts = (entry.get(key) for key in ("prompt", "negative_prompt"))
         # Other people's files may use these names for something else.
         texts = [text if isinstance(text, str) else "" for text in prompts]
-        images[number] = CocoImage(number, name, width, height, (), (), *texts)
+        images[number] = AnnotatedImage(number, name, Layout(width, height, (), *texts))
     return images
 
 
@@ -183,22 +155,25 @@ def _reference(file: Entries, entry: Entry, where: str, key: str, known: Mapping
     return number
 
 
-def _annotation(file: Entries, entry: Entry, where: str, label: str, *, masks: bool) -> CocoAnnotation | None:
-    """The annotation; None if its box is a line or a point, as a few in COCO are."""
-    number, box = file.whole(entry, where, "id"), _box(file, entry, where)
-    area, crowd = entry.get("area", 0.0 if box is None else box.area), entry.get("iscrowd", 0)
+def _area(file: Entries, entry: Entry, where: str) -> float | None:
+    """The area that the file gives, if it does: that of the mask."""
+    area = entry.get("area", 0.0)
     if not is_number(area) or area < 0:
-        raise file.error(
-            f"{where}.area", f"must be a number, 0 or more, not {shown(area)}", "or leave it out"
-        )
+        problem = f"must be a number, 0 or more, not {shown(area)}"
+        raise file.error(f"{where}.area", problem, "or leave it out")
+    return float(area) if "area" in entry else None
+
+
+def _crowd(file: Entries, entry: Entry, where: str) -> bool:
+    crowd = entry.get("iscrowd", 0)
     if crowd not in (0, 1):
         raise file.error(f"{where}.iscrowd", f"must be 0 or 1, not {shown(crowd)}", "or leave it out")
-    if box is None:
-        return None
-    score = entry.get("mask_score", 1.0)
-    mask_score = float(score) if is_number(score) else 1.0
-    segmentation = (entry.get("segmentation") or None) if masks else None
-    return CocoAnnotation(number, label, box, float(area), bool(crowd), segmentation, mask_score)
+    return bool(crowd)
+
+
+def _mask(entry: Entry) -> Mask | None:
+    segmentation, score = entry.get("segmentation"), entry.get("mask_score", 1.0)
+    return Mask(segmentation, float(score) if is_number(score) else 1.0) if segmentation else None
 
 
 def _box(file: Entries, entry: Entry, where: str) -> Box | None:

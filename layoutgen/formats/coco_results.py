@@ -9,6 +9,7 @@ from pathlib import Path
 
 from layoutgen.domain.annotated_image import Detection, Detections
 from layoutgen.domain.layout import Box
+from layoutgen.formats.coco_writing import xywh
 from layoutgen.formats.entries import Entries
 from layoutgen.io.files import read_json_list, replacing
 
@@ -55,7 +56,7 @@ def write_results(path: Path, detections: Detections, categories: Mapping[int, s
         {
             "image_id": image,
             "category_id": numbers[one.label],
-            "bbox": [one.box.x0, one.box.y0, one.box.width, one.box.height],
+            "bbox": xywh(one.box),
             "score": one.score,
         }
         for image, found in detections.items()

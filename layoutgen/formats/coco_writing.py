@@ -41,6 +41,11 @@ def write_coco(
         temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
 
+def xywh(box: Box) -> list[float]:
+    """`box` as COCO has it: ``[x, y, width, height]`` in pixels."""
+    return [box.x0, box.y0, box.width, box.height]
+
+
 def category_ids(labels: set[str]) -> dict[str, int]:
     """COCO's own ids for its labels; the others are numbered from 1001 in alphabetical order."""
     known = {name: number for number, name in COCO_CATEGORIES.items() if name in labels}
@@ -65,5 +70,4 @@ def _image(number: int, name: str, layout: Layout) -> dict[str, Any]:
 
 def _shape(box: Box) -> dict[str, Any]:
     corners = [box.x0, box.y0, box.x1, box.y0, box.x1, box.y1, box.x0, box.y1]
-    bbox = [box.x0, box.y0, box.width, box.height]
-    return {"bbox": bbox, "area": box.area, "iscrowd": 0, "segmentation": [corners]}
+    return {"bbox": xywh(box), "area": box.area, "iscrowd": 0, "segmentation": [corners]}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from layoutgen.domain.arrange import How
 from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.requests import Group
 from layoutgen.domain.size_prior import Range
 from layoutgen.errors import InvalidLayout
 from layoutgen.formats.entries import Entries, Entry
@@ -16,18 +16,6 @@ from layoutgen.io.files import type_name
 _PLACED = ("label", "xyxy", "xywh")
 _GROUP = ("label", "count", "size", "aspect", "arrange")
 _EXAMPLES = {"xyxy": "write [left, top, right, bottom]", "xywh": "write [left, top, width, height]"}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """`count` instances to be arranged: `size` in pixels, `aspect` width / height; `place` in the file."""
-
-    place: str
-    label: str
-    count: int
-    size: Range | None
-    aspect: Range | None
-    how: How
 
 
 def read_instances(file: Entries, canvas: Layout, *, inside: bool) -> tuple[Layout, list[Group]]:
@@ -84,7 +72,8 @@ def _group(file: Entries, entry: Entry, place: str, scale: float) -> Group:
         aspect = _range(file, entry, place, "aspect", remedy)
     how = cast(How, file.choice(entry, place, "arrange", ("scatter", "grid")))
     count = file.whole(entry, place, "count", least=1)
-    return Group(place, _label(file, entry, place), count, size, aspect, how)
+    where = f"{file.path}, {file.where(place)}"
+    return Group(_label(file, entry, place), count, size, aspect, how, where)
 
 
 def _range(file: Entries, entry: Entry, place: str, key: str, remedy: str) -> Range:

@@ -15,58 +15,36 @@ the shorter side of the canvas. `aspect: [0.6, 1.0]` asks for boxes of that widt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from layoutgen.domain.arrange import arrange, ask_for
-from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Layout
-from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
-from layoutgen.errors import DoesNotFit, InvalidOption
+from layoutgen.domain.requests import LayoutRequest
 from layoutgen.formats.entries import Entries, Lines
-from layoutgen.formats.instances import Group, read_instances
+from layoutgen.formats.instances import read_instances
 from layoutgen.formats.marked_yaml import read_marked_yaml
 from layoutgen.io.files import replacing
-
-Ask = tuple[int, str]
-"""How many of which label are asked for: ``(100, "dogs")``."""
 
 _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
 
 
-def read_yaml(
-    path: Path, *, seed: int = 0, size_prior: SizePrior = ANY_SIZE, ask: Ask | None = None
-) -> Layout:
-    """The layout of the file at `path`, its groups arranged by the file's seed, or else by `seed`.
-
-    With `ask` there are exactly so many instances of that label: its boxes stay first, its groups give way,
-    see :func:`layoutgen.domain.arrange.ask_for`.
+def read_yaml(path: Path) -> LayoutRequest:
+    """What the file at `path` asks for.
 
     Raises:
         InvalidFile: names the line, the field and what to do.
-        DoesNotFit: a group, or what is asked for, has no room.
     """
     content, lines = read_marked_yaml(Path(path))
-    return layout_from_dict(content, path=path, lines=lines, seed=seed, size_prior=size_prior, ask=ask)
+    return request_from_dict(content, path=path, lines=lines)
 
 
-def layout_from_dict(
-    content: Any,
-    *,
-    path: Path | str = "layout",
-    lines: Lines | None = None,
-    seed: int = 0,
-    size_prior: SizePrior = ANY_SIZE,
-    ask: Ask | None = None,
-    inside: bool = True,
-) -> Layout:
-    """The layout that `content`, the values of a layout file, describes; see :func:`read_yaml`.
+def request_from_dict(
+    content: Any, *, path: Path | str = "layout", lines: Lines | None = None, inside: bool = True
+) -> LayoutRequest:
+    """What `content`, the values of a layout file, asks for; see :func:`read_yaml`.
 
     Errors name `path` and the place, with its line if `lines` has it. Only if not `inside`, boxes may lie
     outside the canvas.
@@ -74,14 +52,8 @@ def layout_from_dict(
     file = Entries(Path(path), content, lines or {})
     file.only(content, "", _FIELDS)
     layout, groups = read_instances(file, _canvas(file), inside=inside)
-    if "seed" in content:
-        seed = file.whole(content, "", "seed", least=0)
-    room: dict[str, Any] = {"size_prior": size_prior, "seed": seed}
-    asked = [group for group in groups if ask is not None and singular(group.label) == singular(ask[1])]
-    for group in groups:
-        if group not in asked:
-            layout = _arranged(file, layout, group, partial(arrange, **room))
-    return layout if ask is None else _asked(layout, ask, asked, partial(ask_for, **room))
+    seed = file.whole(content, "", "seed", least=0) if "seed" in content else None
+    return LayoutRequest(layout, tuple(groups), seed)
 
 
 def layout_to_dict(layout: Layout) -> dict[str, Any]:
@@ -97,7 +69,7 @@ def layout_to_dict(layout: Layout) -> dict[str, Any]:
 
 
 def write_yaml(path: Path, layout: Layout) -> None:
-    """Write `layout` as a layout file; :func:`read_yaml` gives back an equal one."""
+    """Write `layout` as a layout file; :func:`read_yaml` gives back an equal one, without groups."""
     content = layout_to_dict(layout)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         yaml.dump(
@@ -133,24 +105,3 @@ def _canvas(file: Entries) -> Layout:
         for key in ("prompt", "negative_prompt")
     ]
     return Layout(width, height, (), *prompts)
-
-
-def _arranged(file: Entries, layout: Layout, group: Group, arranged: Callable[..., Layout]) -> Layout:
-    looks = {"size": group.size, "aspect": group.aspect, "how": group.how}
-    try:
-        return arranged(layout, group.label, group.count, **looks)
-    except DoesNotFit as error:
-        raise DoesNotFit(f"{file.path}, {file.where(group.place)}: {error}") from None
-    except InvalidOption as error:
-        raise file.error(f"{group.place}.size", str(error), "enlarge it") from None
-
-
-def _asked(layout: Layout, ask: Ask, groups: Sequence[Group], arranged: Callable[..., Layout]) -> Layout:
-    if not groups:
-        return arranged(layout, *ask)
-    group = groups[0]
-    looks = {"aspect": group.aspect, "how": group.how}
-    # At the size that the file gives; if so many have no room, they become smaller.
-    with suppress(DoesNotFit, InvalidOption):
-        return arranged(layout, *ask, size=group.size, **looks)
-    return arranged(layout, *ask, **looks)

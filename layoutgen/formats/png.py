@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.layout_file import layout_from_dict, layout_to_dict
+from layoutgen.formats.layout_file import layout_to_dict, request_from_dict
 from layoutgen.io.files import parse_json_object, read_bytes, replacing
 
 _KEY = "layoutgen"
@@ -37,7 +37,8 @@ def read_png(path: Path) -> tuple[Layout, dict[str, Any]]:
         InvalidFile: missing, no image, cut off, or not written by :func:`write_png`.
     """
     path = Path(path)
-    content = parse_json_object(path, _text(path), where=f"text {_KEY!r}")
+    text = _text(path)
+    content = parse_json_object(path, text, where=f"text {_KEY!r}")
     if content.get("format") != _FORMAT:
         problem = f"holds data of format {content.get('format')!r}; this version reads {_FORMAT}"
         raise InvalidFile(path, problem, remedy="upgrade layoutgen")
@@ -45,7 +46,7 @@ def read_png(path: Path) -> tuple[Layout, dict[str, Any]]:
     if not isinstance(settings, dict):
         raise InvalidFile(path, "its settings are damaged", remedy=_REMEDY)
     # Windows of larger layouts have boxes that reach beyond their canvas.
-    return layout_from_dict(content.get("layout"), path=path, inside=False), settings
+    return request_from_dict(content.get("layout"), path=path, inside=False).layout, settings
 
 
 def _text(path: Path) -> str:

@@ -8,28 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
+from layoutgen.formats.coco_writing import category_ids, xywh
 from layoutgen.formats.entries import Entries, shown
 from layoutgen.io.files import parse_json_object, read_text, replacing
 
 INDEX = "metadata.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """An image of prepared data: its name relative to the folder, its layout, its caption as the prompt."""
-
-    file_name: str
-    layout: Layout
-
-
-def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
-    """The images that `folder` lists; their boxes may reach beyond them.
+def read_prepared(folder: Path) -> AnnotatedImages:
+    """The images that `folder` lists, numbered from 1; their boxes may reach beyond them.
 
     Raises:
         InvalidFile: names the line and what to do; also if an image is missing.
@@ -39,13 +32,13 @@ def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
     if not path.is_file():
         remedy = "make prepared data with `layoutgen prepare`"
         raise InvalidFile(folder, f"holds no {INDEX}" if folder.is_dir() else "is no folder", remedy=remedy)
-    images: dict[str, PreparedImage] = {}
+    images: dict[str, AnnotatedImage] = {}
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         content = parse_json_object(path, line, where=f"line {number}")
         file = Entries(path, content, {"": number})
-        image = _image(file)
+        image = _image(file, len(images) + 1)
         if image.file_name in images:
             raise file.error("file_name", f"{image.file_name} is there twice", "remove one of the lines")
         if not (folder / image.file_name).is_file():
@@ -53,21 +46,22 @@ def read_prepared(folder: Path) -> tuple[PreparedImage, ...]:
                 "file_name", f"there is no image {image.file_name}", "add it, or remove the line"
             )
         images[image.file_name] = image
-    return tuple(images.values())
+    numbers = category_ids({label for image in images.values() for label in image.layout.labels})
+    return AnnotatedImages(tuple(images.values()), {number: label for label, number in numbers.items()})
 
 
-def write_prepared(folder: Path, images: Iterable[PreparedImage]) -> None:
+def write_prepared(folder: Path, images: Iterable[AnnotatedImage]) -> None:
     """Write the index of `images`, which are in `folder` or will be."""
     with replacing(Path(folder) / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
         for image in images:
             file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _line(image: PreparedImage) -> dict[str, Any]:
+def _line(image: AnnotatedImage) -> dict[str, Any]:
     layout = image.layout
     boxes = [i.box for i in layout.instances]
     objects = {
-        "bbox": [[box.x0, box.y0, box.width, box.height] for box in boxes],
+        "bbox": [xywh(box) for box in boxes],
         "category": [i.label for i in layout.instances],
         "area": [box.area for box in boxes],
     }
@@ -75,14 +69,14 @@ def _line(image: PreparedImage) -> dict[str, Any]:
     return {"file_name": image.file_name, "text": layout.prompt, **size, "objects": objects}
 
 
-def _image(file: Entries) -> PreparedImage:
+def _image(file: Entries, number: int) -> AnnotatedImage:
     content = file.content
     name = file.text(content, "", "file_name")
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise file.error("file_name", f"{name} is outside the folder", "write it relative to the folder")
     width, height = (file.whole(content, "", key, least=1) for key in ("width", "height"))
     text = file.text(content, "", "text", blank=True) if "text" in content else ""
-    return PreparedImage(name, Layout(width, height, tuple(_objects(file)), text))
+    return AnnotatedImage(number, name, Layout(width, height, tuple(_objects(file)), text))
 
 
 def _objects(file: Entries) -> list[Instance]:

@@ -1,4 +1,4 @@
-"""Photos as their annotations see them: upright or raw, whichever the annotated size says, and RGB."""
+"""Photos as their annotations see them: as stored or turned upright, as the annotated size says, and RGB."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from layoutgen.errors import InvalidFile
 
 PHOTO_SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 """The suffixes, in lower case, and formats of the photos that we write."""
+_TO_LEARN_FROM, _TO_LOOK_AT = 95, 92  # JPEG qualities: no visible loss; smaller, with crisp lines
 # What Pillow raises on files that are broken or no images.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def read_photo(path: Path, width: int | None = None, height: int | None = None) -> Image.Image:
+def read_photo(
+    path: Path, width: int | None = None, height: int | None = None, *, any_size: bool = False
+) -> Image.Image:
     """The photo at `path`, annotated as `width` x `height` pixels, as an RGB image of that size.
 
     COCO's boxes refer to the stored pixels, so an EXIF orientation is ignored - unless only the turned photo
     has the annotated size, which is how tools annotate that turn it first. A photo without annotations, so
     without a size, is turned upright. Transparent parts become white.
 
+    Args:
+        any_size: a photo that has another size either way is taken as it is stored.
+
     Raises:
-        InvalidFile: missing, no image, truncated, or of another size.
+        InvalidFile: missing, no image, truncated, or, unless `any_size`, of another size.
     """
     try:
         with Image.open(path) as file:
@@ -37,11 +43,12 @@ def read_photo(path: Path, width: int | None = None, height: int | None = None) 
     if width is None:
         photo = ImageOps.exif_transpose(photo)
     elif photo.size != (width, height):
-        stored = f"{photo.width} x {photo.height}"
-        photo = ImageOps.exif_transpose(photo)
-        if photo.size != (width, height):
+        turned = ImageOps.exif_transpose(photo)
+        if turned.size == (width, height):
+            photo = turned
+        elif not any_size:
             remedy = "are these the images that were annotated?"
-            problem = f"has {stored} pixels, but the annotations say {width} x {height}"
+            problem = f"has {photo.width} x {photo.height} pixels, but the annotations say {width} x {height}"
             raise InvalidFile(path, problem, remedy=remedy)
     return _rgb(photo)
 
@@ -57,9 +64,15 @@ def is_plain(path: Path) -> bool:
 def save_photo(photo: Image.Image, path: Path) -> None:
     """Write `photo` at `path`, as its suffix says: JPEG without visible loss, or PNG."""
     if PHOTO_SUFFIXES[path.suffix.lower()] == "JPEG":
-        photo.save(path, "JPEG", quality=95, subsampling=0)
+        photo.save(path, "JPEG", quality=_TO_LEARN_FROM, subsampling=0)
     else:
         photo.save(path, "PNG")
+
+
+def save_drawing(drawing: Image.Image, path: Path) -> None:
+    """Write `drawing`, for people to look at, as a JPEG at `path`, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.save(path, "JPEG", quality=_TO_LOOK_AT, subsampling=0)
 
 
 def _rgb(photo: Image.Image) -> Image.Image:

@@ -31,16 +31,16 @@ def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False)
         InvalidOption: `folder` is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise InvalidOption(f"--output {folder} is a file; name a folder")
+        raise InvalidOption(f"`output` {folder} is a file; name a folder")
     taken = [name for name in names if (folder / name).exists() or (folder / name).is_symlink()]
     if not taken:
         return
     ours = {Path(name).parts[0] for name in _written(folder)}
     foreign = [name for name in taken if name not in ours]
     if foreign:
-        raise OutputExists(f"{folder / foreign[0]} was not written by layoutgen; choose another --output")
+        raise OutputExists(f"{folder / foreign[0]} was not written by layoutgen; choose another `output`")
     if not overwrite:
-        raise OutputExists(f"{folder} already holds {taken[0]}; choose another --output or pass --overwrite")
+        raise OutputExists(f"{folder} already holds {taken[0]}; choose another `output` or pass `overwrite`")
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _aside(folder: Path, key: str) -> Path:
     try:
         aside.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidOption(f"cannot write to --output {folder}: {error.strerror}") from error
+        raise InvalidOption(f"cannot write to `output` {folder}: {error.strerror}") from error
     return aside
 
 
@@ -155,7 +155,7 @@ def _locked(path: Path, folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InvalidOption(
-                f"another process is writing to --output {folder}: wait for it, or choose another folder"
+                f"another process is writing to `output` {folder}: wait for it, or choose another folder"
             ) from None
         yield
 
@@ -165,7 +165,7 @@ def _replace(folder: Path, aside: Path, files: list[str]) -> None:
     old = _written(folder)
     for name in set(files).difference(old):
         if (folder / name).exists():
-            raise OutputExists(f"{folder / name} was not written by layoutgen; choose another --output")
+            raise OutputExists(f"{folder / name} was not written by layoutgen; choose another `output`")
     # Both lists until the exchange is complete: after a kill here, overwriting still knows what is ours.
     _write_list(folder, sorted({*old, *files}))
     for name in sorted(old, key=_indices_first):

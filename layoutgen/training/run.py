@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
 from layoutgen.domain.layout import Layout
+from layoutgen.domain.requests import arrange_request
 from layoutgen.errors import InvalidOption
 from layoutgen.formats import read_layouts
 from layoutgen.model_info import check_labels
@@ -244,7 +245,8 @@ def _validation(
         return ()
     if config.validation is None:
         return tuple(dataset[k].layout.clip() for k in range(_FROM_DATA))
-    layouts = read_layouts(Path(config.validation), size_prior=start.size_prior)
+    requests = read_layouts(Path(config.validation))
+    layouts = tuple(arrange_request(one, size_prior=start.size_prior) for one in requests)
     if len(layouts) > _FROM_FILE:
         report(f"contact sheets show the first {_FROM_FILE} of {len(layouts)} layouts of {config.validation}")
     known = None if start.labels is None else {*start.labels, *dataset.labels}

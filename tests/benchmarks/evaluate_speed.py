@@ -19,8 +19,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
-from layoutgen.formats.annotated_source import open_truth
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.formats.annotated_source import open_annotated
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.coco_results import write_results
 
@@ -57,18 +57,19 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             annotations, results = write(Path(name), images, chosen.boxes)
             times = [time.perf_counter()]
-            truth = open_truth(annotations, pictures=False)
-            examiner = Examiner(ExaminationOptions(results=True))
-            found = examiner.read(truth, results)
+            source = open_annotated(annotations, required=False)
+            evaluator = Evaluator(EvaluatorOptions(results=True))
+            found = evaluator.read(source, results)
             times.append(time.perf_counter())
-            scores = examiner.score(truth.images, truth.labels, found)
+            report = evaluator.report(source, found)
             times.append(time.perf_counter())
-            examiner.figures(truth, found, scores)
+            report.to_json()
             times.append(time.perf_counter())
         read, scored, reported = np.diff(times)
+        recall = report.scores.counts.recall
         print(
             f"{images:,} images x {chosen.boxes} boxes: {times[-1] - times[0]:.1f} s "
-            f"(read {read:.1f}, score {scored:.1f}, report {reported:.1f}); recall {scores.tally.recall:.3f}"
+            f"(read {read:.1f}, score {scored:.1f}, report {reported:.1f}); recall {recall:.3f}"
         )
 
 

@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from layoutgen.assets import DETECTOR
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.errors import LayoutgenError
-from layoutgen.evaluation.evaluator import ExaminationOptions, Examiner
-from layoutgen.formats.annotated_source import Truth, open_truth
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import ModelInfo, check_labels, find_model
-from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded
+from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded_settings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table
@@ -85,13 +85,13 @@ def _run(chosen: argparse.Namespace) -> None:
     check_labels([chosen.label], info.labels)
     features = Features(chosen.detector)  # before hours of painting: it refuses other detectors
     settings, pictures = _make(chosen, info, console)
-    examiner = Examiner(ExaminationOptions(detector=chosen.detector, device=chosen.device))
+    evaluator = Evaluator(EvaluatorOptions(detector=chosen.detector, device=chosen.device))
     rows = [
-        score(examiner, truth, kind, count)
+        score(evaluator, source, kind, count)
         for count, made in pictures.items()
-        for kind, truth in made.items()
+        for kind, source in made.items()
     ]
-    title = f"{chosen.label}, {chosen.method}, {chosen.steps} steps; counted from {examiner.threshold:g}"
+    title = f"{chosen.label}, {chosen.method}, {chosen.steps} steps; counted from {evaluator.threshold:g}"
     console.print(scores_table(rows, title))
     sets: dict[str, list[Crop]] = {
         kind: [crop for made in pictures.values() for crop in crops(made[kind])]
@@ -101,7 +101,7 @@ def _run(chosen: argparse.Namespace) -> None:
     alike = _compare(sets, features, chosen)
     console.print(likeness_table(alike))
     about = {key: str(value) if isinstance(value, Path) else value for key, value in vars(chosen).items()}
-    content = {"asked": about, "settings": settings, "threshold": examiner.threshold}
+    content = {"asked": about, "settings": settings, "threshold": evaluator.threshold}
     content |= {"scores": [asdict(row) for row in rows], "likeness": alike}
     chosen.output.joinpath("figures.json").write_text(json.dumps(content, indent=1))
     console.print(f"{chosen.output}: figures.json, boxes.png, closest.png, closest_pixels.png")
@@ -109,14 +109,14 @@ def _run(chosen: argparse.Namespace) -> None:
 
 def _make(
     chosen: argparse.Namespace, info: ModelInfo, console: Console
-) -> tuple[dict[str, Any], dict[int, dict[str, Truth]]]:
+) -> tuple[dict[str, Any], dict[int, dict[str, AnnotatedSource]]]:
     """Paint and compose: how, and by the number of objects the painted and the real pictures."""
     animals = _animals(chosen, info, "heldout")
     console.print(f"{len(animals.cutouts)} held-out cut-outs of {chosen.label}")
     pipeline = load_pipeline(info.source, chosen.device, chosen.dtype)
     method = pipeline.method(chosen.method)
     asked = SampleSettings(chosen.model, chosen.method, steps=chosen.steps, guidance=chosen.guidance)
-    settings = recorded(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
+    settings = recorded_settings(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
     made = {}
     for count in chosen.instances:
         folders = {kind: chosen.output / kind / str(count) for kind in ("painted", "real")}
@@ -124,7 +124,7 @@ def _make(
         scenes = animals.compose(count, layouts[0].width, chosen.seeds, folders["real"])
         for job in paint(pipeline, jobs_for(layouts, scenes, chosen.ground), settings, folders["painted"]):
             console.print(f"painted {folders['painted'] / 'images' / job.file}")
-        made[count] = {kind: open_truth(folder) for kind, folder in folders.items()}
+        made[count] = {kind: open_annotated(folder) for kind, folder in folders.items()}
     return settings, made
 
 

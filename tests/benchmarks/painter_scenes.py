@@ -14,14 +14,15 @@ from PIL import Image
 
 from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
 from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.arrange import ask_for
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Box, Layout
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import DoesNotFit
-from layoutgen.formats.annotated_source import Truth
+from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.formats.prepared import write_prepared
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.jobs import Job, is_finished, write_job
 
@@ -81,18 +82,18 @@ class Animals:
         composers = [SceneComposer(half, self._grounds, config) for half in halves]
         return ((f"{seed:04d}.png", composers[seed % 2].compose(seed)) for seed in range(seeds))
 
-    def compose(self, count: int, canvas: int, seeds: int, folder: Path) -> list[PreparedImage]:
+    def compose(self, count: int, canvas: int, seeds: int, folder: Path) -> list[AnnotatedImage]:
         """Write the :meth:`scenes` as prepared data."""
         folder.mkdir(parents=True, exist_ok=True)
         images = []
         for name, scene in self.scenes(count, canvas, seeds):
-            images.append(PreparedImage(name, scene.layout))
+            images.append(AnnotatedImage(len(images), name, scene.layout))
             scene.image.save(folder / name)
         write_prepared(folder, images)
         return images
 
 
-def jobs_for(layouts: Sequence[Layout], scenes: Sequence[PreparedImage], ground: str | None) -> list[Job]:
+def jobs_for(layouts: Sequence[Layout], scenes: Sequence[AnnotatedImage], ground: str | None) -> list[Job]:
     """What to paint: layout number k by seed k, on `ground`; None: on the ground of scene number k."""
     jobs = []
     for seed, (layout, scene) in enumerate(zip(layouts, scenes, strict=True)):
@@ -131,10 +132,12 @@ def fingerprint(pipeline: LayoutPipeline) -> str:
     return digest.hexdigest()[:12]
 
 
-def crops(truth: Truth) -> Iterator[Crop]:
+def crops(source: AnnotatedSource) -> Iterator[Crop]:
     """What is in the boxes of the pictures, in file order."""
-    for image in truth.images:
-        yield from cut(image.file_name, truth.picture(image), [one.box for one in image.annotations])
+    for image in source.images:
+        yield from cut(
+            image.file_name, source.read_image(image, any_size=True), [one.box for one in image.instances]
+        )
 
 
 def cut(name: str, picture: Image.Image, boxes: Sequence[Box]) -> Iterator[Crop]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from rich.table import Table
 
-from layoutgen.evaluation.counts import Tally, total
-from layoutgen.evaluation.evaluator import Examiner
-from layoutgen.formats.annotated_source import Truth
+from layoutgen.domain.layout import Instance
+from layoutgen.evaluation.counts import Counts, total
+from layoutgen.evaluation.evaluator import Evaluator
+from layoutgen.formats.annotated_source import AnnotatedSource
 
 _ANYTHING = "object"
 
@@ -27,11 +28,11 @@ class Figure:
     lowest: float | None
 
     @staticmethod
-    def of(name: str, tallies: Sequence[Tally]) -> Figure:
-        """The property `name` of tallies, one for each picture."""
-        values = [v for v in (getattr(tally, name) for tally in tallies) if v is not None]
+    def of(name: str, counts: Sequence[Counts]) -> Figure:
+        """The property `name` of counts, one for each picture."""
+        values = [v for v in (getattr(one, name) for one in counts) if v is not None]
         deviation = statistics.stdev(values) if len(values) > 1 else None
-        return Figure(getattr(total(tallies), name), deviation, min(values, default=None))
+        return Figure(getattr(total(counts), name), deviation, min(values, default=None))
 
     def __str__(self) -> str:
         if self.mean is None:
@@ -61,21 +62,25 @@ class Scored:
     mean_iou: Figure
 
 
-def score(examiner: Examiner, truth: Truth, kind: str, asked: int) -> Scored:
-    """Look at the pictures of `truth`; all labels that are asked for or seen count."""
-    found = dict(examiner.look(truth))
-    labels = {*truth.labels, *(one.label for seen in found.values() for one in seen)}
+def score(evaluator: Evaluator, source: AnnotatedSource, kind: str, asked: int) -> Scored:
+    """Look at the pictures of `source`; all labels that are asked for or seen count."""
+    found = dict(evaluator.detect(source))
+    labels = {*source.labels, *(one.label for seen in found.values() for one in seen)}
     blind = tuple(
-        replace(image, annotations=tuple(replace(a, label=_ANYTHING) for a in image.annotations))
-        for image in truth.images
+        replace(image, layout=image.layout.with_instances(_unnamed(image.instances)))
+        for image in source.images
     )
     anything = {key: tuple(replace(one, label=_ANYTHING) for one in seen) for key, seen in found.items()}
-    tallies = [image.tally for image in examiner.score(truth.images, tuple(sorted(labels)), found).images]
-    places = [image.tally for image in examiner.score(blind, (_ANYTHING,), anything).images]
-    boxes = sum(tally.targets for tally in tallies)
-    figures = [Figure.of(name, tallies) for name in ("recall", "precision")]
-    figures += [Figure.of("recall", places), Figure.of("mean_iou", tallies)]
-    return Scored(kind, asked, truth.images[0].width, len(tallies), boxes, *figures)
+    counts = [image.counts for image in evaluator.score(source.images, tuple(sorted(labels)), found).images]
+    places = [image.counts for image in evaluator.score(blind, (_ANYTHING,), anything).images]
+    boxes = sum(one.targets for one in counts)
+    figures = [Figure.of(name, counts) for name in ("recall", "precision")]
+    figures += [Figure.of("recall", places), Figure.of("mean_iou", counts)]
+    return Scored(kind, asked, source.images[0].size[0], len(counts), boxes, *figures)
+
+
+def _unnamed(instances: Sequence[Instance]) -> tuple[Instance, ...]:
+    return tuple(Instance(_ANYTHING, one.box) for one in instances)
 
 
 def scores_table(rows: Sequence[Scored], title: str) -> Table:

@@ -49,7 +49,7 @@ class _Photos(Dataset[tuple[Tensor, Tensor]]):
     """The recipe's data: resized to the shorter side, cut at a random place, mirrored, with token ids."""
 
     def __init__(self, folder: Path, pipeline: LayoutPipeline, resolution: int) -> None:
-        self._folder, self._entries, self._resolution = folder, read_prepared(folder), resolution
+        self._folder, self._entries, self._resolution = folder, read_prepared(folder).images, resolution
         self._tokenizer = pipeline.tokenizer
 
     def __len__(self) -> int:

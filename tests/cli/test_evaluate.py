@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def scene(coco, tmp_path):
     photos, file = coco([("a.png", 200, 150), ("b.png", 100, 100)], OBJECTS)
     names = {one["id"]: one["name"] for one in json.loads(file.read_text())["categories"]}
     found = {
-        image.id: [Detection(a.label, a.box, 0.9) for a in image.annotations] for image in read_coco(file)
+        image.id: [Detection(one.label, one.box, 0.9) for one in image.instances]
+        for image in read_coco(file).images
     }
     del found[1][0]
     found[2].append(Detection("cat", Box(6, 6, 66, 66), 0.8))
@@ -69,7 +71,8 @@ def test_the_json_on_stdout_is_the_report(run, scene, tmp_path):
 
 
 def test_given_detections_need_neither_torch_nor_the_images(scene, tmp_path):
-    _, file, results = scene
+    photos, file, results = scene
+    shutil.rmtree(photos)
     words = ["evaluate", str(file), "--detections", str(results), "-o", str(tmp_path / "out")]
     code = (
         "import sys\nfrom layoutgen.cli import app\n"
@@ -96,11 +99,19 @@ def test_prepared_data_is_read_too(run, coco, tmp_path):
 def test_the_reference_stands_beside(run, scene, tmp_path):
     _, file, _ = scene
     perfect = {
-        image.id: tuple(Detection(a.label, a.box, 1) for a in image.annotations) for image in read_coco(file)
+        image.id: tuple(Detection(one.label, one.box, 1) for one in image.instances)
+        for image in read_coco(file).images
     }
     names = {one["id"]: one["name"] for one in json.loads(file.read_text())["categories"]}
     write_results(tmp_path / "perfect.json", perfect, names)
-    more = ["--reference", file, "--reference-detections", tmp_path / "perfect.json", "--preset", "coco-mig"]
+    more = [
+        "--reference",
+        file,
+        "--reference-detections",
+        tmp_path / "perfect.json",
+        "--protocol",
+        "coco-mig",
+    ]
     result = run(*arguments(scene, *more, "-o", tmp_path / "out"))
     assert result.exit_code == 0, result.output
     (line,) = (line for line in result.output.splitlines() if line.split()[:1] == ["recall"])
@@ -133,7 +144,7 @@ def test_fid_of_a_folder(run, scene, tmp_path, monkeypatch):
         (["--device", "cpu"], "--device has no effect with --detections"),
         (["--iou", 1.5], "--iou must be above 0.1 and at most 1"),
         (["--threshold", 7], "--threshold must be between 0 and 1"),
-        (["--preset", "best"], "--preset must be one of coco-mig, yolo-score"),
+        (["--protocol", "best"], "--protocol must be one of coco-mig, yolo-score"),
         (["--reference", "nowhere"], "give both --detections and --reference-detections, or neither"),
         (["--reference-detections", "nowhere"], "--reference-detections goes with --reference"),
         (["--reference-images", "nowhere"], "--reference-images goes with --reference"),
@@ -154,7 +165,7 @@ def test_what_is_not_there_is_one_line(refused, scene, tree, tmp_path):
     assert "name a folder of samples" in refused("evaluate")
     assert "there is no such file or folder" in refused("evaluate", tmp_path / "nowhere")
     assert "holds no annotations.json and no metadata.jsonl" in refused("evaluate", photos)
-    assert "there is no image a.png" in refused("evaluate", "--annotations", file, "--images", tmp_path)
+    assert "a.png: there is no such image" in refused("evaluate", "--annotations", file, "--images", tmp_path)
     assert "no such file" in refused("evaluate", file, "--detections", tmp_path / "none.json")
     assert "--overlap is smaller" in refused(
         "evaluate", "--annotations", file, "--images", photos, "--tile", 64, "--overlap", 64

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from layoutgen.assets import MODEL
 from layoutgen.cli import app
+from layoutgen.domain.requests import arrange_request
 from layoutgen.formats import read_layouts
 from layoutgen.formats.png import read_png, write_png
 from layoutgen.model_info import find_model
@@ -51,7 +52,7 @@ def test_100_dogs_are_painted_annotated_and_can_be_made_again(tmp_path: Path) ->
 def test_without_a_layout_file(tmp_path: Path) -> None:
     options = ["--width", 256, "--height", 192, "--steps", 1, "--device", "cpu", "-o", tmp_path / "out"]
     sample("-n", 3, "dogs", "-n", 2, "cats", *options)
-    layout = read_layouts(tmp_path / "out/images/sample_0.png")[0]
+    layout = read_layouts(tmp_path / "out/images/sample_0.png")[0].layout
     assert (layout.width, layout.height) == (256, 192)
     assert sorted(i.label for i in layout.instances) == ["cat", "cat", "dog", "dog", "dog"]
 
@@ -205,7 +206,8 @@ def test_a_picture_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(p.name for p in LAYOUTS.iterdir() if p.suffix == ".yaml"))
 def test_the_embedded_model_can_draw_the_sample_layouts(path: str) -> None:
     info = find_model(None)
-    (layout,) = read_layouts(LAYOUTS / path, size_prior=info.size_prior)
+    (request,) = read_layouts(LAYOUTS / path)
+    layout = arrange_request(request, size_prior=info.size_prior)
     assert info.labels is not None
     assert set(layout.labels) <= set(info.labels)
     assert max(max(i.box.width, i.box.height) for i in layout.instances) <= info.size_prior.largest
@@ -213,7 +215,7 @@ def test_the_embedded_model_can_draw_the_sample_layouts(path: str) -> None:
 
 def test_without_a_size_boxes_are_as_the_model_draws_them_well(tmp_path: Path) -> None:
     sample("-n", 3, "dogs", "--steps", 1, "--device", "cpu", "-o", tmp_path)
-    (layout,) = read_layouts(tmp_path / "images/sample_0.png")
+    layout = read_layouts(tmp_path / "images/sample_0.png")[0].layout
     largest = find_model(None).size_prior.largest
     assert largest < 60
     assert all(i.box.width < i.box.height <= largest + 8 for i in layout.instances)

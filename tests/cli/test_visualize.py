@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.drawing.colors import category_color
+from layoutgen.drawing.colors import label_color
 from layoutgen.formats.png import write_png
 
 IMAGES = [("a.png", 800, 600), ("sub/b.png", 600, 800), ("c.png", 700, 700)]
@@ -20,7 +20,7 @@ OBJECTS = [
 def dog_extent(path: Path) -> tuple[int, int, int, int]:
     """Where the colour of dogs is in a JPEG: x0, y0, x1, y1."""
     with Image.open(path) as image:
-        near = np.abs(np.asarray(image.convert("RGB"), int) - category_color("dog")).sum(axis=-1) < 30
+        near = np.abs(np.asarray(image.convert("RGB"), int) - label_color("dog")).sum(axis=-1) < 30
     ys, xs = np.nonzero(near)
     return xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
 
@@ -103,10 +103,12 @@ def test_what_cannot_be_drawn_is_refused(refused, coco, picture, tmp_path: Path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "metadata.jsonl").write_text("")
     assert "no such file or folder" in refused("visualize", tmp_path / "nowhere")
-    assert "neither metadata.jsonl" in refused("visualize", tmp_path / "empty")
-    assert "--images DIR" in refused("visualize", file)
-    assert "no image with this id" in refused("visualize", file, "--images", photos, "--image-id", 99)
-    assert "goes with a COCO json" in refused("visualize", photos, "--images", photos)
+    assert "holds no annotations.json and no metadata.jsonl" in refused("visualize", tmp_path / "empty")
+    assert "--images" in refused("visualize", file, "--images", tmp_path / "empty")
+    assert "has no such image; it has 1, 2, 3" in refused(
+        "visualize", file, "--images", photos, "--image-id", 99
+    )
+    assert "goes with a COCO json" in refused("visualize", tmp_path / "data", "--images", photos)
     assert "goes with a COCO json" in refused("visualize", tmp_path / "data", "--image-id", 1)
     assert str(photos / "a.png") in refused("visualize", photos / "a.png")
     (photos / "a.png").unlink()
@@ -122,3 +124,10 @@ def test_a_json_in_which_the_sizes_are_wrong_is_refused(refused, coco, tmp_path:
     assert "has 800 x 600 pixels, but the annotations say 799 x 600" in refused(
         "visualize", file, "--images", photos
     )
+
+
+def test_the_images_are_found_in_any_folder_beside_the_json(run, coco, tmp_path: Path) -> None:
+    photos, file = coco(IMAGES, OBJECTS)
+    assert photos.name == "photos"
+    assert run("visualize", file, "-o", tmp_path / "out").exit_code == 0
+    assert "overlays/a.jpg" in names(tmp_path / "out")

@@ -10,16 +10,17 @@ from PIL import ExifTags, Image
 from layoutgen import Box
 from layoutgen.data.prepare_coco import Outcome, prepare_coco
 from layoutgen.data.selection import Reason, Selection
+from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.formats.coco import read_coco
-from layoutgen.formats.prepared import PreparedImage, read_prepared
+from layoutgen.formats.prepared import read_prepared
 
 
 def prepare(
     written: tuple[Path, Path], output: Path, **options: Any
-) -> tuple[list[Outcome], list[PreparedImage]]:
+) -> tuple[list[Outcome], list[AnnotatedImage]]:
     outcomes = list(prepare_coco(read_coco(written[1]), written[0], output, **options))
-    return outcomes, list(read_prepared(output))
+    return outcomes, list(read_prepared(output).images)
 
 
 IMAGES = [("a.png", 200, 100), ("b.png", 100, 300)]
@@ -64,10 +65,10 @@ def test_each_filter_drops_its_own_and_says_so(coco, tmp_path: Path) -> None:
     document = json.loads(written[1].read_text())
     document["annotations"][1]["iscrowd"] = 1
     written[1].write_text(json.dumps(document))
-    selection = Selection(categories=("dog",), min_area=0.05)
+    selection = Selection(labels=("dog",), min_area=0.05)
     outcomes, prepared = prepare(written, tmp_path / "out", selection=selection)
-    assert outcomes[0].dropped == {Reason.CROWD: 1, Reason.CATEGORY: 1, Reason.DEGENERATE: 1}
-    assert outcomes[1].dropped == {Reason.CATEGORY: 1, Reason.DEGENERATE: 1}
+    assert outcomes[0].dropped == {Reason.CROWD: 1, Reason.LABEL: 1, Reason.DEGENERATE: 1}
+    assert outcomes[1].dropped == {Reason.LABEL: 1, Reason.DEGENERATE: 1}
     assert [o.left_out for o in outcomes] == [None, Reason.EMPTY]
     assert [len(p.layout.instances) for p in prepared] == [1]
     assert not (tmp_path / "out" / "images" / "b.png").exists()
@@ -120,10 +121,10 @@ def test_a_selection_that_cannot_work_is_refused(options: dict[str, Any], proble
 
 
 def test_an_unknown_category_is_answered_with_the_nearest(coco, tmp_path: Path) -> None:
-    with pytest.raises(InvalidOption, match=r"--category dogs: .* did you mean 'dog'"):
-        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(categories=("dogs",)))
+    with pytest.raises(InvalidOption, match=r"`category` dogs: .* did you mean 'dog'"):
+        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(labels=("dogs",)))
     with pytest.raises(InvalidOption, match="there are: cat, dog"):
-        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(categories=("zyx",)))
+        prepare(coco(IMAGES, OBJECTS), tmp_path / "out", selection=Selection(labels=("zyx",)))
 
 
 def test_a_smaller_size_keeps_the_boxes_on_their_objects(coco, tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def test_an_unreadable_image_is_named_or_skipped(coco, tmp_path: Path, content: 
     folder, file = coco(IMAGES, OBJECTS)
     whole = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(InvalidFile, match=r"b\.png: is not an image that can be read.*--skip-missing"):
+    with pytest.raises(InvalidFile, match=r"b\.png: is not an image that can be read.*`skip_missing`"):
         prepare((folder, file), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     outcomes, _ = prepare((folder, file), tmp_path / "out", skip_missing=True)
@@ -223,9 +224,9 @@ def test_a_run_that_is_given_up_leaves_nothing(coco, tmp_path: Path) -> None:
 def test_earlier_results_are_safe(coco, tmp_path: Path) -> None:
     written = coco(IMAGES, OBJECTS)
     prepare(written, tmp_path / "out")
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match="`overwrite`"):
         prepare(written, tmp_path / "out")
-    _, prepared = prepare(written, tmp_path / "out", overwrite=True, selection=Selection(categories=("dog",)))
+    _, prepared = prepare(written, tmp_path / "out", overwrite=True, selection=Selection(labels=("dog",)))
     assert [p.file_name for p in prepared] == ["images/a.png"]
     assert not (tmp_path / "out" / "images" / "b.png").exists()
 

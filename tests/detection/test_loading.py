@@ -32,7 +32,7 @@ def test_a_closed_detector_says_what_transformers_says(tmp_path, noise):
     folder = yolos(tmp_path / "yolos")
     detector = load_detector(str(folder), "cpu")
     assert isinstance(detector, ClosedDetector)
-    assert (detector.labels, detector.most, detector.threshold) == (("Dog", "teddy bear"), 10, 0.5)
+    assert (detector.labels, detector.max_detections, detector.threshold) == (("Dog", "teddy bear"), 10, 0.5)
     assert detector.tiling == Tiling(64, 16, whole=True)
     model, processor = (
         AutoModelForObjectDetection.from_pretrained(folder),
@@ -50,7 +50,7 @@ def test_a_closed_detector_says_what_transformers_says(tmp_path, noise):
 
 def test_more_than_100_answers_are_kept(tmp_path, noise):
     detector = load_detector(str(conditional_detr(tmp_path / "detr")), "cpu")
-    assert detector.most == 150
+    assert detector.max_detections == 150
     assert len(detector.detect(noise[:1], [], 0.0)[0]) == 150
 
 
@@ -66,7 +66,7 @@ def test_owl_looks_for_any_words(tmp_path, noise):
 def test_grounding_dino_gives_each_box_the_label_whose_words_fit_best(tmp_path, noise):
     detector = load_detector(str(grounding_dino(tmp_path / "dino")), "cpu")
     assert isinstance(detector, GroundingDetector)
-    assert (detector.labels, detector.most, detector.tiling.size) == (None, 30, 64)
+    assert (detector.labels, detector.max_detections, detector.tiling.size) == (None, 30, 64)
     labels = ["cat", "teddy bear", "dog"]
     found = detector.detect(noise, labels, 0.0)
     assert {d.label for one in found for d in one} <= set(labels)
@@ -95,7 +95,7 @@ def test_what_is_no_detector_is_refused(tmp_path, monkeypatch):
     CLIPTextModel(CLIPTextConfig(vocab_size=9, **sizes)).save_pretrained(tmp_path / "text")
     (tmp_path / "empty").mkdir()
     for name in (tmp_path / "text", tmp_path / "empty"):
-        with pytest.raises(InvalidOption, match=f"--detector {name} cannot be loaded on cpu: .+") as caught:
+        with pytest.raises(InvalidOption, match=f"`detector` {name} cannot be loaded on cpu: .+") as caught:
             load_detector(str(name), "cpu")
         assert "\n" not in str(caught.value)
     with pytest.raises(InvalidOption, match="there is no such folder, and a hub id looks like"):
@@ -104,5 +104,5 @@ def test_what_is_no_detector_is_refused(tmp_path, monkeypatch):
 
 def test_a_device_that_is_not_there(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(InvalidOption, match="--device cuda: this machine has no CUDA device"):
+    with pytest.raises(InvalidOption, match="`device` cuda: this machine has no CUDA device"):
         load_detector(None, "cuda")

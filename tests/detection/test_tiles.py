@@ -13,7 +13,7 @@ from tests.evaluation.conftest import seen
 
 def all_seen(tiling, width, height, objects):
     """What a perfect detector sees: in every part the visible piece of every object."""
-    for part in tiling.parts(width, height):
+    for part in tiling.tiles(width, height):
         pieces = [box.shift(-part.left, -part.top).clip(part.width, part.height) for box in objects]
         yield part, seen([piece for piece in pieces if piece is not None])
 
@@ -36,9 +36,9 @@ def test_a_perfect_detector_sees_each_object_once(data):
 
 
 def test_a_small_image_is_one_part():
-    assert len(Tiling(512, 128, whole=True).parts(512, 300)) == 1
-    assert len(Tiling(512, 128).parts(513, 300)) == 2
-    assert len(Tiling(512, 128, whole=True).parts(513, 300)) == 3
+    assert len(Tiling(512, 128, whole=True).tiles(512, 300)) == 1
+    assert len(Tiling(512, 128).tiles(513, 300)) == 2
+    assert len(Tiling(512, 128, whole=True).tiles(513, 300)) == 3
 
 
 def test_what_is_larger_than_a_part_is_found_by_the_look_at_the_whole():
@@ -49,7 +49,7 @@ def test_what_is_larger_than_a_part_is_found_by_the_look_at_the_whole():
 
 def test_the_best_score_wins_and_labels_do_not_suppress_each_other():
     tiling = Tiling(100, 60)
-    first, second = tiling.parts(140, 100)
+    first, second = tiling.tiles(140, 100)
     box = Box(60, 10, 90, 40)
     found = [
         (first, [Detection("dog", box, 0.6), Detection("cat", box, 0.2)]),
@@ -63,12 +63,12 @@ def test_the_best_score_wins_and_labels_do_not_suppress_each_other():
 
 def test_one_part_is_taken_as_it_is_unless_the_detector_repeats_itself():
     tiling = Tiling(100, 20)
-    found = list(zip(tiling.parts(100, 100), [seen([Box(0, 0, 20, 20), Box(1, 0, 21, 20)])], strict=True))
+    found = list(zip(tiling.tiles(100, 100), [seen([Box(0, 0, 20, 20), Box(1, 0, 21, 20)])], strict=True))
     assert len(tiling.merge(found, 100, 100)) == 2
     assert len(tiling.merge(found, 100, 100, 0.7)) == 1
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(16, 4), (100, 100), (100, -1)])
 def test_parts_that_cannot_be(size, overlap):
-    with pytest.raises(InvalidOption, match="--overlap is smaller"):
+    with pytest.raises(InvalidOption, match="`overlap` is smaller"):
         Tiling(size, overlap)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.drawing.colors import category_color
+from layoutgen.drawing.colors import label_color
 from layoutgen.drawing.overlay import overlay
 
 
@@ -16,7 +16,7 @@ def pixels(image: Image.Image, color: tuple[int, int, int]) -> np.ndarray:
 
 def test_the_line_runs_along_the_box_and_the_inside_stays_visible(picture) -> None:
     layout = Layout(800, 600, (Instance("dog", Box(200, 100, 600, 500)),))
-    ys, xs = np.nonzero(pixels(overlay(picture(800, 600), layout), category_color("dog")))
+    ys, xs = np.nonzero(pixels(overlay(picture(800, 600), layout), label_color("dog")))
     assert (xs.min(), xs.max(), ys.min(), ys.max()) == (200, 599, 100, 499)
     drawn, photo = (
         np.asarray(i)[200:480, 220:580] for i in (overlay(picture(800, 600), layout), picture(800, 600))
@@ -64,7 +64,7 @@ def test_a_small_box_stays_on_top_of_a_large_one_whatever_the_order(picture) -> 
     }
     assert len(pictures) == 1
     drawn = overlay(picture(800, 600), Layout(800, 600, instances))
-    assert pixels(drawn, category_color("cat"))[100, 300:360].all()
+    assert pixels(drawn, label_color("cat"))[100, 300:360].all()
 
 
 def grid(count: int, size: int, labels: tuple[str, ...]) -> Layout:
@@ -84,7 +84,7 @@ def test_three_hundred_boxes_are_all_there_and_do_not_hide_the_picture() -> None
     drawn = overlay(grey, layout)
     factor = drawn.width // 512
     assert factor >= 2, "boxes of 24 pixels are too small to be looked at"
-    dog = pixels(drawn, category_color("dog"))
+    dog = pixels(drawn, label_color("dog"))
     for instance in layout.instances:
         x0, y0, x1, y1 = (round(value * factor) for value in instance.box.xyxy)
         assert dog[y1 - 1, x0:x1].all() and dog[y0:y1, x1 - 1].all()
@@ -95,7 +95,7 @@ def test_a_strip_below_names_the_categories_when_there_are_several(picture) -> N
     drawn = overlay(picture(800, 600), grid(20, 600, ("dog", "cat")))
     strip = drawn.crop((0, 600, drawn.width, drawn.height))
     assert strip.height > 10
-    assert all(pixels(strip, category_color(label)).sum() > 50 for label in ("dog", "cat"))
+    assert all(pixels(strip, label_color(label)).sum() > 50 for label in ("dog", "cat"))
 
 
 def test_a_name_without_room_stands_in_the_strip(picture) -> None:
@@ -111,4 +111,4 @@ def test_eighty_categories_fit_on_the_strip(picture) -> None:
     labels = tuple(f"category number {n}" for n in range(80))
     drawn = overlay(picture(512, 512), grid(80, 512, labels))
     strip = drawn.crop((0, drawn.width, drawn.width, drawn.height))
-    assert all(pixels(strip, category_color(label)).sum() > 50 for label in labels)
+    assert all(pixels(strip, label_color(label)).sum() > 50 for label in labels)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layoutgen.domain.annotated_image import Detection
-from layoutgen.domain.layout import Box
-from layoutgen.formats.coco import CocoAnnotation, CocoImage
+from layoutgen.domain.annotated_image import AnnotatedImage, Detection
+from layoutgen.domain.layout import Box, Instance, Layout
 
 
 def grid(count: int) -> list[Box]:
@@ -18,17 +17,17 @@ def grid(count: int) -> list[Box]:
     ]
 
 
-def annotation(box: Box, label: str = "dog", *, number: int = 1, crowd: bool = False) -> CocoAnnotation:
-    return CocoAnnotation(number, label, box, box.area, crowd, None)
+def target(box: Box, label: str = "dog") -> Instance:
+    return Instance(label, box)
 
 
-def image(annotations: Sequence[CocoAnnotation], number: int = 1, side: int = 2000) -> CocoImage:
-    return CocoImage(number, f"{number}.png", side, side, tuple(annotations))
+def image(targets: Sequence[Instance], number: int = 1, side: int = 2000) -> AnnotatedImage:
+    return AnnotatedImage(number, f"{number}.png", Layout(side, side, tuple(targets)))
 
 
-def dogs(count: int, number: int = 1) -> CocoImage:
+def dogs(count: int, number: int = 1) -> AnnotatedImage:
     """An image that asks for `count` dogs on a grid."""
-    return image([annotation(box, number=k) for k, box in enumerate(grid(count), start=1)], number)
+    return image([target(box) for box in grid(count)], number)
 
 
 def seen(boxes: Sequence[Box], label: str = "dog", score: float = 0.9) -> list[Detection]:

@@ -24,11 +24,11 @@ EXCERPT = Path(__file__).parents[2] / "sample_layouts" / "coco_excerpt.json"
 def disturbed(images, each, seed):
     """Detections around the annotations of `images`, `each` for every one: moved, resized, mistaken."""
     rng = np.random.default_rng(seed)
-    labels = sorted({a.label for image in images for a in image.annotations})
+    labels = sorted({label for image in images for label in image.labels})
     found = {}
     for image in images:
         found[image.id] = []
-        for one in image.annotations * each:
+        for one in (*image.instances, *image.ignored) * each:
             shift = rng.normal(0, 0.15, 4) * (one.box.width, one.box.height, one.box.width, one.box.height)
             x, y, right, bottom = np.array(one.box.xyxy) + shift
             label = one.label if rng.random() < 0.85 else str(rng.choice(labels))
@@ -70,13 +70,13 @@ def check(file, images, found, categories, tmp_path):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_excerpt_of_coco_with_disturbed_boxes(seed, tmp_path):
-    images = read_coco(EXCERPT)
+    images = read_coco(EXCERPT).images
     check(EXCERPT, images, disturbed(images, 3, seed), {17: "cat", 18: "dog"}, tmp_path)
 
 
 def test_real_photos_with_all_labels_and_disturbed_boxes(data, tmp_path):
     file = data / "coco" / "instances_heldout.json"
-    images = read_coco(file)
+    images = read_coco(file).images
     categories = {one["id"]: one["name"] for one in json.loads(file.read_text())["categories"]}
     found = {number: one[:100] for number, one in disturbed(images, 2, 0).items()}
     check(file, images, found, categories, tmp_path)
@@ -84,15 +84,15 @@ def test_real_photos_with_all_labels_and_disturbed_boxes(data, tmp_path):
 
 def test_crowds_are_ignored_as_in_pycocotools(data, tmp_path):
     file = next((data / "tiny-coco").glob("*.json"))
-    images = read_coco(file)
-    assert any(a.crowd for image in images for a in image.annotations)
+    images = read_coco(file).images
+    assert any(image.ignored for image in images)
     categories = {one["id"]: one["name"] for one in json.loads(file.read_text())["categories"]}
     check(file, images, disturbed(images, 2, 1), categories, tmp_path)
 
 
 def document(images):
     return {
-        "images": [{"id": one.id, "width": one.width, "height": one.height} for one in images],
+        "images": [{"id": one.id, "width": one.size[0], "height": one.size[1]} for one in images],
         "categories": [{"id": 18, "name": "dog"}],
         "annotations": [
             {
@@ -100,10 +100,10 @@ def document(images):
                 "image_id": one.id,
                 "category_id": 18,
                 "bbox": [a.box.x0, a.box.y0, a.box.width, a.box.height],
-                "area": a.area,
+                "area": a.box.area,
                 "iscrowd": 0,
             }
-            for number, (one, a) in enumerate(((i, a) for i in images for a in i.annotations), start=1)
+            for number, (one, a) in enumerate(((i, a) for i in images for a in i.instances), start=1)
         ],
     }
 

@@ -6,24 +6,22 @@ import pytest
 
 from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidOption
-from layoutgen.evaluation.benchmark_protocols import coco_mig, find_preset, yolo_score
+from layoutgen.evaluation.benchmark_protocols import coco_mig, find_protocol, yolo_score
 from layoutgen.evaluation.scoring import score
 from layoutgen.formats.coco_results import write_results
-from tests.evaluation.conftest import annotation, dogs, grid, image, seen
+from tests.evaluation.conftest import dogs, grid, image, seen, target
 from tests.evaluation.test_average_precision import disturbed, document, pycocotools
 
 
 def test_coco_mig_lets_two_targets_claim_one_detection():
-    asked = image(
-        [annotation(Box(0, 0, 20, 20)), annotation(Box(4, 0, 24, 20)), annotation(Box(60, 0, 80, 20))]
-    )
+    asked = image([target(Box(0, 0, 20, 20)), target(Box(4, 0, 24, 20)), target(Box(60, 0, 80, 20))])
     found = {1: tuple(seen([Box(2, 0, 22, 20)]))}
     figures = coco_mig([asked], found)
     overlap = 18 / 22
     assert figures["instance_success"] == pytest.approx(2 / 3)
     assert figures["image_success"] == 0
     assert figures["mean_iou"] == pytest.approx(2 * overlap / 3)
-    assert score([asked], found, ["dog"]).tally.recall == pytest.approx(1 / 3)
+    assert score([asked], found, ["dog"]).counts.recall == pytest.approx(1 / 3)
 
 
 def test_coco_mig_counts_images_in_which_all_succeed_and_forgives_what_is_too_much():
@@ -47,12 +45,12 @@ def test_yolo_score_is_what_pycocotools_prints(tmp_path):
     assert list(figures.values()) == pytest.approx(list(judge.stats[:3]), abs=1e-9)
 
 
-def test_a_preset_has_the_threshold_of_its_authors():
+def test_a_protocol_has_the_threshold_of_its_authors():
     found = {1: (*seen(grid(2)[:1], score=0.3), *seen(grid(2)[1:], score=0.2))}
-    assert find_preset("coco-mig").figures([dogs(2)], found)["instance_success"] == 0.5
-    assert find_preset("yolo-score").figures([dogs(2)], found)["AP50"] == pytest.approx(51 / 101)
+    assert find_protocol("coco-mig").metrics([dogs(2)], found)["instance_success"] == 0.5
+    assert find_protocol("yolo-score").metrics([dogs(2)], found)["AP50"] == pytest.approx(51 / 101)
 
 
-def test_an_unknown_preset():
-    with pytest.raises(InvalidOption, match="--preset must be one of coco-mig, yolo-score, not best"):
-        find_preset("best")
+def test_an_unknown_protocol():
+    with pytest.raises(InvalidOption, match="`protocol` must be one of coco-mig, yolo-score, not best"):
+        find_protocol("best")

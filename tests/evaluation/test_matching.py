@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from layoutgen.domain.layout import Box
 from layoutgen.evaluation.matching import match
-from tests.evaluation.conftest import annotation, dogs, grid, seen
+from tests.evaluation.conftest import dogs, grid, seen, target
 
 corner = st.integers(0, 12)
 boxes = st.lists(
@@ -21,7 +21,7 @@ boxes = st.lists(
 
 @pytest.mark.parametrize("count", [1, 100, 101, 1000])
 def test_perfect_detections_in_any_order_all_match(count):
-    found = match(dogs(count).annotations, seen(grid(count)[::-1]))
+    found = match(dogs(count).instances, seen(grid(count)[::-1]))
     assert [pair.detection for pair in found.matched] == [count - 1 - pair.target for pair in found.matched]
     assert {pair.target for pair in found.matched} == set(range(count))
     assert {pair.iou for pair in found.matched} == {1.0}
@@ -31,7 +31,7 @@ def test_perfect_detections_in_any_order_all_match(count):
 def test_nothing_and_nothing():
     found = match([], [])
     assert (found.matched, found.missed, found.extra) == ((), (), ())
-    assert match(dogs(3).annotations, []).missed == (0, 1, 2)
+    assert match(dogs(3).instances, []).missed == (0, 1, 2)
     assert match([], seen(grid(2))).extra == (0, 1)
 
 
@@ -48,7 +48,7 @@ def best_by_hand(targets, detections, iou):
 
 @given(boxes, boxes, st.sampled_from([0.3, 0.5, 0.7]))
 def test_the_assignment_is_the_best_there_is(targets, detections, iou):
-    found = match([annotation(box) for box in targets], seen(detections), iou)
+    found = match([target(box) for box in targets], seen(detections), iou)
     assert (
         len({p.target for p in found.matched})
         == len({p.detection for p in found.matched})
@@ -64,30 +64,31 @@ def test_the_assignment_is_the_best_there_is(targets, detections, iou):
 
 def test_a_greedy_choice_would_lose_a_dog():
     # The best overlap of all, second with first, would leave the first dog without its only detection.
-    targets = [annotation(Box(0, 0, 10, 10)), annotation(Box(0, 3, 10, 13))]
+    targets = [target(Box(0, 0, 10, 10)), target(Box(0, 3, 10, 13))]
     found = match(targets, seen([Box(0, 2.5, 10, 12.5), Box(0, 6, 10, 16)]))
     assert {(p.target, p.detection) for p in found.matched} == {(0, 0), (1, 1)}
 
 
 @given(boxes, boxes)
-def test_every_target_and_every_detection_has_one_fate(targets, detections):
+def test_every_target_and_every_detection_has_one_outcome(targets, detections):
     labels = ["dog", "cat"]
-    asked = [annotation(box, labels[k % 2], crowd=k == 3) for k, box in enumerate(targets)]
-    found = match(asked, [seen([box], labels[k // 2 % 2])[0] for k, box in enumerate(detections)])
+    boxes = [target(box, labels[k % 2]) for k, box in enumerate(targets)]
+    asked, ignored = [*boxes[:3], *boxes[4:]], boxes[3:4]
+    found = match(
+        asked, [seen([box], labels[k // 2 % 2])[0] for k, box in enumerate(detections)], ignored=ignored
+    )
     pairs = (*found.matched, *found.mislabelled, *found.misplaced)
-    assert sorted([*(p.target for p in pairs), *found.missed]) == [
-        k for k, a in enumerate(asked) if not a.crowd
-    ]
-    fates = [*(p.detection for p in pairs), *found.extra, *found.ignored]
-    assert sorted(fates) == list(range(len(detections)))
+    assert sorted([*(p.target for p in pairs), *found.missed]) == list(range(len(asked)))
+    outcomes = [*(p.detection for p in pairs), *found.extra, *found.ignored]
+    assert sorted(outcomes) == list(range(len(detections)))
     assert set(found.duplicates) <= set(found.extra)
 
 
 def test_what_is_near_is_misplaced_and_what_has_another_label_is_mislabelled():
     targets = [
-        annotation(Box(0, 0, 20, 20)),
-        annotation(Box(100, 0, 120, 20)),
-        annotation(Box(200, 0, 220, 20)),
+        target(Box(0, 0, 20, 20)),
+        target(Box(100, 0, 120, 20)),
+        target(Box(200, 0, 220, 20)),
     ]
     detections = [
         *seen([Box(10, 0, 30, 20)]),
@@ -101,11 +102,11 @@ def test_what_is_near_is_misplaced_and_what_has_another_label_is_mislabelled():
 
 
 def test_what_lies_in_a_crowd_is_not_judged():
-    crowd = annotation(Box(100, 100, 200, 200), crowd=True)
+    crowd = target(Box(100, 100, 200, 200))
     detections = [
         *seen([Box(110, 110, 130, 130), Box(190, 190, 230, 230)]),
         *seen([Box(110, 110, 130, 130)], "cat"),
     ]
-    found = match([crowd], detections)
+    found = match([], detections, ignored=[crowd])
     assert found.ignored == (0,)
     assert found.extra == (1, 2)

@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from layoutgen.domain.annotated_image import AnnotatedImages
 from layoutgen.domain.layout import Box
 from layoutgen.errors import OutputExists
-from layoutgen.evaluation.match_overlay import COLORS, verdict
+from layoutgen.evaluation.match_overlay import COLORS, match_overlay
 from layoutgen.evaluation.output import WRITES, write_evaluation
-from layoutgen.evaluation.report import report
+from layoutgen.evaluation.report import Report
 from layoutgen.evaluation.scoring import score
-from layoutgen.formats.annotated_source import Truth
+from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import read_results
-from tests.evaluation.conftest import annotation, image, seen
+from tests.evaluation.conftest import image, seen, target
 
 CAT, DOG, LOST, MOVED, CHANGED = (Box(x, 100, x + 60, 160) for x in (50, 150, 250, 350, 450))
-DOGS = [annotation(box) for box in (DOG, LOST, MOVED, CHANGED)]
-ASKED = image([annotation(CAT, "cat"), *DOGS], side=600)
+DOGS = [target(box) for box in (DOG, LOST, MOVED, CHANGED)]
+ASKED = image([target(CAT, "cat"), *DOGS], side=600)
 FOUND = {
     1: (
         *seen([CAT, CHANGED], "cat", 0.8),
@@ -35,9 +36,15 @@ def scores():
 
 
 @pytest.fixture
-def truth(tmp_path):
+def source(tmp_path):
     Image.new("RGB", (600, 600), "grey").save(tmp_path / "1.png")
-    return Truth(tmp_path / "annotations.json", tmp_path, (ASKED,), {17: "cat", 18: "dog"})
+    data = AnnotatedImages((ASKED,), {17: "cat", 18: "dog"})
+    return AnnotatedSource(tmp_path / "annotations.json", tmp_path, data)
+
+
+@pytest.fixture
+def report(scores):
+    return Report("annotations.json", None, None, scores)
 
 
 def rows(path):
@@ -45,8 +52,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_every_error_is_listed_once(scores):
-    (listed,) = (one["errors"] for one in report(scores)["images"])
+def test_every_error_is_listed_once(report):
+    (listed,) = (one["errors"] for one in report.to_json()["images"])
     assert [(one["error"], one["label"], one["detected_label"]) for one in listed] == [
         ("mislabelled", "dog", "cat"),
         ("misplaced", "dog", "dog"),
@@ -58,9 +65,9 @@ def test_every_error_is_listed_once(scores):
     assert listed[2]["box"] == LOST.xyxy
 
 
-def test_the_json_and_the_tables_say_the_same(scores, truth, tmp_path):
-    figures = report(scores)
-    overlays = list(write_evaluation(tmp_path / "out", truth, scores, FOUND, figures))
+def test_the_json_and_the_tables_say_the_same(report, source, tmp_path):
+    figures = report.to_json()
+    overlays = list(write_evaluation(tmp_path / "out", source, report, FOUND))
     assert overlays == [tmp_path / "out" / "overlays" / "1.jpg"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.name[0] != ".") == sorted(WRITES)
     written = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -83,22 +90,22 @@ def test_the_json_and_the_tables_say_the_same(scores, truth, tmp_path):
     assert float(labels["cat"]["AP50"]) == pytest.approx(written["labels"]["cat"]["AP50"])
     errors = rows(tmp_path / "out" / "errors.csv")
     assert len(errors) == 5 and errors[2]["box"] == "250.00 100.00 310.00 160.00"
-    again = read_results(tmp_path / "out" / "detections.json", truth.categories, {1})
+    again = read_results(tmp_path / "out" / "detections.json", source.data.categories, {1})
     assert again == {1: FOUND[1][:-1]}  # without the label that nothing asks for
     assert written["other_labels"] == {"person": 1}
 
 
-def test_results_are_never_overwritten_in_silence(scores, truth, tmp_path):
-    list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overlays=False))
+def test_results_are_never_overwritten_in_silence(report, source, tmp_path):
+    list(write_evaluation(tmp_path / "out", source, report, FOUND, overlays=False))
     assert not (tmp_path / "out" / "overlays").exists()
     with pytest.raises(OutputExists, match=r"already holds report\.json"):
-        list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores)))
-    list(write_evaluation(tmp_path / "out", truth, scores, FOUND, report(scores), overwrite=True))
+        list(write_evaluation(tmp_path / "out", source, report, FOUND))
+    list(write_evaluation(tmp_path / "out", source, report, FOUND, overwrite=True))
     assert (tmp_path / "out" / "overlays" / "1.jpg").exists()
 
 
-def test_the_overlay_shows_each_fate_in_its_colour(scores):
-    drawn = np.asarray(verdict(Image.new("RGB", (600, 600), "grey"), scores.images[0]), int)
+def test_the_overlay_shows_each_outcome_in_its_colour(scores):
+    drawn = np.asarray(match_overlay(Image.new("RGB", (600, 600), "grey"), scores.images[0]), int)
     factor = drawn.shape[1] // 600
     places = {
         "matched": CAT,
@@ -107,7 +114,7 @@ def test_the_overlay_shows_each_fate_in_its_colour(scores):
         "mislabelled": CHANGED,
         "extra": Box(50, 400, 110, 460),
     }
-    for fate, box in places.items():
+    for outcome, box in places.items():
         x = round((box.x0 + box.x1) / 2 * factor)  # the middle of the lower side
         column = drawn[round(box.y1 * factor) - 6 : round(box.y1 * factor), x]
-        assert (np.abs(column - COLORS[fate]).sum(-1) == 0).any(), fate
+        assert (np.abs(column - COLORS[outcome]).sum(-1) == 0).any(), outcome

@@ -7,17 +7,22 @@ from hypothesis import strategies as st
 from layoutgen.domain.layout import Box
 from layoutgen.errors import InvalidOption
 from layoutgen.evaluation.scoring import score
-from tests.evaluation.conftest import annotation, dogs, grid, image, seen
+from tests.evaluation.conftest import dogs, grid, image, seen, target
 
 
 @pytest.mark.parametrize("count", [1, 100, 101, 1000])
 def test_perfect_detections_score_one_everywhere(count):
     scores = score([dogs(count)], {1: tuple(seen(grid(count)))}, ["dog"])
-    tally, ap = scores.tally, scores.precision
-    assert (tally.recall, tally.precision, tally.f1, tally.mean_iou) == (1, 1, 1, 1)
+    counts, ap = scores.counts, scores.precision
+    assert (counts.recall, counts.precision, counts.f1, counts.mean_iou) == (1, 1, 1, 1)
     assert (ap.ap, ap.ap50, ap.ap75, ap.small) == pytest.approx((1, 1, 1, 1))
     assert scores.labels["dog"].precision == ap
-    assert (scores.counts.share(0), scores.counts.share(0.05), scores.perfect, scores.counts.mean_error) == (
+    assert (
+        scores.count_errors.share(0),
+        scores.count_errors.share(0.05),
+        scores.perfect,
+        scores.count_errors.mean_error,
+    ) == (
         1,
         1,
         1,
@@ -45,20 +50,20 @@ def test_planted_errors_give_the_figures_counted_by_hand(data):
         times = {"missing": 0, "duplicated": 2}.get(fate, 1)
         detections += seen([place] * times, "cat" if fate == "wrong label" else "dog")
     scores = score([dogs(count)], {1: tuple(detections)}, ["dog", "cat"])
-    tally = scores.tally
+    counts = scores.counts
     right = count - missing - shifted - wrong
     found = count - missing + duplicated
-    assert (tally.targets, tally.detections, tally.matched) == (count, found, right)
-    assert (tally.misplaced, tally.mislabelled, tally.duplicates) == (shifted, wrong, duplicated)
-    assert (tally.missed, tally.extra) == (missing + shifted + wrong, shifted + wrong + duplicated)
-    assert tally.recall == right / count
-    assert tally.precision == (right / found if found else None)
-    assert tally.f1 == 2 * right / (count + found)
-    assert tally.mean_iou == (1 if right else None)
+    assert (counts.targets, counts.detections, counts.matched) == (count, found, right)
+    assert (counts.misplaced, counts.mislabelled, counts.duplicates) == (shifted, wrong, duplicated)
+    assert (counts.missed, counts.extra) == (missing + shifted + wrong, shifted + wrong + duplicated)
+    assert counts.recall == right / count
+    assert counts.precision == (right / found if found else None)
+    assert counts.f1 == 2 * right / (count + found)
+    assert counts.mean_iou == (1 if right else None)
     error = abs(duplicated - missing - wrong) + wrong
-    assert scores.counts.mean_error == error
-    assert scores.counts.share(0) == (error == 0)
-    assert scores.counts.share(0.1) == (error <= 0.1 * count)
+    assert scores.count_errors.mean_error == error
+    assert scores.count_errors.share(0) == (error == 0)
+    assert scores.count_errors.share(0.1) == (error <= 0.1 * count)
     assert scores.perfect == (right == count == found)
 
 
@@ -67,14 +72,14 @@ def test_duplicates_never_raise_recall(repeated):
     boxes = [box.shift(2, 1) for box in grid(10)]
     once = score([dogs(10)], {1: tuple(seen(boxes[:6]))}, ["dog"])
     again = score([dogs(10)], {1: tuple(seen(boxes[:6] + [boxes[k] for k in repeated if k < 6]))}, ["dog"])
-    assert again.tally.recall == once.tally.recall == 0.6
-    assert again.tally.mean_iou == pytest.approx(once.tally.mean_iou)
+    assert again.counts.recall == once.counts.recall == 0.6
+    assert again.counts.mean_iou == pytest.approx(once.counts.mean_iou)
 
 
 def test_zero_targets_and_zero_detections_are_answered():
     scores = score([image([])], {}, ["dog"])
-    tally = scores.tally
-    assert (tally.targets, tally.detections, tally.recall, tally.precision, tally.f1) == (
+    counts = scores.counts
+    assert (counts.targets, counts.detections, counts.recall, counts.precision, counts.f1) == (
         0,
         0,
         None,
@@ -82,47 +87,44 @@ def test_zero_targets_and_zero_detections_are_answered():
         None,
     )
     assert scores.precision.ap is None
-    assert (scores.counts.share(0), scores.perfect, scores.counts.mean_error) == (1, 1, 0)
+    assert (scores.count_errors.share(0), scores.perfect, scores.count_errors.mean_error) == (1, 1, 0)
 
 
 def test_targets_without_detections_and_detections_without_targets():
     nothing_seen = score([dogs(4)], {}, ["dog"])
-    assert (nothing_seen.tally.recall, nothing_seen.tally.precision, nothing_seen.tally.f1) == (0, None, 0)
-    assert (nothing_seen.precision.ap, nothing_seen.counts.share(0.1)) == (0, 0)
+    assert (nothing_seen.counts.recall, nothing_seen.counts.precision, nothing_seen.counts.f1) == (0, None, 0)
+    assert (nothing_seen.precision.ap, nothing_seen.count_errors.share(0.1)) == (0, 0)
     nothing_asked = score([image([])], {1: tuple(seen(grid(4)))}, ["dog"])
-    assert (nothing_asked.tally.recall, nothing_asked.tally.precision, nothing_asked.tally.f1) == (None, 0, 0)
-    assert (nothing_asked.precision.ap, nothing_asked.counts.mean_error, nothing_asked.counts.share(0.1)) == (
-        None,
-        4,
-        0,
-    )
+    counts, errors = nothing_asked.counts, nothing_asked.count_errors
+    assert (counts.recall, counts.precision, counts.f1) == (None, 0, 0)
+    assert (nothing_asked.precision.ap, errors.mean_error, errors.share(0.1)) == (None, 4, 0)
 
 
 def test_each_label_and_each_image_has_its_own_figures():
     boxes = grid(4)
     first = image(
-        [annotation(box, label) for box, label in zip(boxes, ["dog", "dog", "cat", "cat"], strict=True)]
+        [target(box, label) for box, label in zip(boxes, ["dog", "dog", "cat", "cat"], strict=True)]
     )
     found = {1: (*seen(boxes[:2]), *seen(boxes[2:3], "cat")), 2: tuple(seen(grid(3)))}
     scores = score([first, dogs(2, number=2)], found, ["dog", "cat"])
-    assert {label: (one.tally.matched, one.tally.targets) for label, one in scores.labels.items()} == {
+    assert {label: (one.counts.matched, one.counts.targets) for label, one in scores.labels.items()} == {
         "cat": (1, 2),
         "dog": (4, 4),
     }
-    assert [(one.tally.matched, one.tally.extra, one.count_error) for one in scores.images] == [
+    assert [(one.counts.matched, one.counts.extra, one.count_error) for one in scores.images] == [
         (3, 0, 1),
         (2, 1, 1),
     ]
-    cats = scores.labels["cat"].counts
+    cats = scores.labels["cat"].count_errors
     assert (cats.errors, cats.asked, cats.mean_error, cats.share(0)) == ((1,), (2,), 1, 0)
     assert scores.labels["cat"].precision.ap50 == pytest.approx(51 / 101)
-    assert scores.counts.mean_error == 1
+    assert scores.count_errors.mean_error == 1
 
 
 def test_only_sure_detections_count_but_ap_takes_all():
     found = {1: (*seen(grid(4)[:2], score=0.6), *seen(grid(4)[2:], score=0.4))}
     scores = score([dogs(4)], found, ["dog"], threshold=0.6)
-    assert (scores.tally.detections, scores.tally.recall) == (2, 0.5)
+    assert (scores.counts.detections, scores.counts.recall) == (2, 0.5)
     assert scores.precision.ap == pytest.approx(1)
 
 
@@ -133,14 +135,14 @@ def test_labels_that_nothing_asks_for_are_not_counted():
     ]
     found = {1: (*seen(grid(2)), *strangers)}
     scores = score([dogs(2)], found, ["dog"])
-    assert (scores.tally.detections, scores.tally.precision, scores.other) == (2, 1, {"person": 1})
+    assert (scores.counts.detections, scores.counts.precision, scores.other) == (2, 1, {"person": 1})
 
 
 def test_what_cannot_be_scored():
     with pytest.raises(InvalidOption, match="no images"):
         score([], {}, ["dog"])
-    with pytest.raises(InvalidOption, match="--threshold must be between 0 and 1"):
+    with pytest.raises(InvalidOption, match="`threshold` must be between 0 and 1"):
         score([dogs(1)], {}, ["dog"], threshold=50)
     for iou in (0.1, 0, -1, 1.5):
-        with pytest.raises(InvalidOption, match=r"--iou must be above 0\.1 and at most 1"):
+        with pytest.raises(InvalidOption, match=r"`iou` must be above 0\.1 and at most 1"):
             score([dogs(1)], {}, ["dog"], iou=iou)

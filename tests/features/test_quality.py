@@ -89,7 +89,7 @@ def test_the_same_call_gives_the_same_figures(tmp_path):
 def test_without_the_libraries_it_says_how_to_get_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", None)
     with pytest.raises(
-        InvalidOption, match=r"--real needs more libraries: pip install 'layoutgen\[quality\]'"
+        InvalidOption, match=r"`real` needs more libraries: pip install 'layoutgen\[quality\]'"
     ):
         load_inception()
 
@@ -109,13 +109,13 @@ def test_weights_that_cannot_be_had_are_one_line(error, monkeypatch):
         raise error
 
     monkeypatch.setattr(quality, "_inception", fail)
-    with pytest.raises(InvalidOption, match=r"cannot be had \(.*pass --inception FILE") as caught:
+    with pytest.raises(InvalidOption, match=r"cannot be had \(.*give them as `inception`") as caught:
         load_inception()
     assert "\n" not in str(caught.value)
 
 
 def test_files_and_folders_that_are_not_there(tmp_path):
-    with pytest.raises(InvalidOption, match=r"--inception .*there is no such file"):
+    with pytest.raises(InvalidOption, match=r"`inception` .*there is no such file"):
         load_inception(tmp_path / "nowhere.pth")
     with pytest.raises(InvalidFile, match="there is no such folder"):
         find_photos(tmp_path / "nowhere")

@@ -13,9 +13,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from layoutgen import __version__
+from layoutgen.domain.annotated_image import AnnotatedImage, Dropped, Mask
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
-from layoutgen.formats.coco import CocoAnnotation, decode_mask, read_captions, read_coco, write_coco
+from layoutgen.formats.coco import NO_AREA, decode_mask, read_captions, read_coco, write_coco
 
 # The judge itself: pycocotools 2.0 hands NumPy 2 an array in the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -47,16 +48,24 @@ def write(path: Path, content: Any) -> Path:
 
 
 def test_reads_images_in_file_order(tmp_path: Path) -> None:
-    one, other = read_coco(write(tmp_path / "i.json", document()))
-    assert (one.id, one.file_name, one.width, one.height) == (7, "a.jpg", 64, 48)
-    dog, crowd = one.annotations
-    assert (dog.label, dog.box, dog.area, dog.crowd) == ("dog", Box(10, 5, 30, 35), 50, False)
-    assert crowd.crowd
-    assert (one.degenerate, one.dropped, other.degenerate) == (1, (2,), 0)
-    assert one.layout("a dog") == Layout(64, 48, (Instance("dog", Box(10, 5, 30, 35)),), prompt="a dog")
-    (person,) = other.annotations
+    data = read_coco(write(tmp_path / "i.json", document()))
+    one, other = data.images
+    assert (one.id, one.file_name, one.size) == (7, "a.jpg", (64, 48))
+    assert one.layout == Layout(64, 48, (Instance("dog", Box(10, 5, 30, 35)),))
+    assert (one.areas, one.masks) == ((50,), (Mask([[10, 5, 30, 5, 30, 35]]),))
+    assert one.ignored == (Instance("person", Box(0, 0, 64, 48)),)
+    assert data.dropped == (Dropped("annotations[2].bbox", NO_AREA, 7),)
+    assert (data.categories, data.labels) == ({18: "dog", 1: "person"}, ("dog", "person"))
+    (person,) = other.instances
     assert person.box.xyxy == pytest.approx((-0.4, 2, 10.1, 20.2))
-    assert person.area == pytest.approx(10.5 * 18.2)
+    assert other.area_of(0) == pytest.approx(10.5 * 18.2)
+    assert (other.masks, other.ignored) == ((), ())
+
+
+def test_masks_are_read_where_they_are_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "i.json", change("annotations.0.mask_score", 0.75))
+    assert read_coco(path).images[0].mask_of(0) == Mask([[10, 5, 30, 5, 30, 35]], 0.75)
+    assert read_coco(path, masks=False).images[0].mask_of(0) is None
 
 
 def change(path: str, value: Any) -> Json:
@@ -156,10 +165,10 @@ def layouts(draw: st.DrawFn) -> Layout:
 def test_write_then_read(tmp_path_factory: pytest.TempPathFactory, wanted: list[Layout]) -> None:
     path = tmp_path_factory.mktemp("coco") / "annotations.json"
     write_coco(path, [(f"{n}.png", layout) for n, layout in enumerate(wanted)])
-    found = read_coco(path)
+    found = read_coco(path).images
     assert [image.file_name for image in found] == [f"{n}.png" for n in range(len(wanted))]
     for image, layout in zip(found, wanted, strict=True):
-        again = image.layout()
+        again = image.layout
         assert (again.prompt, again.negative_prompt) == (layout.prompt, layout.negative_prompt)
         assert [i.label for i in again.instances] == [i.label for i in layout.clip().instances]
         for one, other in zip(again.instances, layout.clip().instances, strict=True):
@@ -225,8 +234,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 # Masks: pycocotools is the judge.
 
 
-def annotated(segmentation: Any) -> CocoAnnotation:
-    return CocoAnnotation(5, "dog", Box(0, 0, 1, 1), 1, False, segmentation)
+def annotated(segmentation: Any) -> AnnotatedImage:
+    layout = Layout(30, 20, (Instance("dog", Box(0, 0, 1, 1)),))
+    return AnnotatedImage(1, "a.jpg", layout, masks=(segmentation and Mask(segmentation),))
 
 
 def test_masks_of_all_kinds(tmp_path: Path) -> None:
@@ -237,7 +247,7 @@ def test_masks_of_all_kinds(tmp_path: Path) -> None:
     packed = coco.annToRLE({"image_id": 1, "segmentation": polygons})
     compressed = {"size": [20, 30], "counts": packed["counts"].decode()}
     for segmentation in (polygons, {"size": [20, 30], "counts": counts}, compressed):
-        mask = decode_mask(annotated(segmentation), 20, 30)
+        mask = decode_mask(annotated(segmentation), 0)
         assert mask.dtype == bool and mask.any() and not mask.all()
         expected = coco.annToMask({"image_id": 1, "segmentation": segmentation})
         np.testing.assert_array_equal(mask, expected.astype(bool))
@@ -257,35 +267,33 @@ def test_masks_of_all_kinds(tmp_path: Path) -> None:
     ],
 )
 def test_a_mask_that_does_not_fit_its_image(segmentation: Any, said: str) -> None:
-    with pytest.raises(InvalidLayout, match=rf"annotation id 5 \(dog\): .*{said}"):
-        decode_mask(annotated(segmentation), 20, 30)
+    with pytest.raises(InvalidLayout, match=rf"a.jpg, instances\[0\] \(dog\): .*{said}"):
+        decode_mask(annotated(segmentation), 0)
 
 
 # Real files.
 
 
 def test_tiny_coco(data: Path) -> None:
-    images = read_coco(data / "tiny-coco" / "instances_train2017_small.json")
-    assert (len(images), sum(len(i.annotations) for i in images)) == (16, 197)
-    assert sum(a.crowd for i in images for a in i.annotations) == 1
+    images = read_coco(data / "tiny-coco" / "instances_train2017_small.json").images
+    assert (len(images), sum(len(i.instances) + len(i.ignored) for i in images)) == (16, 197)
+    assert sum(len(i.ignored) for i in images) == 1
     for image in images:
-        for annotation in image.annotations:
-            area = decode_mask(annotation, image.height, image.width).sum()
-            assert area == pytest.approx(annotation.area, rel=0.2, abs=30)
+        for index in range(len(image.instances)):
+            area = decode_mask(image, index).sum()
+            assert area == pytest.approx(image.area_of(index), rel=0.2, abs=30)
 
 
 def test_17000_annotations_take_less_than_a_second(data: Path) -> None:
     begin = time.process_time()
-    images = read_coco(data / "coco" / "instances_train.json")
+    images = read_coco(data / "coco" / "instances_train.json").images
     assert time.process_time() - begin < 1
-    assert sum(len(image.annotations) for image in images) == 17_256
+    assert sum(len(i.instances) + len(i.ignored) for i in images) == 17_256
 
 
 def test_pets(data: Path) -> None:
-    images = read_coco(data / "pets" / "instances_heldout.json")
-    assert {a.label for i in images for a in i.annotations} == {"cat", "dog"}
-    image = images[0]
-    mask = decode_mask(image.annotations[0], image.height, image.width)
-    rows, columns = np.nonzero(mask)
+    images = read_coco(data / "pets" / "instances_heldout.json").images
+    assert {label for image in images for label in image.labels} == {"cat", "dog"}
+    rows, columns = np.nonzero(decode_mask(images[0], 0))
     box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    assert box.iou(image.annotations[0].box) > 0.95
+    assert box.iou(images[0].instances[0].box) > 0.95

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.errors import DoesNotFit, InvalidFile, InvalidOption
-from layoutgen.formats.layout_file import layout_from_dict, layout_to_dict, read_yaml, write_yaml
+from layoutgen.domain.requests import arrange_request
+from layoutgen.errors import DoesNotFit, InvalidFile, InvalidLayout, InvalidOption
+from layoutgen.formats.layout_file import layout_to_dict, read_yaml, request_from_dict, write_yaml
 
 HEAD = "canvas: {width: 200, height: 100}\n"
 
@@ -19,6 +20,11 @@ def file(folder: Path, text: str) -> Path:
     path = folder / "layout.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def arranged(path: Path, seed: int = 0, ask: tuple[int, str] | None = None) -> Layout:
+    """What the file at `path` asks for, arranged."""
+    return arrange_request(read_yaml(path), [ask] if ask else [], seed=seed)
 
 
 def test_every_field(tmp_path: Path) -> None:
@@ -35,7 +41,7 @@ instances:
     xywh: [100, 10, 30, 40]
 """
     boxes = (Instance("dog", Box(10, 20.5, 60, 90)), Instance("cat", Box(100, 10, 130, 50)))
-    assert read_yaml(file(tmp_path, text)) == Layout(200, 100, boxes, "a yard: two animals", "people")
+    assert arranged(file(tmp_path, text)) == Layout(200, 100, boxes, "a yard: two animals", "people")
 
 
 def test_fractions_of_the_canvas(tmp_path: Path) -> None:
@@ -46,7 +52,7 @@ def test_fractions_of_the_canvas(tmp_path: Path) -> None:
         "- {label: cat, xywh: [0.75, 0.5, 0.25, 0.5]}\n"
         "- {label: bird, count: 3, size: [0.2, 0.3]}\n"
     )
-    dog, cat, *birds = read_yaml(file(tmp_path, text)).instances
+    dog, cat, *birds = arranged(file(tmp_path, text)).instances
     assert dog.box.xyxy == pytest.approx((20, 25, 100, 100))
     assert cat.box.xyxy == pytest.approx((150, 50, 200, 100))
     assert len(birds) == 3  # 0.2 to 0.3 of the shorter side, 100 pixels
@@ -60,25 +66,23 @@ def test_groups_go_where_the_hand_placed_boxes_leave_room(tmp_path: Path) -> Non
         "- {label: cat, xyxy: [0, 0, 100, 60]}\n"
         "- {label: bird, count: 4}\n"
     )
-    layout = read_yaml(file(tmp_path, text), seed=5)
+    layout = arranged(file(tmp_path, text), seed=5)
     assert [i.label for i in layout.instances] == ["cat"] + ["dog"] * 20 + ["bird"] * 4
     assert all(one.box.intersection(two.box) == 0 for one, two in combinations(layout.instances, 2))
-    assert (
-        read_yaml(tmp_path / "layout.yaml", seed=5) == layout != read_yaml(tmp_path / "layout.yaml", seed=6)
-    )
+    assert arranged(tmp_path / "layout.yaml", seed=5) == layout != arranged(tmp_path / "layout.yaml", seed=6)
 
 
 def test_the_seed_of_the_file_counts_more(tmp_path: Path) -> None:
     path = file(tmp_path, HEAD + "seed: 5\ninstances: [{label: dog, count: 3}]")
-    assert read_yaml(path, seed=1) == read_yaml(path, seed=2)
+    assert arranged(path, seed=1) == arranged(path, seed=2)
     path.write_text(path.read_text().replace("seed: 5", "seed: 6"))
-    one = read_yaml(path)
+    one = arranged(path)
     path.write_text(path.read_text().replace("seed: 6", ""))
-    assert read_yaml(path, seed=6) == one
+    assert arranged(path, seed=6) == one
 
 
 def test_without_instances_there_is_an_empty_canvas(tmp_path: Path) -> None:
-    assert read_yaml(file(tmp_path, HEAD + "prompt: ''")) == Layout(200, 100)
+    assert arranged(file(tmp_path, HEAD + "prompt: ''")) == Layout(200, 100)
 
 
 group = "- {label: dog, count: 8, size: [30, 34], arrange: grid}\n"
@@ -87,7 +91,7 @@ group = "- {label: dog, count: 8, size: [30, 34], arrange: grid}\n"
 @pytest.mark.parametrize("count", [1, 8, 12, 40])
 def test_what_is_asked_for_replaces_groups_and_keeps_boxes(tmp_path: Path, count: int) -> None:
     text = HEAD + "instances:\n" + group + "- {label: dogs, xyxy: [5, 5, 40, 30]}\n- {label: cat, count: 2}\n"
-    layout = read_yaml(file(tmp_path, text), ask=(count, "dogs"))
+    layout = arranged(file(tmp_path, text), ask=(count, "dogs"))
     dogs = [i.box for i in layout.instances if i.label == "dog"]
     assert len(dogs) == count and len(layout.instances) == count + 2
     assert dogs[0] == Box(5, 5, 40, 30)
@@ -102,18 +106,18 @@ def test_what_is_asked_for_replaces_groups_and_keeps_boxes(tmp_path: Path, count
 @pytest.mark.parametrize("ask", [None, (5, "dogs")])
 def test_a_group_has_boxes_of_its_aspect(tmp_path: Path, ask: tuple[int, str] | None) -> None:
     text = HEAD + "instances: [{label: dog, count: 8, size: [20, 24], aspect: [0.5, 0.6]}]"
-    shapes = [i.box.width / i.box.height for i in read_yaml(file(tmp_path, text), ask=ask).instances]
+    shapes = [i.box.width / i.box.height for i in arranged(file(tmp_path, text), ask=ask).instances]
     assert len(shapes) == (5 if ask else 8) and 0.5 - 1e-6 <= min(shapes) <= max(shapes) <= 0.6 + 1e-6
 
 
 def test_asking_for_what_the_file_groups_changes_nothing(tmp_path: Path) -> None:
     path = file(tmp_path, HEAD + "instances:\n" + group)
-    assert read_yaml(path, ask=(8, "dogs"), seed=4) == read_yaml(path, seed=4)
+    assert arranged(path, ask=(8, "dogs"), seed=4) == arranged(path, seed=4)
 
 
 def test_asking_for_too_many_says_so(tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match=r"900 x 'dog' at 16 px do not fit the 200 x 100 canvas"):
-        read_yaml(file(tmp_path, HEAD + "instances:\n" + group), ask=(900, "dogs"))
+        arranged(file(tmp_path, HEAD + "instances:\n" + group), ask=(900, "dogs"))
 
 
 def test_a_group_without_room_names_its_line(tmp_path: Path) -> None:
@@ -121,7 +125,14 @@ def test_a_group_without_room_names_its_line(tmp_path: Path) -> None:
         tmp_path, HEAD + "instances:\n- {label: cat, count: 1}\n- {label: dog, count: 100, size: [40, 50]}"
     )
     with pytest.raises(DoesNotFit, match=r"layout.yaml, line 4, instances\[1\]: 100 x 'dog' at 40 px"):
-        read_yaml(path)
+        arranged(path)
+
+
+def test_a_group_that_is_too_small_names_its_line(tmp_path: Path) -> None:
+    path = file(tmp_path, HEAD + "instances: [{label: dog, count: 2, size: [5, 9]}]")
+    said = r"layout.yaml, line 2, instances\[0\].size: .*below 16 px objects cannot be drawn \(enlarge it\)"
+    with pytest.raises(InvalidLayout, match=said):
+        arranged(path)
 
 
 placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
@@ -185,7 +196,6 @@ placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
             HEAD + "instances: [{label: dog, count: 2, size: [9, 5]}]",
             r"instances\[0\].size: .*smaller number first",
         ),
-        (HEAD + "instances: [{label: dog, count: 2, size: [5, 9]}]", r"instances\[0\].size: .*below 16 px"),
         (
             HEAD + "instances: [{label: dog, count: 2, aspect: [2, 1]}]",
             r"instances\[0\].aspect: must be above 0",
@@ -207,7 +217,7 @@ placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     path = file(tmp_path, text)
     with pytest.raises(InvalidFile, match=said) as caught:
-        read_yaml(path)
+        arranged(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
     assert caught.value.remedy
 
@@ -219,14 +229,14 @@ def test_a_file_cut_off_anywhere_gives_a_layout_or_one_line(
     whole = HEAD + "prompt: 'a yard'\n" + placed + group
     path = file(tmp_path_factory.mktemp("cut"), whole[:end])
     try:
-        assert read_yaml(path).width <= 200
+        assert arranged(path).width <= 200
     except InvalidFile as error:
         assert str(path) in str(error) and "\n" not in str(error)
 
 
 def test_values_without_a_file_name_their_place() -> None:
     with pytest.raises(InvalidFile, match=r"^api, instances\[0\].xyxy: must be 4"):
-        layout_from_dict(
+        request_from_dict(
             {"canvas": {"width": 9, "height": 9}, "instances": [{"label": "a", "xyxy": 3}]}, path="api"
         )
 
@@ -249,8 +259,8 @@ def test_write_then_read_gives_an_equal_layout(
 ) -> None:
     path = tmp_path_factory.mktemp("yaml") / "deep" / "layout.yaml"
     write_yaml(path, layout)
-    assert read_yaml(path) == layout
-    assert layout_from_dict(layout_to_dict(layout)) == layout
+    assert arranged(path) == layout
+    assert request_from_dict(layout_to_dict(layout)).layout == layout
     assert [p.name for p in path.parent.iterdir()] == ["layout.yaml"]
 
 
@@ -265,4 +275,4 @@ def test_what_is_written_can_be_edited_by_hand(tmp_path: Path) -> None:
 
 def test_an_impossible_request_is_an_option_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="1 or more"):
-        read_yaml(file(tmp_path, HEAD), ask=(0, "dogs"))
+        arranged(file(tmp_path, HEAD), ask=(0, "dogs"))

@@ -9,12 +9,14 @@ import datasets
 import pytest
 from PIL import Image
 
+from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.prepared import PreparedImage, read_prepared, write_prepared
+from layoutgen.formats.prepared import read_prepared, write_prepared
 
 IMAGES = (
-    PreparedImage(
+    AnnotatedImage(
+        1,
         "images/a.jpg",
         Layout(
             64,
@@ -23,8 +25,8 @@ IMAGES = (
             prompt='a dog, "apples"\u2028and more',
         ),
     ),
-    PreparedImage("images/empty.jpg", Layout(30, 20, prompt="nothing")),
-    PreparedImage("b.png", Layout(16, 80, (Instance("dog", Box(1, 2, 15, 70)),))),
+    AnnotatedImage(2, "images/empty.jpg", Layout(30, 20, prompt="nothing")),
+    AnnotatedImage(3, "b.png", Layout(16, 80, (Instance("dog", Box(1, 2, 15, 70)),))),
 )
 
 
@@ -39,7 +41,7 @@ def folder(tmp_path: Path, picture: Callable[[int, int], Image.Image]) -> Path:
 
 
 def test_write_then_read(folder: Path) -> None:
-    assert read_prepared(folder) == IMAGES
+    assert read_prepared(folder).images == IMAGES
     assert sorted(p.name for p in folder.iterdir()) == ["b.png", "images", "metadata.jsonl"]
 
 
@@ -116,5 +118,5 @@ def test_a_failed_write_leaves_the_old_index(folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_prepared(folder, images())
-    assert read_prepared(folder) == IMAGES
+    assert read_prepared(folder).images == IMAGES
     assert not list(folder.glob(".*"))

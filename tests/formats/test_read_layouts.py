@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.requests import arrange_request
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats import read_layouts
@@ -37,15 +39,16 @@ def path(request: pytest.FixtureRequest, tmp_path: Path, picture: Callable[[int,
 
 
 def test_each_format_gives_the_layout(path: Path) -> None:
-    assert read_layouts(path) == (LAYOUT,)
+    assert [request.layout for request in read_layouts(path)] == [LAYOUT]
 
 
 def test_each_format_can_be_asked_for_more(path: Path) -> None:
-    (layout,) = read_layouts(path, ask=(30, "dogs"), seed=2, size_prior=SizePrior(20))
+    (request,) = read_layouts(path)
+    ask = partial(arrange_request, request, [(30, "dogs")], size_prior=SizePrior(20))
+    layout = ask(seed=2)
     assert Counter(i.label for i in layout.instances) == {"dog": 30, "cat": 1}
     assert layout.instances[:2] == LAYOUT.instances
-    assert read_layouts(path, ask=(30, "dogs"), seed=2, size_prior=SizePrior(20)) == (layout,)
-    assert read_layouts(path, ask=(30, "dogs"), seed=3, size_prior=SizePrior(20)) != (layout,)
+    assert ask(seed=2) == layout != ask(seed=3)
 
 
 def test_files_of_no_known_format(tmp_path: Path) -> None:
@@ -71,21 +74,21 @@ def two_images(tmp_path: Path, bbox: list[float]) -> Path:
 
 def test_an_image_of_a_coco_json(tmp_path: Path) -> None:
     path = two_images(tmp_path, [10, 20, 100, 70])
-    assert [layout.width for layout in read_layouts(path)] == [512, 64]
-    assert [layout.width for layout in read_layouts(path, image_id=2)] == [64]
-    with pytest.raises(InvalidOption, match=r"--image-id 5: .*two.json has no such image; it has 1, 2"):
+    assert [request.layout.width for request in read_layouts(path)] == [512, 64]
+    assert [request.layout.width for request in read_layouts(path, image_id=2)] == [64]
+    with pytest.raises(InvalidOption, match=r"`image_id` 5: .*two.json has no such image; it has 1, 2"):
         read_layouts(path, image_id=5)
 
 
 def test_an_image_id_goes_with_a_coco_json_only(tmp_path: Path) -> None:
     write_yaml(tmp_path / "a.yaml", LAYOUT)
-    with pytest.raises(InvalidOption, match="--image-id goes with a COCO json"):
+    with pytest.raises(InvalidOption, match="`image_id` goes with a COCO json"):
         read_layouts(tmp_path / "a.yaml", image_id=1)
 
 
 def test_boxes_of_coco_that_leave_the_picture(tmp_path: Path) -> None:
-    (layout, _) = read_layouts(two_images(tmp_path, [-0.3, 20, 512.5, 70]))
-    assert layout.instances[0].box.xyxy == (0, 20, 512, 90)
+    (request, _) = read_layouts(two_images(tmp_path, [-0.3, 20, 512.5, 70]))
+    assert request.layout.instances[0].box.xyxy == (0, 20, 512, 90)
     path = two_images(tmp_path, [500, 20, 40, 70])
     with pytest.raises(
         InvalidFile, match=r"two.json, image id 1: instances\[0\] \(dog\): .*outside the 512 x 384"
@@ -93,9 +96,7 @@ def test_boxes_of_coco_that_leave_the_picture(tmp_path: Path) -> None:
         read_layouts(path)
     assert len(read_layouts(path, image_id=2)) == 1
     for bbox in ([10, 20, 0, 70], [600, 20, 50, 50]):
-        with pytest.raises(
-            InvalidFile, match=r"annotations\[0\].bbox: the box has no area inside the picture"
-        ):
+        with pytest.raises(InvalidFile, match=r"annotations\[0\].bbox: the box has no area inside the image"):
             read_layouts(two_images(tmp_path, bbox))
 
 
@@ -115,7 +116,8 @@ def test_a_coco_json_without_images(tmp_path: Path) -> None:
     ],
 )
 def test_sample_layouts(name: str, size: tuple[int, int], counts: dict[str, int]) -> None:
-    (layout,) = read_layouts(SAMPLES / name)
+    (request,) = read_layouts(SAMPLES / name)
+    layout = arrange_request(request)
     assert (layout.width, layout.height) == size
     assert Counter(i.label for i in layout.instances) == counts
     assert layout.prompt
@@ -125,7 +127,7 @@ def test_sample_layouts(name: str, size: tuple[int, int], counts: dict[str, int]
 
 
 def test_the_sample_of_coco() -> None:
-    layouts = read_layouts(SAMPLES / "coco_excerpt.json")
+    layouts = [request.layout for request in read_layouts(SAMPLES / "coco_excerpt.json")]
     assert len(layouts) == 5
     assert {label for layout in layouts for label in layout.labels} == {"cat", "dog"}
     assert all(min(i.box.width, i.box.height) >= 32 for layout in layouts for i in layout.instances)
@@ -140,7 +142,8 @@ def test_every_sample_layout_is_tested() -> None:
 
 @pytest.mark.parametrize("count", [1, 100, 120, 300])
 def test_100_dogs_can_be_asked_for_any_number(count: int) -> None:
-    (layout,) = read_layouts(SAMPLES / "100_dogs.yaml", ask=(count, "dogs"))
+    (request,) = read_layouts(SAMPLES / "100_dogs.yaml")
+    layout = arrange_request(request, [(count, "dogs")])
     assert len(layout.instances) == count
     if count == 100:
-        assert (layout,) == read_layouts(SAMPLES / "100_dogs.yaml")
+        assert layout == arrange_request(request)

@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from layoutgen.errors import InvalidFile
-from layoutgen.io.images import is_plain, read_photo, save_photo
+from layoutgen.io.images import is_plain, read_photo, save_drawing, save_photo
 
 
 def turned(image: Image.Image, path: Path, orientation: int) -> Path:
@@ -84,3 +84,17 @@ def test_a_broken_file_is_named(tmp_path: Path, picture) -> None:
         with pytest.raises(InvalidFile, match=problem) as caught:
             read_photo(tmp_path / name, 64, 64)
         assert str(caught.value).count(str(tmp_path / name)) == 1
+
+
+def test_another_size_is_taken_only_where_it_may_differ(tmp_path: Path, picture) -> None:
+    path = turned(picture(40, 30), tmp_path / "a.png", 6)
+    with pytest.raises(InvalidFile, match="has 40 x 30 pixels, but the annotations say 64 x 64"):
+        read_photo(path, 64, 64)
+    assert read_photo(path, 64, 64, any_size=True).size == (40, 30)  # as it is stored
+    assert read_photo(path, 30, 40, any_size=True).size == (30, 40)
+
+
+def test_drawings_are_jpegs_in_folders_that_are_made(tmp_path: Path, picture) -> None:
+    save_drawing(picture(40, 30), tmp_path / "sub" / "a.jpg")
+    with Image.open(tmp_path / "sub" / "a.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (40, 30))

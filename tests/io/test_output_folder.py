@@ -85,7 +85,7 @@ def test_nothing_stands_there_after_a_kill(tmp_path: Path) -> None:
 def test_results_are_not_overwritten_silently(tmp_path: Path) -> None:
     write(tmp_path, OLD)
     with pytest.raises(
-        OutputExists, match="already holds images; choose another --output or pass --overwrite"
+        OutputExists, match="already holds images; choose another `output` or pass `overwrite`"
     ):
         write(tmp_path, NEW)
     assert content(tmp_path) == OLD
@@ -139,5 +139,5 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(InvalidOption, match="is a file; name a folder"):
         check_output(tmp_path / "out", NAMES)
-    with pytest.raises(InvalidOption, match="cannot write to --output"):
+    with pytest.raises(InvalidOption, match="cannot write to `output`"):
         write(tmp_path / "out" / "deeper", OLD)

@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 
 from layoutgen import Box, Instance, Layout
 from layoutgen.cli import app
-from layoutgen.formats.prepared import PreparedImage, write_prepared
+from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.formats.prepared import write_prepared
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training import snapshot
 from tests.toy import toy_pipeline
@@ -49,7 +50,9 @@ def draw_scenes(folder: Path, count: int, *, first: int = 0, size: tuple[int, in
             instances.append(Instance(label, Box(x, y, x + w, y + h)))
         Image.fromarray(pixels).save(folder / f"{number}.png")
         caption = f"{len(instances)} things"
-        entries.append(PreparedImage(f"{number}.png", Layout(width, height, tuple(instances), caption)))
+        entries.append(
+            AnnotatedImage(number, f"{number}.png", Layout(width, height, tuple(instances), caption))
+        )
     write_prepared(folder, entries)
     return folder
 

@@ -7,7 +7,7 @@ from typing import Any
 from transformers import PretrainedConfig
 
 
-class GridDetectorConfig(PretrainedConfig):
+class GridDetectorConfig(PretrainedConfig):  # type: ignore[misc]
     """Widths and depths of the network; the labels are transformers' own ``id2label``.
 
     Args:

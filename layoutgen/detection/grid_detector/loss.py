@@ -68,7 +68,10 @@ def assign(centers: Tensor, boxes: Tensor, share: float, stride: int) -> tuple[T
 
 
 def box_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU and generalised IoU of boxes `a` (P, 4) with boxes `b` (P, 4), pair by pair."""
+    """IoU and generalised IoU of boxes `a` (P, 4) with boxes `b` (P, 4), pair by pair.
+
+    In torch, as it is differentiated; :mod:`layoutgen.domain.boxes` has what counts boxes.
+    """
     shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp_min(0).prod(-1)
     hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(-1)
     both = (a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - shared

@@ -24,7 +24,7 @@ _TYPICAL = 28.0  # pixels from the middle of a typical object to its sides: wher
 
 
 @dataclass
-class GridDetectorOutput(ModelOutput):
+class GridDetectorOutput(ModelOutput):  # type: ignore[misc]
     """What every transformers detector answers.
 
     Attributes:
@@ -38,7 +38,7 @@ class GridDetectorOutput(ModelOutput):
     pred_boxes: Tensor | None = None
 
 
-class GridDetector(PreTrainedModel):
+class GridDetector(PreTrainedModel):  # type: ignore[misc]
     """Detects objects in images (B, 3, H, W) in [-1, 1] of any size."""
 
     config_class = GridDetectorConfig
@@ -125,7 +125,7 @@ class GridDetector(PreTrainedModel):
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
-        merged = self.lateral[-1](levels[-1])
+        merged: Tensor = self.lateral[-1](levels[-1])
         for index in range(len(self.merge) - 1, -1, -1):
             finer = self.lateral[index](levels[index + 1])
             merged = self.merge[index](F.relu(finer + F.interpolate(merged, scale_factor=2.0)))

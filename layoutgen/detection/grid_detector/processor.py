@@ -11,15 +11,15 @@ from PIL import Image
 from torch import Tensor
 from transformers.image_processing_utils import BaseImageProcessor, BatchFeature
 
-from layoutgen.domain.boxes import suppress
+from layoutgen.domain.boxes import nms
 
 
-class GridDetectorProcessor(BaseImageProcessor):
+class GridDetectorProcessor(BaseImageProcessor):  # type: ignore[misc]
     """Images keep their pixels: the detector has learnt sizes in pixels.
 
     Args:
-        tile_size: side in pixels of the parts in which larger images are looked at.
-        tile_overlap: pixels that neighbouring parts share: the longest side of an object it has learnt.
+        tile_size: side in pixels of the tiles in which larger images are searched.
+        tile_overlap: pixels that neighbouring tiles share: the longest side of an object it has learnt.
         iou_threshold: of two boxes that overlap more, the one with the lower score is dropped.
         score_threshold: the score from which a detection counts, chosen on training scenes.
     """
@@ -73,7 +73,7 @@ class GridDetectorProcessor(BaseImageProcessor):
             if target_sizes is not None:
                 height, width = (float(side) for side in target_sizes[index])
                 found = found * found.new_tensor([width, height, width, height])
-            kept = suppress(
+            kept = nms(
                 found.double().numpy(force=True), scores[index, seen].numpy(force=True), self.iou_threshold
             )
             chosen = torch.from_numpy(kept).to(found.device)

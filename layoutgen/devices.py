@@ -1,0 +1,20 @@
+"""Which device torch computes on."""
+
+from __future__ import annotations
+
+from layoutgen.errors import InvalidOption
+
+
+def resolve_device(name: str | None = None) -> str:
+    """The device called `name`, such as ``cpu`` or ``cuda:1``; None: CUDA if there is one, else the CPU.
+
+    Raises:
+        InvalidOption: it is a CUDA device, and this machine has none.
+    """
+    import torch  # here, so that modules that load no torch can import this one
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidOption(f"`device` {name}: this machine has no CUDA device; leave it out, or use cpu")
+    return name
