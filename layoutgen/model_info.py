@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from layoutgen.assets import MODEL
+from layoutgen.domain.labels import count_phrase
+from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.model_kind import Role, kind_of
@@ -32,6 +35,17 @@ class ModelInfo:
     labels: tuple[str, ...] | None = None
     window: int = 512
     size_prior: SizePrior = ANY_SIZE
+
+    def prompt_for(self, layout: Layout) -> str:
+        """A neutral prompt for a layout without one: what is in it, in the words of the model's training.
+
+        A model of a few labels has read captions of composed scenes, which name the colour of the ground; any
+        other knows "a photo of".
+        """
+        counted = count_phrase(Counter(instance.label for instance in layout.instances))
+        if self.labels is not None:
+            return f"{counted} on green ground" if counted else "green ground"
+        return f"a photo of {counted}" if counted else "a photo"
 
 
 def find_model(name: str | None) -> ModelInfo:

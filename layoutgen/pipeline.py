@@ -18,7 +18,7 @@ from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
 from layoutgen.denoising.multidiffusion import MultiDiffusion, fitting_batch, windows_for
 from layoutgen.denoising.schedulers import scheduler_for, step_options
-from layoutgen.denoising.settings import DEFAULTS
+from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
@@ -28,7 +28,6 @@ from layoutgen.model_info import check_labels, size_prior_of
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
-_STRENGTH = 0.9
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
@@ -215,7 +214,7 @@ class LayoutPipeline(DiffusionPipeline):
         timesteps = scheduler.timesteps
         if not method.starts_from_drawing:
             return noise * scheduler.init_noise_sigma, timesteps
-        skipped = round(len(timesteps) * (1 - (_STRENGTH if strength is None else strength)))
+        skipped = round(len(timesteps) * (1 - (DEFAULT_STRENGTH if strength is None else strength)))
         skipped = min(len(timesteps) - 1, skipped)
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(skipped)

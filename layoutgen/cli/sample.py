@@ -11,10 +11,13 @@ import typer
 
 from layoutgen.cli import console
 from layoutgen.cli.options import Overwrite, Quiet
+from layoutgen.denoising.schedulers import SCHEDULERS
+from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
 
 if TYPE_CHECKING:
     from layoutgen.domain.layout import Layout
     from layoutgen.domain.requests import LayoutRequest, Quantity
+    from layoutgen.model_info import ModelInfo
 
 
 def sample(
@@ -64,18 +67,25 @@ def sample(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", show_default="dpm++", help="ddim, dpm++, euler, unipc, or model: the model's own."
+            metavar="NAME",
+            show_default=DEFAULTS.scheduler,
+            help=f"{', '.join(SCHEDULERS)}, or model: its own.",
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(show_default="20", help="Denoising steps.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(show_default=str(DEFAULTS.steps), help="Denoising steps.")
+    ] = None,
     guidance: Annotated[
-        float | None, typer.Option(show_default="5", help="Classifier-free guidance; 1: off, twice as fast.")
+        float | None,
+        typer.Option(
+            show_default=f"{DEFAULTS.guidance:g}", help="Classifier-free guidance; 1: off, twice as fast."
+        ),
     ] = None,
     guidance_interval: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="START STOP",
-            show_default="0 1",
+            show_default="{:g} {:g}".format(*DEFAULTS.guidance_interval),
             help="The part of the steps that is guided; the others take half the time.",
         ),
     ] = None,
@@ -83,19 +93,20 @@ def sample(
         int | None,
         typer.Option(
             metavar="N",
-            show_default="2",
+            show_default=str(DEFAULTS.cache_interval),
             help="Compute the U-Net's deeper levels in every Nth step only; 1: in all of them.",
         ),
     ] = None,
     strength: Annotated[
         float | None,
         typer.Option(
-            show_default="0.9",
+            show_default=f"{DEFAULT_STRENGTH:g}",
             help="img2img on a checkpoint without layout training: how much of the drawing is repainted.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(show_default="0", help="The same seed gives the same result.")
+        int | None,
+        typer.Option(show_default=str(DEFAULTS.seed), help="The same seed gives the same result."),
     ] = None,
     num_images: Annotated[
         int, typer.Option(min=1, help="Images of each layout, each with its own seed.")
@@ -157,7 +168,7 @@ def sample(
     place: dict[str, Any] = {"size_prior": info.size_prior, "seed": chosen.get("seed", 0)}
     arranged = [(name, arrange_request(one, quantities, **place)) for name, one in requests]
     check_labels({label for _, layout in arranged for label in layout.labels}, info.labels)
-    layouts = [(name, _with_prompt(layout, prompt)) for name, layout in arranged]
+    layouts = [(name, _with_prompt(layout, prompt, info)) for name, layout in arranged]
     output = output or Path("out") / _output_name(path, quantities)
     processes = running_processes()
     leads = processes.rank == 0
@@ -242,26 +253,19 @@ def _chosen(painted: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
     from layoutgen.denoising.settings import SampleSettings
 
-    # Earlier versions knew only the model's own scheduler, and computed all levels in every step.
-    stored = {"scheduler": "model", "cache_interval": 1} | dict(painted) if painted else {}
     known = {field.name for field in fields(SampleSettings)}
-    chosen = {key: value for key, value in stored.items() if key in known}
+    chosen = {key: value for key, value in painted.items() if key in known}
     chosen |= {key: value for key, value in given.items() if value is not None}
-    if given["method"] is not None and given["method"] != stored.get("method"):
+    if given["method"] is not None and given["method"] != painted.get("method"):
         chosen["encoding"] = given["encoding"]  # of another method than the stored one
     return chosen
 
 
-def _with_prompt(layout: Layout, prompt: str | None) -> Layout:
-    """`layout` with `prompt`, or with one of its own that is never empty."""
-    from collections import Counter
+def _with_prompt(layout: Layout, prompt: str | None, info: ModelInfo) -> Layout:
+    """`layout` with `prompt`, with its own, or with one that says no more than what is in it."""
     from dataclasses import replace
 
-    from layoutgen.domain.labels import count_phrase
-
-    counts = Counter(instance.label for instance in layout.instances)
-    made_up = " on ".join(filter(None, [count_phrase(counts), "green ground"]))
-    return replace(layout, prompt=prompt if prompt is not None else layout.prompt or made_up)
+    return replace(layout, prompt=prompt if prompt is not None else layout.prompt or info.prompt_for(layout))
 
 
 def _windows(text: str) -> int | None:

@@ -41,5 +41,7 @@ class SampleSettings:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
 
 
+DEFAULT_STRENGTH = 0.9
+"""Of a method that starts from the drawn layout."""
 DEFAULTS = SampleSettings()
 """What is used where nothing else is asked for: by the pipeline, by ``sample`` and in its help."""

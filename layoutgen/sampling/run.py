@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from layoutgen.denoising.settings import SampleSettings
+from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import write_coco
@@ -46,9 +47,7 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     Raises:
         InvalidOption: there is no such device, or it cannot do `dtype`.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InvalidOption(f"`device` {device}: this machine has no CUDA device; leave it out, or use cpu")
+    device = resolve_device(device)
     dtype = _fastest(device) if dtype in (None, "auto") else dtype
     if dtype not in _DTYPES:
         raise InvalidOption(f"`dtype` must be one of auto, {', '.join(_DTYPES)}, not {dtype}")

@@ -16,6 +16,7 @@ from accelerate.tracking import get_available_trackers
 from torch.utils.data import Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
+from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
 from layoutgen.errors import InvalidOption
@@ -193,10 +194,8 @@ def _check_device(config: TrainConfig, device: str | None) -> None:
         raise InvalidOption(
             f"`device` must be cpu or cuda, not {device}: accelerate gives each process its GPU"
         )
-    cuda = torch.cuda.is_available() and device != "cpu"
-    if device == "cuda" and not cuda:
-        raise InvalidOption("`device` cuda: this machine has no CUDA device; leave it out, or use cpu")
-    if config.mixed_precision == "fp16" and not cuda:
+    resolve_device(device)
+    if config.mixed_precision == "fp16" and resolve_device(device) == "cpu":
         raise InvalidOption("`mixed_precision` fp16 needs a CUDA device: use bf16 or no on the CPU")
 
 

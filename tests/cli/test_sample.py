@@ -12,12 +12,14 @@ from PIL import Image
 from pycocotools.coco import COCO
 from typer.testing import CliRunner
 
+from layoutgen import Box, Instance, Layout
 from layoutgen.assets import MODEL
 from layoutgen.cli import app
 from layoutgen.domain.requests import arrange_request
 from layoutgen.formats import read_layouts
-from layoutgen.formats.png import read_png, write_png
-from layoutgen.model_info import find_model
+from layoutgen.formats.png import read_png
+from layoutgen.model_info import ModelInfo, find_model
+from tests.toy import toy_pipeline
 
 runner = CliRunner()
 ROOT = Path(__file__).parents[2]
@@ -91,31 +93,17 @@ def test_options_of_speed_arrive_and_are_found_in_the_image(tmp_path: Path) -> N
     assert (tmp_path / "b/images/sample_0.png").read_bytes() == image.read_bytes()
 
 
-def test_an_image_of_an_earlier_version_is_made_as_it_was(tmp_path: Path) -> None:
-    sample(
-        "-n",
-        1,
-        "dog",
-        "--width",
-        64,
-        "--height",
-        64,
-        "--scheduler",
-        "model",
-        "--steps",
-        3,
-        "--cache-interval",
-        1,
-        "-o",
-        tmp_path / "a",
-    )
-    image = tmp_path / "a/images/sample_0.png"
-    layout, settings = read_png(image)
-    del settings["scheduler"], settings["guidance_interval"], settings["cache_interval"], settings["dtype"]
-    with Image.open(image) as opened:
-        write_png(opened, tmp_path / "old.png", layout, settings)
-    sample(tmp_path / "old.png", "-o", tmp_path / "b")
-    assert (pixels(tmp_path / "b/images/old_0.png") == pixels(image)).all()
+def test_a_layout_without_a_prompt_gets_one_in_the_words_of_the_model(tmp_path: Path) -> None:
+    layout = Layout(64, 64, (Instance("dog", Box(4, 4, 20, 30)), Instance("cat", Box(30, 4, 50, 30))))
+    ours, theirs = find_model(None), ModelInfo("some/checkpoint")
+    assert ours.prompt_for(layout) == "a dog and a cat on green ground"
+    assert theirs.prompt_for(layout) == "a photo of a dog and a cat"
+    assert theirs.prompt_for(Layout(64, 64)) == "a photo"
+    checkpoint = toy_pipeline(tmp_path, size=4)
+    checkpoint.save_pretrained(tmp_path / "sd")
+    canvas = ("--width", 32, "--height", 32, "--steps", 1, "--device", "cpu")
+    sample("-n", 2, "dogs", *canvas, "--model", tmp_path / "sd", "-o", tmp_path / "out")
+    assert read_png(tmp_path / "out/images/sample_0.png")[0].prompt == "a photo of 2 dogs"
 
 
 def test_results_are_never_overwritten_in_silence(tmp_path: Path) -> None:
