@@ -94,9 +94,13 @@ def test_what_is_no_detector_is_refused(tmp_path, monkeypatch):
     sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     CLIPTextModel(CLIPTextConfig(vocab_size=9, **sizes)).save_pretrained(tmp_path / "text")
     (tmp_path / "empty").mkdir()
-    for name in (tmp_path / "text", tmp_path / "empty"):
-        with pytest.raises(InvalidOption, match=f"`detector` {name} cannot be loaded on cpu: .+") as caught:
-            load_detector(str(name), "cpu")
+    refusals = {
+        "text": "is a CLIPTextModel: give an object-detection model",
+        "empty": "cannot be loaded on cpu: .+",
+    }
+    for name, said in refusals.items():
+        with pytest.raises(InvalidOption, match=f"`detector` {tmp_path / name} {said}") as caught:
+            load_detector(str(tmp_path / name), "cpu")
         assert "\n" not in str(caught.value)
     with pytest.raises(InvalidOption, match="there is no such folder, and a hub id looks like"):
         load_detector("nowhere", "cpu")
