@@ -19,6 +19,7 @@ from PIL import Image
 
 from layoutgen.domain.labels import COCO_CATEGORIES
 from layoutgen.domain.layout import Instance, Layout
+from layoutgen.drawing.colors import Color
 from layoutgen.methods.registry import POSITION_CHANNELS
 
 BACKGROUND = (0, 0, 0)
@@ -28,7 +29,6 @@ _OUTLINE_SHARE = 0.06  # of the shorter side of the box
 _COCO_IDS = {name: number for number, name in COCO_CATEGORIES.items()}
 _GOLDEN_RATIO = 0.6180339887498949
 
-Color = tuple[int, int, int]
 Cells = npt.NDArray[np.float32]
 
 

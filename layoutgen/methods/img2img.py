@@ -13,8 +13,9 @@ from layoutgen.backbones.base import Backbone
 from layoutgen.conditioning.condition import Condition
 from layoutgen.conditioning.encoder import LayoutEncoder
 from layoutgen.domain.layout import Layout
+from layoutgen.drawing.colors import Color
 from layoutgen.methods.base import LayoutMethod
-from layoutgen.methods.class_map import Color, class_map, class_shares, position_cells
+from layoutgen.methods.class_map import class_map, class_shares, position_cells
 from layoutgen.methods.registry import IMG2IMG
 
 _SWATCH = 16  # latents along a side of the picture of one colour; its middle is far from the border

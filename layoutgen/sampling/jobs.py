@@ -18,6 +18,7 @@ from layoutgen.errors import CannotSave, InvalidFile
 from layoutgen.formats.layout_file import layout_to_dict
 from layoutgen.formats.png import read_png, write_png
 from layoutgen.io.files import replacing
+from layoutgen.io.images import save_drawing
 
 _PATIENCE = 1800  # seconds without a new image after which other processes count as dead
 
@@ -39,7 +40,7 @@ class Job:
 def write_job(aside: Path, job: Job, image: Image.Image, options: dict[str, Any]) -> None:
     """Write overlay and image; the image last, as it says that the job is finished."""
     with replacing(aside / "overlays" / f"{job.name}_{job.seed}.jpg") as temporary:
-        overlay(image, job.layout).save(temporary, quality=92, subsampling=0)
+        save_drawing(overlay(image, job.layout), temporary)
     write_png(image, aside / "images" / job.file, job.layout, options | {"seed": job.seed})
 
 
