@@ -1,6 +1,8 @@
 # Two commands, each of which does its own set-up in a fresh checkout:
 #   make dogs   paints 100 dogs into out/100_dogs
-#   make test   runs what continuous integration runs
+#   make test   runs all checks and tests
+# and one for another Python, without torch:
+#   make test-light PYTHON=python3.13 VENV=/tmp/light
 # Both take another Python (make dogs PYTHON=python3.12) and another environment (make test VENV=/tmp/venv).
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := out/100_dogs
 
-.PHONY: dogs test
+.PHONY: dogs test test-light
 
 # The picture is made once: a second `make dogs` leaves it alone, also when the package has changed since.
 dogs: $(OUT)/annotations.json
@@ -24,6 +26,17 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --hypothesis-profile=ci
+
+# The rooms that load no torch, on any supported Python: what torch has no CPU build for is tested there, too.
+LIGHT_PACKAGES := faster-coco-eval ijson inflect numpy packaging pillow psutil pycocotools pyyaml ruamel.yaml rich scipy \
+	setuptools typer hypothesis pytest
+LIGHT_TESTS := tests/domain tests/io tests/formats tests/drawing tests/evaluation tests/methods/test_class_map.py \
+	tests/data/test_prepare_coco.py tests/cli/test_app.py tests/cli/test_prepare_coco.py tests/cli/test_visualize.py \
+	tests/test_rooms.py tests/test_errors.py --ignore=tests/formats/test_prepared.py
+
+test-light: | $(BIN)/pip
+	$(BIN)/python -m pip install -q -c constraints.txt $(LIGHT_PACKAGES)
+	$(BIN)/python -m pytest --hypothesis-profile=ci $(LIGHT_TESTS)
 
 # Each stamp says that its packages were installed after the last change to what they are.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
