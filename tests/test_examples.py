@@ -31,12 +31,14 @@ def test_every_example_is_tested_and_listed() -> None:
 
 def test_a_layout_is_painted(tmp_path: Path) -> None:
     run("paint_a_layout.py", tmp_path)
-    image = np.array(Image.open(tmp_path / "image.png")).astype(float)
+    with Image.open(tmp_path / "image.png") as opened:
+        image = np.array(opened).astype(float)
     assert image.shape == (192, 256, 3)
     ground, dog = image[150:, 30:80].mean((0, 1)), image[44:92, 28:60].mean((0, 1))
     assert ground[1] > ground[0] > ground[2]  # green
     assert np.abs(ground - dog).max() > 20
-    assert Image.open(tmp_path / "overlay.png").size[0] >= 256
+    with Image.open(tmp_path / "overlay.png") as opened:
+        assert opened.size[0] >= 256
 
 
 def test_detections_are_scored(tmp_path: Path) -> None:

@@ -207,10 +207,10 @@ def test_a_format_that_is_asked_for_is_used(toy: LayoutPipeline, tmp_path: Path)
 
 def test_settings_that_cannot_work_are_refused() -> None:
     for options, word in [
-        ({"scheduler": "magic"}, "--scheduler"),
-        ({"guidance_interval": (0.5, 0.2)}, "--guidance-interval"),
-        ({"guidance_interval": (0.0, 1.5)}, "--guidance-interval"),
-        ({"cache_interval": 0}, "--cache-interval"),
+        ({"scheduler": "magic"}, "`scheduler`"),
+        ({"guidance_interval": (0.5, 0.2)}, "`guidance_interval`"),
+        ({"guidance_interval": (0.0, 1.5)}, "`guidance_interval`"),
+        ({"cache_interval": 0}, "`cache_interval`"),
     ]:
         with pytest.raises(InvalidOption, match=word):
             SampleSettings(**options)
