@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
+from layoutgen.denoising.estimate import clean_latents
 from layoutgen.denoising.multidiffusion import MultiDiffusion, fitting_batch, windows_for
 from layoutgen.denoising.schedulers import scheduler_for, step_options
 from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
@@ -32,11 +35,17 @@ _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
-class Step(NamedTuple):
-    """Step `number`, from 1, of `total` is done."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Step `number`, from 1, of `total` is done.
+
+    `preview` decodes what the images would be if denoising ended here; it costs nothing unless it is called,
+    before the next step.
+    """
 
     number: int
     total: int
+    preview: Callable[[], list[Image.Image]] = field(default=list, compare=False, repr=False)
 
 
 class LayoutPipeline(DiffusionPipeline):
@@ -167,14 +176,17 @@ class LayoutPipeline(DiffusionPipeline):
             options = step_options(stepper, generator)
             for number, timestep in enumerate(timesteps):
                 guided = guidance > 1 and first <= number / len(timesteps) < last
+                scaled = stepper.scale_model_input(latents, timestep)
                 predicted = fused.predict(
-                    stepper.scale_model_input(latents, timestep),
+                    scaled,
                     timestep,
                     guidance if guided else 1.0,
                     reuse_features=number % cache_interval > 0,
                 )
                 latents = stepper.step(predicted, timestep, latents, **options, return_dict=False)[0]
-                yield Step(number + 1, len(timesteps))
+                estimate = partial(clean_latents, stepper, scaled, predicted, timestep)
+                preview = partial(self._preview, estimate, layouts, num_images)
+                yield Step(number + 1, len(timesteps), preview)
             del fused
         yield self._decode(latents, layouts, num_images)
 
@@ -222,6 +234,13 @@ class LayoutPipeline(DiffusionPipeline):
             drawn = {canvas: method.initial_latents([canvas]).to(noise) for canvas in dict.fromkeys(canvases)}
         start = torch.cat([drawn[canvas] for canvas in canvases])
         return scheduler.add_noise(start, noise, timesteps[skipped : skipped + 1]), timesteps[skipped:]
+
+    @torch.no_grad()
+    def _preview(
+        self, estimate: Callable[[], Tensor], layouts: Sequence[Layout], num_images: int
+    ) -> list[Image.Image]:
+        """See :class:`Step`."""
+        return self._decode(estimate(), layouts, num_images)
 
     def _decode(self, latents: Tensor, layouts: Sequence[Layout], num_images: int) -> list[Image.Image]:
         """Images of the layouts' own sizes."""
