@@ -4,13 +4,15 @@
 # and one for another Python, without torch:
 #   make test-light PYTHON=python3.13 VENV=/tmp/light
 # Both take another Python (make dogs PYTHON=python3.12) and another environment (make test VENV=/tmp/venv).
+# And, for those who change the pages of the package, one that needs Node.js:
+#   make web    builds them from web/ into layoutgen/*/static
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := out/100_dogs
 
-.PHONY: dogs test test-light
+.PHONY: dogs test test-light web
 
 # The picture is made once: a second `make dogs` leaves it alone, also when the package has changed since.
 dogs: $(OUT)/annotations.json
@@ -27,12 +29,15 @@ test: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --hypothesis-profile=ci
 
+web:
+	cd web && npm ci && npm run build
+
 # The rooms that load no torch, on any supported Python: what torch has no CPU build for is tested there, too.
 LIGHT_PACKAGES := faster-coco-eval ijson inflect numpy packaging pillow psutil pycocotools pyyaml ruamel.yaml rich scipy \
-	setuptools typer hypothesis pytest
+	setuptools starlette typer uvicorn hypothesis pytest
 LIGHT_TESTS := tests/domain tests/io tests/formats tests/drawing tests/evaluation tests/methods/test_class_map.py \
 	tests/data/test_prepare_coco.py tests/cli/test_app.py tests/cli/test_prepare_coco.py tests/cli/test_visualize.py \
-	tests/test_rooms.py tests/test_errors.py --ignore=tests/formats/test_prepared.py
+	tests/gallery/test_page.py tests/test_rooms.py tests/test_errors.py --ignore=tests/formats/test_prepared.py
 
 test-light: | $(BIN)/pip
 	$(BIN)/python -m pip install -q -c constraints.txt $(LIGHT_PACKAGES)

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from tests.browser import browser, chromium  # noqa: F401 (fixtures)
+
 # A machine with other work draws examples slowly.
 settings.register_profile("layoutgen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("layoutgen")

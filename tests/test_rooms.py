@@ -36,6 +36,8 @@ ROOMS = (
     "detection",
     "features",
     "evaluation",
+    "gallery",
+    "design",
     "cli",
     "__main__",
 )
@@ -50,6 +52,8 @@ TORCH_FREE_ROOMS = (
     "model_kind",
     "model_info",
     "evaluation",
+    "gallery",
+    "design",
     "cli",
 )
 TORCH_FREE_MODULES = (

@@ -16,6 +16,7 @@ from layoutgen.cli.options import Overwrite, Quiet
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Detections
     from layoutgen.evaluation.evaluator import Evaluator
+    from layoutgen.evaluation.report import Report
     from layoutgen.features.quality import Quality
     from layoutgen.formats.annotated_source import AnnotatedSource
 
@@ -124,6 +125,24 @@ def evaluate(
             help="Draw what became of each object.",
         ),
     ] = None,
+    html: Annotated[
+        bool,
+        typer.Option("--html", help="Write one page for the browser, too: filters, worst first, statistics."),
+    ] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN2",
+            show_default=False,
+            help="Another folder of samples, evaluated too and shown beside in the page.",
+        ),
+    ] = None,
+    compare_detections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="COCO results of --compare, with --detections."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of tables.")
     ] = False,
@@ -136,6 +155,7 @@ def evaluate(
     missed, misplaced and extra to the output folder.
     """
     from layoutgen.cli.evaluation_tables import show
+    from layoutgen.cli.gallery import PAGE, add_gallery, check_comparison
     from layoutgen.evaluation.benchmark_protocols import find_protocol
     from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
     from layoutgen.evaluation.output import WRITES, write_evaluation
@@ -156,15 +176,17 @@ def evaluate(
         batch_size=batch_size,
     )
     output = output or _beside(path)
-    check_output(output, WRITES, overwrite=overwrite)
+    check_comparison(html, compare, detections, compare_detections)
+    check_output(output, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
     source = open_annotated(path, images, required=detections is None or real is not None or bool(overlays))
     ceiling = None
     if reference is not None:
         ceiling = open_annotated(reference, reference_images, required=detections is None)
+    second = _opened_beside(source, compare, required=detections is None)
     compared = _Comparison(source, real, inception, device) if real is not None else None
 
     evaluator = Evaluator(options)
-    for one in (source, ceiling):
+    for one in (source, ceiling, second):
         if one is not None and not options.results:
             evaluator.check_labels(one)  # before any image is searched
     found = _found(evaluator, source, detections, "detecting", quiet)
@@ -172,6 +194,7 @@ def evaluate(
     if ceiling is not None:
         best = _found(evaluator, ceiling, reference_detections, "reference", quiet)
         report = replace(report, reference=evaluator.report(ceiling, best))
+    run2 = _second_run(evaluator, second, compare_detections, quiet)
     if compared is not None:
         report = replace(report, quality=compared.quality(quiet))
     drawn = overlays is not False
@@ -179,6 +202,8 @@ def evaluate(
     with closing(run), console.progress(quiet) as bar:
         for _ in bar.track(run, total=len(source.images), description="overlays"):
             pass
+    if html:
+        add_gallery(output, source, report, run2, quiet=quiet or as_json)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1))
     elif not quiet:
@@ -193,6 +218,27 @@ def _found(
         return evaluator.read(source, results)
     with console.progress(quiet) as bar:
         return dict(bar.track(evaluator.detect(source), total=len(source.images), description=title))
+
+
+def _opened_beside(source: AnnotatedSource, path: Path | None, *, required: bool) -> AnnotatedSource | None:
+    """The run at `path`, which must have images of the names of those of `source`; None if there is none."""
+    from layoutgen.formats.annotated_source import open_annotated
+    from layoutgen.gallery.sources import check_pairs
+
+    if path is None:
+        return None
+    other = open_annotated(path, required=required)
+    check_pairs(source, other)
+    return other
+
+
+def _second_run(
+    evaluator: Evaluator, source: AnnotatedSource | None, results: Path | None, quiet: bool
+) -> tuple[AnnotatedSource, Report] | None:
+    """Another run, evaluated as the first one; None if there is none."""
+    if source is None:
+        return None
+    return source, evaluator.report(source, _found(evaluator, source, results, "comparing", quiet))
 
 
 class _Comparison:

@@ -35,7 +35,12 @@ def visualize(
     image_id: Annotated[
         int | None, typer.Option(metavar="ID", show_default="all", help="Only this image of a COCO json.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Draw the first N images.")] = 48,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", show_default="48; all in a page", help="Show the first N images only."
+        ),
+    ] = None,
     sheet: Annotated[
         bool | None,
         typer.Option(
@@ -44,10 +49,32 @@ def visualize(
             help="Write one page that shows them all.",
         ),
     ] = None,
+    html: Annotated[
+        bool,
+        typer.Option(
+            "--html",
+            help="Write one page for the browser instead: filters, statistics, zoom; also of a training run.",
+        ),
+    ] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", show_default=False, help="Another such PATH, beside it in the page."),
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw the boxes of a dataset, a COCO file or samples on their images, and a contact sheet of all."""
+    if html or compare is not None:
+        from layoutgen.cli.gallery import Selection, write_gallery
+        from layoutgen.errors import InvalidOption
+
+        if not html or sheet is not None:
+            raise InvalidOption("--compare goes with --html, and --sheet does not")
+        wanted = Selection(path, images, image_id, limit)
+        write_gallery(wanted, compare, output, overwrite=overwrite, quiet=quiet)
+        return
+    limit = limit or 48
+
     from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery
     from layoutgen.formats.annotated_source import open_annotated
     from layoutgen.io.output_folder import check_output

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from layoutgen.errors import InvalidOption, OutputExists
+from layoutgen.io.files import replacing
 
 SAMPLES = ("images", "overlays", "annotations.json")
 """What every producer of samples writes into its output folder."""
@@ -92,6 +93,17 @@ def shared_folder(
             finished = [p for p in aside.rglob("*") if p.is_file() and p.name != _LOCK]
             if len(finished) == len(_half_written(aside)):
                 shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def added_file(folder: Path, name: str) -> Iterator[Path]:
+    """Yield a path to write one more file of :func:`output_folder` to; it becomes ``folder / name``.
+
+    Call :func:`check_output` with `name` among the others before.
+    """
+    with replacing(folder / name) as temporary:
+        yield temporary
+    _write_list(folder, sorted({*_written(folder), name}))
 
 
 def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from layoutgen.errors import InvalidOption, OutputExists
-from layoutgen.io.output_folder import check_output, output_folder
+from layoutgen.io.output_folder import added_file, check_output, output_folder
 
 NAMES = ("images", "index.json")
 
@@ -141,3 +141,19 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         check_output(tmp_path / "out", NAMES)
     with pytest.raises(InvalidOption, match="cannot write to `output`"):
         write(tmp_path / "out" / "deeper", OLD)
+
+
+def test_a_file_is_added_and_belongs_to_the_results(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, OLD)
+    with pytest.raises(ValueError, match="broken"), added_file(out, "page.html") as aside:
+        aside.write_text("half")
+        raise ValueError("broken")
+    assert content(out) == OLD
+    with added_file(out, "page.html") as aside:
+        aside.write_text("page")
+    assert content(out) == OLD | {"page.html": "page"}
+    with pytest.raises(OutputExists, match=r"already holds page\.html"):
+        check_output(out, ["page.html"])
+    write(out, NEW, overwrite=True)
+    assert content(out) == NEW  # it is of the results that are gone
