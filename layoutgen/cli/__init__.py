@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from layoutgen import __version__
-from layoutgen.cli import console, evaluate, prepare, prepare_scenes, sample, train, visualize
+from layoutgen.cli import console, design, evaluate, prepare, prepare_scenes, sample, train, visualize
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
@@ -62,3 +62,4 @@ app.command()(train.train)
 app.command()(sample.sample)
 app.command()(visualize.visualize)
 app.command()(evaluate.evaluate)
+app.command()(design.design)
