@@ -135,6 +135,14 @@ def sample(
             help="fp32, bf16 or fp16; auto: fp16 on cuda, bf16 on a CPU that has it, else fp32.",
         ),
     ] = "auto",
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            show_default=False,
+            help="Keep a PNG here that shows the image as it forms; some terminals show it, too.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -143,6 +151,7 @@ def sample(
     Writes images/, overlays/ and annotations.json (COCO) to the output folder. Each PNG holds its layout and
     settings: `layoutgen sample that.png` makes it again.
     """
+    from layoutgen.cli.preview import open_preview
     from layoutgen.denoising.settings import SampleSettings
     from layoutgen.domain.requests import arrange_request
     from layoutgen.io.output_folder import SAMPLES, check_output
@@ -175,7 +184,8 @@ def sample(
     if leads:
         check_output(output, SAMPLES, overwrite=overwrite)
     settings, windows = SampleSettings(**chosen), _windows(batch_size)
-    with console.progress(quiet or not leads) as bar:
+    shown = open_preview(preview if leads else None, inline=not quiet)
+    with shown, console.progress(quiet or not leads or shown.inline) as bar:
         task = bar.add_task("loading the model", total=None)
 
         from layoutgen.sampling.run import load_pipeline, quiet_libraries
@@ -197,6 +207,7 @@ def sample(
         with closing(run):  # type: ignore[type-var]
             for event in run:
                 bar.update(task, completed=event.step, total=event.steps)
+                shown.update(event.preview)
     if leads and not quiet:
         placed = sum(len(one.instances) for _, one in layouts)
         count = num_images * len(layouts)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,15 @@ _QUEUE = 64  # finished images that may wait for them
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images."""
+    """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images.
+
+    `preview` is that of :class:`~layoutgen.pipeline.Step`, None where nothing is being painted.
+    """
 
     step: int
     steps: int
     finished: tuple[Path, ...] = ()
+    preview: Callable[[], list[Image.Image]] | None = field(default=None, compare=False, repr=False)
 
 
 def load_pipeline(source: str, device: str | None = None, dtype: str | None = None) -> LayoutPipeline:
@@ -152,7 +156,8 @@ class _Painter:
                 for event in self._paint(group):
                     if isinstance(event, Step):
                         steps = event.total  # some schedulers take one more than they are asked for
-                        yield Painting(done * steps + event.number * len(group), total * steps)
+                        number = done * steps + event.number * len(group)
+                        yield Painting(number, total * steps, preview=event.preview)
                     else:
                         images = event
                 for write in writing[: max(0, len(writing) + len(group) - _QUEUE)]:
