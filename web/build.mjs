@@ -9,14 +9,19 @@ const here = import.meta.dirname;
 const packageFolder = join(here, "..", "layoutgen");
 
 function sources(folder) {
-  return readdirSync(folder, { withFileTypes: true })
-    .flatMap((entry) => (entry.isDirectory() ? sources(join(folder, entry.name)) : [join(folder, entry.name)]));
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? sources(join(folder, entry.name)) : [join(folder, entry.name)],
+  );
 }
 
 // As tests/test_web.py computes it: names and contents, in the order of the names.
 function fingerprint(page) {
-  const files = [...sources(join(here, "shared")), ...sources(join(here, page)), join(here, "build.mjs"),
-    join(here, "package-lock.json")];
+  const files = [
+    ...sources(join(here, "shared")),
+    ...sources(join(here, page)),
+    join(here, "build.mjs"),
+    join(here, "package-lock.json"),
+  ];
   const named = files.map((file) => [relative(here, file).split(sep).join("/"), file]);
   named.sort(([a], [b]) => (a < b ? -1 : 1));
   const digest = createHash("sha256");
@@ -27,11 +32,15 @@ function fingerprint(page) {
 // The licences of the libraries that are inside a page; all ask that their text goes along.
 function licences({ inputs }) {
   const names = Object.keys(inputs).map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
-  return [...new Set(names)].filter(Boolean).sort().map((name) => {
-    const folder = join(here, "node_modules", name);
-    const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    return `${name} ${version}\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n`;
-  }).join("\n\n");
+  return [...new Set(names)]
+    .filter(Boolean)
+    .sort()
+    .map((name) => {
+      const folder = join(here, "node_modules", name);
+      const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+      return `${name} ${version}\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n`;
+    })
+    .join("\n\n");
 }
 
 for (const page of ["gallery", "design"]) {

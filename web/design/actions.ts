@@ -1,8 +1,19 @@
 /** What the user can do with boxes: buttons and keys call these. */
 import { ask, type Instance, type LayoutFile } from "./api";
 import {
-  aligned, type Alignment, type Box, fromFile, fromInstance, type Group, type Layout, moved, nextId, replaceBoxes,
-  resized, snapped, toFile,
+  aligned,
+  type Alignment,
+  type Box,
+  fromFile,
+  fromInstance,
+  type Group,
+  type Layout,
+  moved,
+  nextId,
+  replaceBoxes,
+  resized,
+  snapped,
+  toFile,
 } from "./layout";
 import { attempt, change, chosen, colors, label, layout, say, selected, step, tool } from "./state";
 
@@ -25,7 +36,10 @@ export function move(dx: number, dy: number): void {
 }
 
 export function grow(dw: number, dh: number): void {
-  put(chosen.value.map((box) => resized(box, layout.value, dw, dh, Math.max(1, step.value))), "grow");
+  put(
+    chosen.value.map((box) => resized(box, layout.value, dw, dh, Math.max(1, step.value))),
+    "grow",
+  );
 }
 
 export function align(how: Alignment): void {
@@ -41,7 +55,10 @@ export function remove(): void {
 }
 
 export function duplicate(): void {
-  insert(chosen.value.map(({ label: name, x0, y0, x1, y1 }) => ({ label: name, xyxy: [x0, y0, x1, y1] })), 16);
+  insert(
+    chosen.value.map(({ label: name, x0, y0, x1, y1 }) => ({ label: name, xyxy: [x0, y0, x1, y1] })),
+    16,
+  );
 }
 
 /** Add boxes, a little beside where they say, and select them. */
@@ -87,8 +104,11 @@ export async function scatter(wanted: Omit<Group, "id"> & { id?: number }): Prom
   await attempt(async () => {
     const others = layout.value.boxes.filter((box) => wanted.id === undefined || box.group !== wanted.id);
     const answer = await ask<{ instances: Instance[] }>("scatter", {
-      layout: toFile({ ...layout.value, boxes: others }), region: wanted.region, label: wanted.label,
-      count: wanted.count, seed: wanted.seed,
+      layout: toFile({ ...layout.value, boxes: others }),
+      region: wanted.region,
+      label: wanted.label,
+      count: wanted.count,
+      seed: wanted.seed,
     });
     const group: Group = { ...wanted, id: wanted.id ?? nextId() };
     const made = answer.instances.map((one) => fromInstance(one, group.id));
@@ -111,7 +131,11 @@ export async function readText(text: string): Promise<LayoutFile[]> {
   let layouts: LayoutFile[] = [];
   await attempt(async () => {
     const { width, height } = layout.value;
-    const answer = await ask<{ layouts: LayoutFile[]; colors: Record<string, string> }>("read", { text, width, height });
+    const answer = await ask<{ layouts: LayoutFile[]; colors: Record<string, string> }>("read", {
+      text,
+      width,
+      height,
+    });
     colors.value = { ...colors.value, ...answer.colors };
     layouts = answer.layouts;
   });
@@ -128,9 +152,14 @@ export function paste(pasted: LayoutFile): void {
     tool.value = "select";
   } else {
     const small = pasted.canvas.width <= layout.value.width && pasted.canvas.height <= layout.value.height;
-    const scale = small ? 1 : Math.min(layout.value.width / pasted.canvas.width, layout.value.height / pasted.canvas.height);
+    const scale = small
+      ? 1
+      : Math.min(layout.value.width / pasted.canvas.width, layout.value.height / pasted.canvas.height);
     const there = new Set(layout.value.boxes.map((box) => [box.x0, box.y0, box.x1, box.y1].join()));
-    const scaled = pasted.instances.map((one) => ({ ...one, xyxy: one.xyxy.map((v) => v * scale) as Instance["xyxy"] }));
+    const scaled = pasted.instances.map((one) => ({
+      ...one,
+      xyxy: one.xyxy.map((v) => v * scale) as Instance["xyxy"],
+    }));
     insert(scaled, scaled.some((one) => there.has(one.xyxy.join())) ? 16 : 0);
   }
   say(`Pasted ${pasted.instances.length} ${pasted.instances.length === 1 ? "box" : "boxes"}`);

@@ -1,6 +1,9 @@
 /** What the server is asked. Every request carries the token that is in the address of the page. */
 
-export interface Instance { label: string; xyxy: [number, number, number, number] }
+export interface Instance {
+  label: string;
+  xyxy: [number, number, number, number];
+}
 
 /** A layout as a layout file has it. */
 export interface LayoutFile {
@@ -48,7 +51,10 @@ export type Event =
 
 /** The server said no; `conflict` where somebody else was first. */
 export class Refused extends Error {
-  constructor(message: string, readonly conflict: boolean) {
+  constructor(
+    message: string,
+    readonly conflict: boolean,
+  ) {
     super(message);
   }
 }
@@ -61,8 +67,11 @@ async function request(path: string, init: RequestInit): Promise<Response> {
     response = await fetch(path, { ...init, headers: { "X-Layoutgen-Token": token } });
   } catch (error) {
     if ((error as Error).name === "AbortError") throw error;
-    throw new Refused("The editor's program does not answer: it was ended. Your changes are still here: copy all boxes " +
-      "with Ctrl+C, start layoutgen design again, and paste them there.", false);
+    throw new Refused(
+      "The editor's program does not answer: it was ended. Your changes are still here: copy all boxes " +
+        "with Ctrl+C, start layoutgen design again, and paste them there.",
+      false,
+    );
   }
   if (response.ok) return response;
   const text = await response.text();

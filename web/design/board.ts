@@ -1,24 +1,19 @@
 /** The drawing board: shows boxes with Konva and turns what the pointer does into actions. */
 import Konva from "konva/lib/Core";
 import { Image as Picture } from "konva/lib/shapes/Image";
-import { Label, Tag } from "konva/lib/shapes/Label";
 import { Rect } from "konva/lib/shapes/Rect";
-import { Text } from "konva/lib/shapes/Text";
 import { Transformer } from "konva/lib/shapes/Transformer";
 import { darkened } from "../shared/theme";
 import { addBox, put, select } from "./actions";
 import { photo, photoStrength } from "./background";
-import { type Evaluated } from "./api";
 import { boxesVisible, current, key, outcomes, pictureVisible, work } from "./generation";
 import { type Box, moved, snapped } from "./layout";
 import type { Region } from "./questions";
+import { extraBox, nameOf, OUTCOMES } from "./shapes";
 import { colorOf, label, layout, model, selected, step, tool } from "./state";
 import { panBy, placement, view, zoomBy } from "./view";
 import { warnings } from "./checks";
 
-const OUTCOMES: Record<string, string> = {
-  matched: "#3cdc5a", misplaced: "#ffaa1e", mislabelled: "#f05ae6", missed: "#ff463c", extra: "#50aaff", duplicate: "#50aaff",
-};
 const CLICK = 4; // screen pixels within which a press is no drag
 const NAMED = 150; // boxes up to which all of them bear their names
 
@@ -30,14 +25,34 @@ export class Board {
   private readonly picture = new Picture({ image: undefined, listening: false });
   private readonly boxes = new Konva.Group();
   private readonly names = new Konva.Group({ listening: false });
-  private readonly rubber = new Rect({ visible: false, listening: false, strokeScaleEnabled: false, stroke: "#3346c8", dash: [5, 4], fill: "rgb(51 70 200 / 12%)" });
-  private readonly handles = new Transformer({ rotateEnabled: false, keepRatio: false, flipEnabled: false, ignoreStroke: true, anchorSize: 9, anchorCornerRadius: 2, anchorStroke: "#3346c8", borderStroke: "#3346c8", padding: 0 });
+  private readonly rubber = new Rect({
+    visible: false,
+    listening: false,
+    strokeScaleEnabled: false,
+    stroke: "#3346c8",
+    dash: [5, 4],
+    fill: "rgb(51 70 200 / 12%)",
+  });
+  private readonly handles = new Transformer({
+    rotateEnabled: false,
+    keepRatio: false,
+    flipEnabled: false,
+    ignoreStroke: true,
+    anchorSize: 9,
+    anchorCornerRadius: 2,
+    anchorStroke: "#3346c8",
+    borderStroke: "#3346c8",
+    padding: 0,
+  });
   private readonly nodes = new Map<number, Rect>();
   private readonly observer: ResizeObserver;
   private press: { x: number; y: number; shift: boolean } | null = null;
   private shownUrl = "";
 
-  constructor(private readonly frame: HTMLDivElement, private readonly onRegion: (region: Region) => void) {
+  constructor(
+    private readonly frame: HTMLDivElement,
+    private readonly onRegion: (region: Region) => void,
+  ) {
     this.stage = new Konva.Stage({ container: frame, width: frame.clientWidth, height: frame.clientHeight });
     const layer = new Konva.Layer();
     this.content.add(this.paper, this.photo, this.picture, this.boxes, this.names, this.rubber);
@@ -75,7 +90,13 @@ export class Board {
   draw(): void {
     const { width, height, boxes } = layout.value;
     this.paper.setAttrs({ width, height, fill: darkened.value ? "#33363e" : "#ffffff" });
-    this.photo.setAttrs({ image: photo.value ?? undefined, width, height, opacity: photoStrength.value, visible: photo.value !== null });
+    this.photo.setAttrs({
+      image: photo.value ?? undefined,
+      width,
+      height,
+      opacity: photoStrength.value,
+      visible: photo.value !== null,
+    });
     this.showPicture(width, height);
     this.stage.container().style.cursor = tool.value === "select" ? "default" : "crosshair";
     const said = model.value ? warnings(layout.value, model.value) : new Map<number, string[]>();
@@ -102,9 +123,12 @@ export class Board {
     if (!url) return;
     const image = new Image();
     image.src = url;
-    void image.decode().then(() => {
-      if (this.shownUrl === url) this.picture.image(image);
-    }, () => undefined);
+    void image.decode().then(
+      () => {
+        if (this.shownUrl === url) this.picture.image(image);
+      },
+      () => undefined,
+    );
   }
 
   private drawBox(box: Box, at: number, warned: boolean): void {
@@ -112,9 +136,17 @@ export class Board {
     const evaluated = outcomes.value?.get(key(box.label, [box.x0, box.y0, box.x1, box.y1]));
     const colour = (pictureVisible.value && evaluated?.outcome && OUTCOMES[evaluated.outcome]) || colorOf(box.label);
     node.setAttrs({
-      x: box.x0, y: box.y0, width: box.x1 - box.x0, height: box.y1 - box.y0, scaleX: 1, scaleY: 1,
-      stroke: colour, strokeWidth: selected.value.has(box.id) ? 3 : 2, dash: warned ? [7, 4] : [],
-      fill: this.picture.visible() ? "rgb(0 0 0 / 0.1%)" : `${colour}38`, draggable: tool.value === "select",
+      x: box.x0,
+      y: box.y0,
+      width: box.x1 - box.x0,
+      height: box.y1 - box.y0,
+      scaleX: 1,
+      scaleY: 1,
+      stroke: colour,
+      strokeWidth: selected.value.has(box.id) ? 3 : 2,
+      dash: warned ? [7, 4] : [],
+      fill: this.picture.visible() ? "rgb(0 0 0 / 0.1%)" : `${colour}38`,
+      draggable: tool.value === "select",
     });
     if (node.index !== at) node.zIndex(at);
   }
@@ -133,12 +165,8 @@ export class Board {
     for (const node of this.boxes.find(".extra")) node.destroy();
     if (!pictureVisible.value || !outcomes.value) return;
     for (const one of outcomes.value.values()) {
-      if (one.outcome === "extra" || one.outcome === "duplicate") this.boxes.add(this.extra(one));
+      if (one.outcome === "extra" || one.outcome === "duplicate") this.boxes.add(extraBox(one));
     }
-  }
-
-  private extra({ xyxy: [x0, y0, x1, y1] }: Evaluated): Rect {
-    return new Rect({ name: "extra", x: x0, y: y0, width: x1 - x0, height: y1 - y0, stroke: OUTCOMES.extra, strokeWidth: 2, dash: [2, 3], strokeScaleEnabled: false, listening: false });
   }
 
   /** Names above boxes, as large on the screen at every zoom. */
@@ -149,10 +177,7 @@ export class Board {
     for (const box of layout.value.boxes) {
       const node = this.nodes.get(box.id);
       if (!node || (!all && !selected.value.has(box.id))) continue;
-      const name = new Label({ x: node.x(), y: node.y(), scaleX: 1 / scale, scaleY: 1 / scale });
-      name.add(new Tag({ fill: String(node.stroke()) }), new Text({ text: box.label, fontSize: 11, padding: 2, fill: "#000", fontFamily: "system-ui, sans-serif" }));
-      name.offsetY(node.y() * scale > name.height() ? name.height() : 0);
-      this.names.add(name);
+      this.names.add(nameOf(node, box.label, scale));
     }
   }
 
@@ -166,7 +191,8 @@ export class Board {
     const id = this.idAt(event.target);
     const additive = event.evt.shiftKey;
     if (tool.value === "select" && id !== undefined) {
-      if (additive) select(selected.value.has(id) ? [...selected.value].filter((one) => one !== id) : [...selected.value, id]);
+      if (additive)
+        select(selected.value.has(id) ? [...selected.value].filter((one) => one !== id) : [...selected.value, id]);
       else if (!selected.value.has(id)) select([id]);
       return;
     }
@@ -181,7 +207,14 @@ export class Board {
   private drag(): void {
     if (!this.press) return;
     const [x0, y0, x1, y1] = this.region();
-    this.rubber.setAttrs({ x: x0, y: y0, width: x1 - x0, height: y1 - y0, visible: true, stroke: tool.value === "draw" ? colorOf(label.value) : "#3346c8" });
+    this.rubber.setAttrs({
+      x: x0,
+      y: y0,
+      width: x1 - x0,
+      height: y1 - y0,
+      visible: true,
+      stroke: tool.value === "draw" ? colorOf(label.value) : "#3346c8",
+    });
   }
 
   private region(): Region {
@@ -207,7 +240,9 @@ export class Board {
     } else if (tool.value === "scatter") {
       this.onRegion([x0, y0, x1, y1]);
     } else {
-      const inside = layout.value.boxes.filter((b) => b.x0 < x1 && b.x1 > x0 && b.y0 < y1 && b.y1 > y0).map((b) => b.id);
+      const inside = layout.value.boxes
+        .filter((b) => b.x0 < x1 && b.x1 > x0 && b.y0 < y1 && b.y1 > y0)
+        .map((b) => b.id);
       select(shift ? [...selected.value, ...inside] : inside);
     }
   };
@@ -231,7 +266,13 @@ export class Board {
 
   private differs(box: Box): boolean {
     const before = layout.value.boxes.find((one) => one.id === box.id)!;
-    return Math.abs(before.x0 - box.x0) + Math.abs(before.y0 - box.y0) + Math.abs(before.x1 - box.x1) + Math.abs(before.y1 - box.y1) > 0.01;
+    return (
+      Math.abs(before.x0 - box.x0) +
+        Math.abs(before.y0 - box.y0) +
+        Math.abs(before.x1 - box.x1) +
+        Math.abs(before.y1 - box.y1) >
+      0.01
+    );
   }
 
   /** Boxes that were moved: by the same whole steps, sizes as they were. */
@@ -247,7 +288,11 @@ export class Board {
     event.preventDefault();
     const bounds = this.frame.getBoundingClientRect();
     if (event.ctrlKey || event.metaKey) {
-      zoomBy(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.clientX - bounds.left - bounds.width / 2, event.clientY - bounds.top - bounds.height / 2);
+      zoomBy(
+        event.deltaY < 0 ? 1.15 : 1 / 1.15,
+        event.clientX - bounds.left - bounds.width / 2,
+        event.clientY - bounds.top - bounds.height / 2,
+      );
     } else if (view.value.zoom > 1) panBy(-event.deltaX, -event.deltaY);
   };
 }

@@ -27,12 +27,26 @@ export function Canvas({ onRegion }: { onRegion(region: Region): void }) {
     if (file) void openPhoto(file);
   };
   return (
-    <div class="frame"><div class="board" ref={frame} tabIndex={0} role="application" onDrop={drop} onDragOver={(event) => event.preventDefault()}
-      aria-label={`Canvas with ${layout.value.boxes.length} boxes, ${selected.value.size} selected. The list of objects has them in words; arrow keys move what is selected.`} />
+    <div class="frame">
+      <div
+        class="board"
+        ref={frame}
+        tabIndex={0}
+        role="application"
+        onDrop={drop}
+        onDragOver={(event) => event.preventDefault()}
+        aria-label={`Canvas with ${layout.value.boxes.length} boxes, ${selected.value.size} selected. The list of objects has them in words; arrow keys move what is selected.`}
+      />
       <div class="row zoom">
-        <button class="quiet" onClick={() => zoomBy(0.8)} disabled={view.value.zoom === 1} aria-label="Zoom out">−</button>
-        <button class="quiet number" onClick={fit} title="Fit (0)">{Math.round(view.value.zoom * 100)}%</button>
-        <button class="quiet" onClick={() => zoomBy(1.25)} aria-label="Zoom in">+</button>
+        <button class="quiet" onClick={() => zoomBy(0.8)} disabled={view.value.zoom === 1} aria-label="Zoom out">
+          −
+        </button>
+        <button class="quiet number" onClick={fit} title="Fit (0)">
+          {Math.round(view.value.zoom * 100)}%
+        </button>
+        <button class="quiet" onClick={() => zoomBy(1.25)} aria-label="Zoom in">
+          +
+        </button>
       </div>
     </div>
   );

@@ -16,7 +16,8 @@ export function warnings(layout: Layout, model: Model): Map<number, string[]> {
     if (model.labels && !model.labels.includes(box.label)) {
       say(box, `the model has not learnt "${box.label}", only ${model.labels.join(", ")}`);
     }
-    if (long < model.smallest) say(box, `${long} px is small: below ${model.smallest} px the model draws nothing to be seen`);
+    if (long < model.smallest)
+      say(box, `${long} px is small: below ${model.smallest} px the model draws nothing to be seen`);
     if (model.largest !== null && long > 1.5 * model.largest) {
       say(box, `${long} px is large: the model draws well up to about ${model.largest} px`);
     }

@@ -41,14 +41,34 @@ function Paste({ text }: { text: string }) {
     if (chosen) setValue(await chosen.text());
   };
   return (
-    <form onSubmit={(event) => { event.preventDefault(); void pasteText(value); }}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void pasteText(value);
+      }}
+    >
       <h2>Paste boxes</h2>
       <p class="soft">A COCO json, its list of annotations, a layout file, or boxes copied here.</p>
       <div class="stack below">
-        <textarea rows={9} value={value} onInput={(event) => setValue(event.currentTarget.value)} aria-label="Text" autofocus />
-        <label class="row">or a file <input type="file" accept=".json,.yaml,.yml" onChange={take} /></label>
+        <textarea
+          rows={9}
+          value={value}
+          onInput={(event) => setValue(event.currentTarget.value)}
+          aria-label="Text"
+          autofocus
+        />
+        <label class="row">
+          or a file <input type="file" accept=".json,.yaml,.yml" onChange={take} />
+        </label>
       </div>
-      <div class="actions"><button type="button" onClick={close}>Cancel</button><button class="primary" disabled={!value.trim()}>Paste</button></div>
+      <div class="actions">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        <button class="primary" disabled={!value.trim()}>
+          Paste
+        </button>
+      </div>
     </form>
   );
 }
@@ -59,13 +79,26 @@ function Choose({ layouts }: { layouts: LayoutFile[] }) {
       <h2>Which image?</h2>
       <ul class="choices">
         {layouts.map((one, at) => (
-          <li key={at}><button onClick={() => { close(); paste(one); }}>
-            <span>{at + 1}. {one.prompt || `${one.instances.length} boxes`}</span>
-            <span class="soft number">{one.instances.length} boxes, {one.canvas.width} x {one.canvas.height}</span>
-          </button></li>
+          <li key={at}>
+            <button
+              onClick={() => {
+                close();
+                paste(one);
+              }}
+            >
+              <span>
+                {at + 1}. {one.prompt || `${one.instances.length} boxes`}
+              </span>
+              <span class="soft number">
+                {one.instances.length} boxes, {one.canvas.width} x {one.canvas.height}
+              </span>
+            </button>
+          </li>
         ))}
       </ul>
-      <div class="actions"><button onClick={close}>Cancel</button></div>
+      <div class="actions">
+        <button onClick={close}>Cancel</button>
+      </div>
     </div>
   );
 }
@@ -85,12 +118,34 @@ function Scatter({ region }: { region: Region }) {
       <h2>Scatter here</h2>
       <p class="soft">At free places of {size}, as large as the model draws well, none over another.</p>
       <div class="row fields">
-        <label class="stack">How many<input type="number" min="1" max="2000" required value={count} autofocus
-          onInput={(event) => setCount(Number(event.currentTarget.value))} /></label>
-        <label class="stack">of what<input value={name} required list="known-labels" onInput={(event) => setName(event.currentTarget.value)} /></label>
+        <label class="stack">
+          How many
+          <input
+            type="number"
+            min="1"
+            max="2000"
+            required
+            value={count}
+            autofocus
+            onInput={(event) => setCount(Number(event.currentTarget.value))}
+          />
+        </label>
+        <label class="stack">
+          of what
+          <input value={name} required list="known-labels" onInput={(event) => setName(event.currentTarget.value)} />
+        </label>
       </div>
-      <datalist id="known-labels">{labels.value.map((one) => <option key={one} value={one} />)}</datalist>
-      <div class="actions"><button type="button" onClick={close}>Cancel</button><button class="primary">Scatter</button></div>
+      <datalist id="known-labels">
+        {labels.value.map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
+      <div class="actions">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        <button class="primary">Scatter</button>
+      </div>
     </form>
   );
 }
@@ -105,9 +160,16 @@ function SaveAs() {
   return (
     <form onSubmit={submit}>
       <h2>Save as</h2>
-      <label class="stack"><span class="soft">In {file.value.folder}</span>
-        <input value={name} required autofocus onInput={(event) => setName(event.currentTarget.value)} /></label>
-      <div class="actions"><button type="button" onClick={close}>Cancel</button><button class="primary">Save</button></div>
+      <label class="stack">
+        <span class="soft">In {file.value.folder}</span>
+        <input value={name} required autofocus onInput={(event) => setName(event.currentTarget.value)} />
+      </label>
+      <div class="actions">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        <button class="primary">Save</button>
+      </div>
     </form>
   );
 }
@@ -116,12 +178,22 @@ function Rewritten() {
   return (
     <div>
       <h2>Replace a file written by hand?</h2>
-      <p>{file.value.suggested} has comments, groups, or a spelling of its own. Saving writes every box where it
-        stands now; comments and groups are lost.</p>
+      <p>
+        {file.value.suggested} has comments, groups, or a spelling of its own. Saving writes every box where it stands
+        now; comments and groups are lost.
+      </p>
       <div class="actions">
         <button onClick={close}>Cancel</button>
         <button onClick={() => openDialog({ kind: "save" })}>Save as another file</button>
-        <button class="primary" onClick={() => { close(); void saveWith({}); }}>Replace it</button>
+        <button
+          class="primary"
+          onClick={() => {
+            close();
+            void saveWith({});
+          }}
+        >
+          Replace it
+        </button>
       </div>
     </div>
   );
@@ -132,32 +204,76 @@ function Conflict({ name }: { name?: string }) {
   return (
     <div>
       <h2>{name ? `${called} is there already` : `${called} has changed`}</h2>
-      <p>{name ? "Saving would replace it." : "Another tab or program has saved it since it was opened here. Nothing was overwritten."}</p>
+      <p>
+        {name
+          ? "Saving would replace it."
+          : "Another tab or program has saved it since it was opened here. Nothing was overwritten."}
+      </p>
       <div class="actions">
         <button onClick={close}>Cancel</button>
-        {!name && <button onClick={() => { close(); void takeTheirs(); }}>Load theirs</button>}
+        {!name && (
+          <button
+            onClick={() => {
+              close();
+              void takeTheirs();
+            }}
+          >
+            Load theirs
+          </button>
+        )}
         <button onClick={() => openDialog({ kind: "save" })}>Save under another name</button>
-        <button class="danger" onClick={() => { close(); void saveWith({ name, replace: true }); }}>Replace it</button>
+        <button
+          class="danger"
+          onClick={() => {
+            close();
+            void saveWith({ name, replace: true });
+          }}
+        >
+          Replace it
+        </button>
       </div>
     </div>
   );
 }
 
 const KEYS: [string, string][] = [
-  ["V  B  G", "select, draw, scatter"], ["Arrow keys", "move what is selected; Alt: by 1 px"],
-  ["Shift and arrows", "make it larger or smaller"], ["Shift and click", "select more; drag to select an area"],
-  ["Ctrl+A  Esc", "select all, nothing"], ["Ctrl+D  Del", "duplicate, delete"], ["Ctrl+C  Ctrl+V", "copy, paste (COCO too)"],
-  ["Ctrl+Z  Ctrl+Shift+Z", "undo, redo"], ["Ctrl+S", "save"], ["Ctrl+Enter", "generate"], ["P  H", "picture, boxes on and off"],
-  ["+  -  0", "zoom, and back"], ["Tab", "to the list of objects, where each can be typed"],
+  ["V  B  G", "select, draw, scatter"],
+  ["Arrow keys", "move what is selected; Alt: by 1 px"],
+  ["Shift and arrows", "make it larger or smaller"],
+  ["Shift and click", "select more; drag to select an area"],
+  ["Ctrl+A  Esc", "select all, nothing"],
+  ["Ctrl+D  Del", "duplicate, delete"],
+  ["Ctrl+C  Ctrl+V", "copy, paste (COCO too)"],
+  ["Ctrl+Z  Ctrl+Shift+Z", "undo, redo"],
+  ["Ctrl+S", "save"],
+  ["Ctrl+Enter", "generate"],
+  ["P  H", "picture, boxes on and off"],
+  ["+  -  0", "zoom, and back"],
+  ["Tab", "to the list of objects, where each can be typed"],
 ];
 
 function Keys() {
   return (
     <div>
       <h2>Keys</h2>
-      <table class="keys"><tbody>{KEYS.map(([keys, does]) => <tr key={keys}><th scope="row"><kbd>{keys}</kbd></th><td>{does}</td></tr>)}</tbody></table>
+      <table class="keys">
+        <tbody>
+          {KEYS.map(([keys, does]) => (
+            <tr key={keys}>
+              <th scope="row">
+                <kbd>{keys}</kbd>
+              </th>
+              <td>{does}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
       {model.value && <p class="soft">Model: {model.value.name}</p>}
-      <div class="actions"><button class="primary" onClick={close}>Close</button></div>
+      <div class="actions">
+        <button class="primary" onClick={close}>
+          Close
+        </button>
+      </div>
     </div>
   );
 }

@@ -13,7 +13,13 @@ export interface Result {
   evaluated: Evaluated[] | null;
 }
 
-export interface Work { number: number; step: number; steps: number; count: number; preview: string | null }
+export interface Work {
+  number: number;
+  step: number;
+  steps: number;
+  count: number;
+  preview: string | null;
+}
 
 export const QUALITIES = { draft: 8, usual: 20, fine: 40 } as const;
 export type Quality = keyof typeof QUALITIES;
@@ -53,7 +59,9 @@ export async function paint(): Promise<void> {
   work.value = { number: 0, step: 0, steps: QUALITIES[quality.value], count: total, preview: null };
   await attempt(async () => {
     const asked = {
-      layout: toFile(layout.value), count: total, preview_every: 2,
+      layout: toFile(layout.value),
+      count: total,
+      preview_every: 2,
       settings: { steps: QUALITIES[quality.value], guidance: guidance.value, seed: seed.value },
     };
     try {
@@ -63,7 +71,13 @@ export async function paint(): Promise<void> {
           work.value = { ...event, count: total, preview: event.preview ?? work.value?.preview ?? null };
         }
         if (event.kind === "picture") {
-          const result = { picture: event.picture, seed: event.seed, url: await picture(event.picture), painted: event.layout, evaluated: null };
+          const result = {
+            picture: event.picture,
+            seed: event.seed,
+            url: await picture(event.picture),
+            painted: event.layout,
+            evaluated: null,
+          };
           batch(() => {
             results.value = [...results.value, result].slice(-48);
             shown.value = event.picture;

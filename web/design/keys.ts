@@ -8,17 +8,35 @@ import { layout, redo, say, step, tool, undo } from "./state";
 import { saveNow } from "./saving";
 import { fit, zoomBy } from "./view";
 
-const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
 const WITH_CONTROL: Record<string, () => void> = {
-  z: undo, y: redo, Z: redo, d: duplicate, a: () => select(layout.value.boxes.map((box) => box.id)),
+  z: undo,
+  y: redo,
+  Z: redo,
+  d: duplicate,
+  a: () => select(layout.value.boxes.map((box) => box.id)),
 };
 
 const PLAIN: Record<string, () => void> = {
-  v: () => (tool.value = "select"), b: () => (tool.value = "draw"), g: () => (tool.value = "scatter"),
-  Delete: remove, Backspace: remove, Escape: () => select([]), p: () => (pictureVisible.value = !pictureVisible.value),
+  v: () => (tool.value = "select"),
+  b: () => (tool.value = "draw"),
+  g: () => (tool.value = "scatter"),
+  Delete: remove,
+  Backspace: remove,
+  Escape: () => select([]),
+  p: () => (pictureVisible.value = !pictureVisible.value),
   h: () => (boxesVisible.value = !boxesVisible.value),
-  "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "0": fit, "?": () => openDialog({ kind: "keys" }),
+  "+": () => zoomBy(1.25),
+  "=": () => zoomBy(1.25),
+  "-": () => zoomBy(0.8),
+  "0": fit,
+  "?": () => openDialog({ kind: "keys" }),
 };
 
 export function listen(): void {
@@ -39,7 +57,10 @@ export function listen(): void {
 }
 
 function isField(target: EventTarget | null): boolean {
-  return target instanceof Element && target.matches("input:not([type=checkbox]):not([type=range]), textarea, select, dialog *");
+  return (
+    target instanceof Element &&
+    target.matches("input:not([type=checkbox]):not([type=range]), textarea, select, dialog *")
+  );
 }
 
 function onKeyDown(event: KeyboardEvent): void {
@@ -62,4 +83,3 @@ function take(event: KeyboardEvent, action: () => void): void {
   event.preventDefault();
   action();
 }
-

@@ -13,7 +13,13 @@ export interface Box {
 }
 
 /** How boxes were scattered, so that they can be scattered anew. */
-export interface Group { id: number; label: string; count: number; region: [number, number, number, number]; seed: number }
+export interface Group {
+  id: number;
+  label: string;
+  count: number;
+  region: [number, number, number, number];
+  seed: number;
+}
 
 export interface Layout {
   width: number;
@@ -82,7 +88,9 @@ export function snapped(box: Box, layout: Layout, step: number): Box {
   const x0 = Math.min(edge(left, layout.width), layout.width - Math.min(step, layout.width));
   const y0 = Math.min(edge(top, layout.height), layout.height - Math.min(step, layout.height));
   return {
-    ...box, x0, y0,
+    ...box,
+    x0,
+    y0,
     x1: Math.max(edge(right, layout.width), Math.min(layout.width, x0 + step)),
     y1: Math.max(edge(bottom, layout.height), Math.min(layout.height, y0 + step)),
   };
@@ -111,23 +119,52 @@ export type Alignment = "left" | "center" | "right" | "top" | "middle" | "bottom
 export function aligned(boxes: readonly Box[], how: Alignment): Box[] {
   const low = { x: Math.min(...boxes.map((b) => b.x0)), y: Math.min(...boxes.map((b) => b.y0)) };
   const high = { x: Math.max(...boxes.map((b) => b.x1)), y: Math.max(...boxes.map((b) => b.y1)) };
-  const at = (b: Box, x: number, y: number): Box =>
-    ({ ...b, x0: Math.round(x), y0: Math.round(y), x1: Math.round(x) + width(b), y1: Math.round(y) + height(b) });
+  const at = (b: Box, x: number, y: number): Box => ({
+    ...b,
+    x0: Math.round(x),
+    y0: Math.round(y),
+    x1: Math.round(x) + width(b),
+    y1: Math.round(y) + height(b),
+  });
   switch (how) {
-    case "left": return boxes.map((b) => at(b, low.x, b.y0));
-    case "right": return boxes.map((b) => at(b, high.x - width(b), b.y0));
-    case "center": return boxes.map((b) => at(b, (low.x + high.x - width(b)) / 2, b.y0));
-    case "top": return boxes.map((b) => at(b, b.x0, low.y));
-    case "bottom": return boxes.map((b) => at(b, b.x0, high.y - height(b)));
-    case "middle": return boxes.map((b) => at(b, b.x0, (low.y + high.y - height(b)) / 2));
-    case "across": return spread(boxes, (b) => b.x0, width, high.x - low.x, (b, x) => at(b, x, b.y0));
-    case "down": return spread(boxes, (b) => b.y0, height, high.y - low.y, (b, y) => at(b, b.x0, y));
-    case "size": return boxes.map((b) => ({ ...b, x1: b.x0 + width(boxes[0]), y1: b.y0 + height(boxes[0]) }));
+    case "left":
+      return boxes.map((b) => at(b, low.x, b.y0));
+    case "right":
+      return boxes.map((b) => at(b, high.x - width(b), b.y0));
+    case "center":
+      return boxes.map((b) => at(b, (low.x + high.x - width(b)) / 2, b.y0));
+    case "top":
+      return boxes.map((b) => at(b, b.x0, low.y));
+    case "bottom":
+      return boxes.map((b) => at(b, b.x0, high.y - height(b)));
+    case "middle":
+      return boxes.map((b) => at(b, b.x0, (low.y + high.y - height(b)) / 2));
+    case "across":
+      return spread(
+        boxes,
+        (b) => b.x0,
+        width,
+        high.x - low.x,
+        (b, x) => at(b, x, b.y0),
+      );
+    case "down":
+      return spread(
+        boxes,
+        (b) => b.y0,
+        height,
+        high.y - low.y,
+        (b, y) => at(b, b.x0, y),
+      );
+    case "size":
+      return boxes.map((b) => ({ ...b, x1: b.x0 + width(boxes[0]), y1: b.y0 + height(boxes[0]) }));
   }
 }
 
 function spread(
-  boxes: readonly Box[], start: (b: Box) => number, side: (b: Box) => number, room: number,
+  boxes: readonly Box[],
+  start: (b: Box) => number,
+  side: (b: Box) => number,
+  room: number,
   put: (b: Box, to: number) => Box,
 ): Box[] {
   const ordered = [...boxes].sort((a, b) => start(a) - start(b));

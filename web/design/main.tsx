@@ -1,6 +1,8 @@
 /** The layout editor. */
 import "../shared/base.css";
+import "../shared/dialog.css";
 import "./design.css";
+import "./results.css";
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { ask, type State } from "./api";
@@ -36,8 +38,16 @@ function Message() {
   const said = message.value;
   return (
     <div class="messages" role={said?.bad ? "alert" : "status"} aria-live="polite">
-      {said && <div class={said.bad ? "message bad" : "message"}>{said.text}
-        {said.bad && <button class="quiet" onClick={() => (message.value = null)} aria-label="Close">&times;</button>}</div>}
+      {said && (
+        <div class={said.bad ? "message bad" : "message"}>
+          {said.text}
+          {said.bad && (
+            <button class="quiet" onClick={() => (message.value = null)} aria-label="Close">
+              &times;
+            </button>
+          )}
+        </div>
+      )}
     </div>
   );
 }
@@ -69,7 +79,12 @@ async function start(): Promise<void> {
   });
   addEventListener("pagehide", () => {
     const token = new URLSearchParams(location.search).get("token") ?? "";
-    void fetch("/api/unsaved", { method: "POST", keepalive: true, headers: { "X-Layoutgen-Token": token }, body: JSON.stringify({ tab, unsaved: false }) });
+    void fetch("/api/unsaved", {
+      method: "POST",
+      keepalive: true,
+      headers: { "X-Layoutgen-Token": token },
+      body: JSON.stringify({ tab, unsaved: false }),
+    });
   });
 }
 

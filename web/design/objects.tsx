@@ -20,25 +20,35 @@ export function Objects() {
         <div class="palette" role="group" aria-label="Labels">
           {labels.value.map((name) => (
             <button key={name} aria-pressed={label.value === name} onClick={() => relabel(name)}>
-              <span class="swatch" style={{ background: colorOf(name) }} />{name}
+              <span class="swatch" style={{ background: colorOf(name) }} />
+              {name}
               <span class="soft number">{counts.get(name) ?? ""}</span>
             </button>
           ))}
         </div>
-        <form class="row" onSubmit={(event) => {
-          event.preventDefault();
-          const input = event.currentTarget.elements.namedItem("new") as HTMLInputElement;
-          relabel(input.value);
-          input.value = "";
-        }}>
-          <input name="new" placeholder="Another label" aria-label="Another label" /><button>Use</button>
+        <form
+          class="row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const input = event.currentTarget.elements.namedItem("new") as HTMLInputElement;
+            relabel(input.value);
+            input.value = "";
+          }}
+        >
+          <input name="new" placeholder="Another label" aria-label="Another label" />
+          <button>Use</button>
         </form>
       </section>
       {chosen.value.length > 0 && <Selection said={said} />}
       <section class="stack list">
-        <h2>Objects <span class="number">{boxes.length}</span>{said.size > 0 && <span class="warned"> · {said.size} to look at</span>}</h2>
+        <h2>
+          Objects <span class="number">{boxes.length}</span>
+          {said.size > 0 && <span class="warned"> · {said.size} to look at</span>}
+        </h2>
         <ul aria-label="Objects">
-          {boxes.slice(0, LISTED).map((box) => <Row key={box.id} box={box} said={said.get(box.id)} />)}
+          {boxes.slice(0, LISTED).map((box) => (
+            <Row key={box.id} box={box} said={said.get(box.id)} />
+          ))}
         </ul>
         {boxes.length > LISTED && <p class="soft">and {boxes.length - LISTED} more</p>}
         {boxes.length === 0 && <p class="soft">Drag on the canvas to draw a box, or paste COCO.</p>}
@@ -60,8 +70,14 @@ function Row({ box, said }: { box: Box; said?: string[] }) {
         <span class="swatch" style={{ background: colorOf(box.label) }} />
         <span class="name">{box.label}</span>
         {evaluated?.outcome && <span class={`outcome ${evaluated.outcome}`}>{OUTCOME_WORDS[evaluated.outcome]}</span>}
-        {said && <span class="warned" aria-label={`Warning: ${said.join("; ")}`}>!</span>}
-        <span class="soft number">{Math.round(width(box))}x{Math.round(height(box))}</span>
+        {said && (
+          <span class="warned" aria-label={`Warning: ${said.join("; ")}`}>
+            !
+          </span>
+        )}
+        <span class="soft number">
+          {Math.round(width(box))}x{Math.round(height(box))}
+        </span>
       </button>
     </li>
   );
@@ -73,33 +89,52 @@ function Selection({ said }: { said: Map<number, string[]> }) {
   const group = chosenGroup();
   const one = boxes.length === 1 ? boxes[0] : null;
   const notes = [...new Set(boxes.flatMap((box) => said.get(box.id) ?? []))];
-  const set = (part: Partial<Box>) => one && put([snapped({ ...one, ...part }, layout.value, 1)], `type ${Object.keys(part)}`);
+  const set = (part: Partial<Box>) =>
+    one && put([snapped({ ...one, ...part }, layout.value, 1)], `type ${Object.keys(part)}`);
   return (
     <section class="stack selection">
       <h2>{one ? `Selected: ${one.label}` : `${boxes.length} selected`}</h2>
-      {one && <div class="corners">
-        <Number name="x" value={one.x0} onChange={(x) => set({ x0: x, x1: x + width(one) })} />
-        <Number name="y" value={one.y0} onChange={(y) => set({ y0: y, y1: y + height(one) })} />
-        <Number name="width" value={width(one)} onChange={(w) => w > 0 && set({ x1: one.x0 + w })} />
-        <Number name="height" value={height(one)} onChange={(h) => h > 0 && set({ y1: one.y0 + h })} />
-      </div>}
-      {group && <div class="row">
-        <span class="soft">{group.count} scattered</span>
-        <button onClick={() => void scatter({ ...group, seed: group.seed + 1 })}>Scatter anew</button>
-      </div>}
-      {!group && one?.group !== undefined && <button onClick={() => select(layout.value.boxes.filter((b) => b.group === one.group).map((b) => b.id))}>Select its group</button>}
-      {notes.slice(0, 4).map((note) => <p key={note} class="note">{note}</p>)}
+      {one && (
+        <div class="corners">
+          <Number name="x" value={one.x0} onChange={(x) => set({ x0: x, x1: x + width(one) })} />
+          <Number name="y" value={one.y0} onChange={(y) => set({ y0: y, y1: y + height(one) })} />
+          <Number name="width" value={width(one)} onChange={(w) => w > 0 && set({ x1: one.x0 + w })} />
+          <Number name="height" value={height(one)} onChange={(h) => h > 0 && set({ y1: one.y0 + h })} />
+        </div>
+      )}
+      {group && (
+        <div class="row">
+          <span class="soft">{group.count} scattered</span>
+          <button onClick={() => void scatter({ ...group, seed: group.seed + 1 })}>Scatter anew</button>
+        </div>
+      )}
+      {!group && one?.group !== undefined && (
+        <button onClick={() => select(layout.value.boxes.filter((b) => b.group === one.group).map((b) => b.id))}>
+          Select its group
+        </button>
+      )}
+      {notes.slice(0, 4).map((note) => (
+        <p key={note} class="note">
+          {note}
+        </p>
+      ))}
     </section>
   );
 }
 
 function Number({ name, value, onChange }: { name: string; value: number; onChange(value: number): void }) {
   return (
-    <label class="stack"><span class="soft">{name}</span>
-      <input type="number" aria-label={name} value={Math.round(value * 10) / 10} onChange={(event) => {
-        const typed = event.currentTarget.valueAsNumber;
-        if (globalThis.Number.isFinite(typed)) onChange(typed);
-      }} />
+    <label class="stack">
+      <span class="soft">{name}</span>
+      <input
+        type="number"
+        aria-label={name}
+        value={Math.round(value * 10) / 10}
+        onChange={(event) => {
+          const typed = event.currentTarget.valueAsNumber;
+          if (globalThis.Number.isFinite(typed)) onChange(typed);
+        }}
+      />
     </label>
   );
 }

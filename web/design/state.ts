@@ -17,8 +17,13 @@ export const colors = signal<Record<string, string>>({});
 export const snap = signal(true);
 export const message = signal<{ text: string; bad: boolean } | null>(null);
 
-export const file = signal<{ path: string | null; suggested: string; folder: string; revision: string; rewritten: boolean }>(
-  { path: null, suggested: "layout.yaml", folder: "", revision: "", rewritten: false });
+export const file = signal<{
+  path: string | null;
+  suggested: string;
+  folder: string;
+  revision: string;
+  rewritten: boolean;
+}>({ path: null, suggested: "layout.yaml", folder: "", revision: "", rewritten: false });
 
 const saved = signal<Layout>(EMPTY);
 const past = signal<readonly Layout[]>([]);
@@ -30,7 +35,7 @@ export const dirty = computed(() => !same(layout.value, saved.value));
 export const canUndo = computed(() => past.value.length > 0);
 export const canRedo = computed(() => future.value.length > 0);
 export const chosen = computed<Box[]>(() => layout.value.boxes.filter((box) => selected.value.has(box.id)));
-export const step = computed(() => (snap.value ? model.value?.grid ?? 1 : 1));
+export const step = computed(() => (snap.value ? (model.value?.grid ?? 1) : 1));
 
 export const labels = computed<string[]>(() => {
   const used = layout.value.boxes.map((box) => box.label);
@@ -84,22 +89,39 @@ export function open(state: State, keepHistory = false): void {
     selected.value = new Set();
     label.value = next.boxes[0]?.label ?? state.model.labels?.[0] ?? "dog";
     tool.value = next.boxes.length ? "select" : "draw";
-    file.value = { path: state.file, suggested: state.suggested, folder: state.folder, revision: state.revision, rewritten: state.rewritten };
+    file.value = {
+      path: state.file,
+      suggested: state.suggested,
+      folder: state.folder,
+      revision: state.revision,
+      rewritten: state.rewritten,
+    };
     document.title = `${state.file ? state.suggested : "New layout"} - layoutgen`;
   });
 }
 
-export interface SaveOptions { name?: string; replace?: boolean }
+export interface SaveOptions {
+  name?: string;
+  replace?: boolean;
+}
 
 /** Save; throws what the server refuses. */
 export async function save(options: SaveOptions = {}): Promise<void> {
   const sent = layout.value;
   const answer = await ask<{ revision: string; file: string; suggested: string }>("save", {
-    layout: toFile(sent), revision: file.value.revision, ...options,
+    layout: toFile(sent),
+    revision: file.value.revision,
+    ...options,
   });
   batch(() => {
     saved.value = sent;
-    file.value = { ...file.value, path: answer.file, suggested: answer.suggested, revision: answer.revision, rewritten: false };
+    file.value = {
+      ...file.value,
+      path: answer.file,
+      suggested: answer.suggested,
+      revision: answer.revision,
+      rewritten: false,
+    };
     document.title = `${answer.suggested} - layoutgen`;
   });
   say(`Saved ${answer.file}`);

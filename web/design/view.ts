@@ -1,8 +1,16 @@
 /** Where the layout lies on the screen: fitted into its frame, times the zoom. */
 import { signal } from "@preact/signals";
 
-export interface View { zoom: number; x: number; y: number }
-export interface Placement { scale: number; x: number; y: number }
+export interface View {
+  zoom: number;
+  x: number;
+  y: number;
+}
+export interface Placement {
+  scale: number;
+  x: number;
+  y: number;
+}
 
 export const view = signal<View>({ zoom: 1, x: 0, y: 0 });
 
@@ -10,7 +18,10 @@ const PADDING = 20;
 const MOST = 20;
 
 /** Screen pixels per layout pixel, and where its corner is. `view.x` and `y` are how far it was moved. */
-export function placement(frame: { width: number; height: number }, canvas: { width: number; height: number }): Placement {
+export function placement(
+  frame: { width: number; height: number },
+  canvas: { width: number; height: number },
+): Placement {
   const fit = Math.min((frame.width - 2 * PADDING) / canvas.width, (frame.height - 2 * PADDING) / canvas.height);
   const scale = Math.max(0.01, fit * view.value.zoom);
   return {

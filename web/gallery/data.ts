@@ -2,8 +2,16 @@
 
 import { OUTCOME_WORDS } from "../shared/outcomes";
 
-export interface Label { name: string; color: string }
-export interface Found { iou: number | null; score: number; label: number; corners: Corners }
+export interface Label {
+  name: string;
+  color: string;
+}
+export interface Found {
+  iou: number | null;
+  score: number;
+  label: number;
+  corners: Corners;
+}
 export type Corners = [number, number, number, number];
 
 export interface Box {
@@ -92,7 +100,7 @@ export function longerSide(box: Box): number {
 
 /** What became of it, in words. */
 export function outcomeName(box: Box): string {
-  return box.outcome < 0 ? "" : OUTCOME_WORDS[outcomes[box.outcome]] ?? outcomes[box.outcome];
+  return box.outcome < 0 ? "" : (OUTCOME_WORDS[outcomes[box.outcome]] ?? outcomes[box.outcome]);
 }
 
 function unpack(raw: Raw, index: number): Picture {
@@ -114,9 +122,10 @@ function unpack(raw: Raw, index: number): Picture {
 
 function unpackBox(entry: number[]): Box {
   const [label, x0, y0, x1, y1, outcome, iou, score, seen, fx0, fy0, fx1, fy1] = entry;
-  const found = entry.length > 6
-    ? { iou: iou as number | null, score, label: seen, corners: [fx0, fy0, fx1, fy1] as Corners }
-    : null;
+  const found =
+    entry.length > 6
+      ? { iou: iou as number | null, score, label: seen, corners: [fx0, fy0, fx1, fy1] as Corners }
+      : null;
   return { label, corners: [x0, y0, x1, y1], outcome, found };
 }
 

@@ -18,7 +18,13 @@ export interface Filter {
 }
 
 export const EVERYTHING: Filter = {
-  text: "", labels: new Set(), outcomes: new Set(), smallest: null, largest: null, fewest: null, most: null,
+  text: "",
+  labels: new Set(),
+  outcomes: new Set(),
+  smallest: null,
+  largest: null,
+  fewest: null,
+  most: null,
 };
 
 export function picksBoxes(filter: Filter): boolean {

@@ -18,25 +18,46 @@ export function Filters() {
   const chosen = filter.value;
   return (
     <form class="filters" onSubmit={(event) => event.preventDefault()} aria-label="Filters">
-      <label class="stack"><h2>Name or prompt</h2>
+      <label class="stack">
+        <h2>Name or prompt</h2>
         <input type="search" value={chosen.text} onInput={(event) => change({ text: event.currentTarget.value })} />
       </label>
-      {evaluated && <fieldset>
-        <legend><h2>What became of it</h2></legend>
-        <div class="chips">
-          {outcomes.map((name, number) => OUTCOME_COUNTS[number] > 0 && (
-            <button key={name} type="button" class={`chip ${name}`} aria-pressed={chosen.outcomes.has(number)}
-              onClick={() => change({ outcomes: toggled(chosen.outcomes, number) })}>
-              {OUTCOME_WORDS[name]} <span class="soft number">{OUTCOME_COUNTS[number].toLocaleString("en")}</span>
-            </button>
-          ))}
-        </div>
-      </fieldset>}
+      {evaluated && (
+        <fieldset>
+          <legend>
+            <h2>What became of it</h2>
+          </legend>
+          <div class="chips">
+            {outcomes.map(
+              (name, number) =>
+                OUTCOME_COUNTS[number] > 0 && (
+                  <button
+                    key={name}
+                    type="button"
+                    class={`chip ${name}`}
+                    aria-pressed={chosen.outcomes.has(number)}
+                    onClick={() => change({ outcomes: toggled(chosen.outcomes, number) })}
+                  >
+                    {OUTCOME_WORDS[name]} <span class="soft number">{OUTCOME_COUNTS[number].toLocaleString("en")}</span>
+                  </button>
+                ),
+            )}
+          </div>
+        </fieldset>
+      )}
       <Labels />
-      <Range name="Objects in the image" low={chosen.fewest} high={chosen.most}
-        onChange={(fewest, most) => change({ fewest, most })} />
-      <Range name="Longer side of a box, in pixels" low={chosen.smallest} high={chosen.largest}
-        onChange={(smallest, largest) => change({ smallest, largest })} />
+      <Range
+        name="Objects in the image"
+        low={chosen.fewest}
+        high={chosen.most}
+        onChange={(fewest, most) => change({ fewest, most })}
+      />
+      <Range
+        name="Longer side of a box, in pixels"
+        low={chosen.smallest}
+        high={chosen.largest}
+        onChange={(smallest, largest) => change({ smallest, largest })}
+      />
       <button type="button" disabled={!isFiltered.value} onClick={() => (filter.value = EVERYTHING)}>
         Show everything
       </button>
@@ -51,25 +72,51 @@ function Labels() {
   const listed = BY_COUNT.filter((number) => labels[number].name.toLowerCase().includes(search.value.toLowerCase()));
   return (
     <fieldset>
-      <legend class="row"><h2>Labels</h2>
-        {labels.length > 1 && <>
-          <button type="button" class="link" onClick={() => (hiddenLabels.value = new Set())}>all on</button>
-          <button type="button" class="link" onClick={() => (hiddenLabels.value = new Set(BY_COUNT))}>all off</button>
-        </>}
+      <legend class="row">
+        <h2>Labels</h2>
+        {labels.length > 1 && (
+          <>
+            <button type="button" class="link" onClick={() => (hiddenLabels.value = new Set())}>
+              all on
+            </button>
+            <button type="button" class="link" onClick={() => (hiddenLabels.value = new Set(BY_COUNT))}>
+              all off
+            </button>
+          </>
+        )}
       </legend>
-      {labels.length > MANY && <input type="search" placeholder="Find a label" aria-label="Find a label"
-        value={search.value} onInput={(event) => (search.value = event.currentTarget.value)} />}
+      {labels.length > MANY && (
+        <input
+          type="search"
+          placeholder="Find a label"
+          aria-label="Find a label"
+          value={search.value}
+          onInput={(event) => (search.value = event.currentTarget.value)}
+        />
+      )}
       <ul class="labels">
         {listed.map((number) => (
           <li key={number} class="row">
-            <input type="checkbox" checked={!hidden.has(number)} id={`label-${number}`}
-              onChange={() => (hiddenLabels.value = toggled(hidden, number))} />
+            <input
+              type="checkbox"
+              checked={!hidden.has(number)}
+              id={`label-${number}`}
+              onChange={() => (hiddenLabels.value = toggled(hidden, number))}
+            />
             <span class="swatch" style={{ background: labels[number].color }} />
-            <label class="name" for={`label-${number}`}>{labels[number].name}</label>
+            <label class="name" for={`label-${number}`}>
+              {labels[number].name}
+            </label>
             <span class="soft number">{LABEL_COUNTS[number].toLocaleString("en")}</span>
-            <button type="button" class="link" aria-pressed={chosen.labels.has(number)}
+            <button
+              type="button"
+              class="link"
+              aria-pressed={chosen.labels.has(number)}
               aria-label={`Only images with ${labels[number].name}`}
-              onClick={() => change({ labels: toggled(chosen.labels, number) })}>only</button>
+              onClick={() => change({ labels: toggled(chosen.labels, number) })}
+            >
+              only
+            </button>
           </li>
         ))}
       </ul>
@@ -88,13 +135,27 @@ function Range({ name, low, high, onChange }: RangeProps) {
   const read = (text: string) => (text.trim() === "" || !Number.isFinite(Number(text)) ? null : Number(text));
   return (
     <fieldset>
-      <legend><h2>{name}</h2></legend>
+      <legend>
+        <h2>{name}</h2>
+      </legend>
       <div class="row">
-        <input type="number" min="0" placeholder="from" aria-label={`${name}: from`} value={low ?? ""}
-          onInput={(event) => onChange(read(event.currentTarget.value), high)} />
+        <input
+          type="number"
+          min="0"
+          placeholder="from"
+          aria-label={`${name}: from`}
+          value={low ?? ""}
+          onInput={(event) => onChange(read(event.currentTarget.value), high)}
+        />
         <span class="soft">to</span>
-        <input type="number" min="0" placeholder="any" aria-label={`${name}: to`} value={high ?? ""}
-          onInput={(event) => onChange(low, read(event.currentTarget.value))} />
+        <input
+          type="number"
+          min="0"
+          placeholder="any"
+          aria-label={`${name}: to`}
+          value={high ?? ""}
+          onInput={(event) => onChange(low, read(event.currentTarget.value))}
+        />
       </div>
     </fieldset>
   );

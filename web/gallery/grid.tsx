@@ -48,16 +48,31 @@ export function Grid() {
   };
 
   return (
-    <div class="grid" ref={frame} onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
-      onKeyDown={onKeyDown} role="list" aria-label="Images">
+    <div
+      class="grid"
+      ref={frame}
+      onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
+      onKeyDown={onKeyDown}
+      role="list"
+      aria-label="Images"
+    >
       {list.length === 0 && <p class="nothing">No image is like that. Take a filter away.</p>}
       <div class="rows" style={{ height: `${rows * row}px` }}>
-        {width.value > 0 && tiles.map((picture, at) => {
-          const place = first * columns + at;
-          const x = GAP + (place % columns) * (side + GAP);
-          return <Tile key={picture.index} picture={picture} place={place} side={side} x={x}
-            y={GAP + Math.floor(place / columns) * row} />;
-        })}
+        {width.value > 0 &&
+          tiles.map((picture, at) => {
+            const place = first * columns + at;
+            const x = GAP + (place % columns) * (side + GAP);
+            return (
+              <Tile
+                key={picture.index}
+                picture={picture}
+                place={place}
+                side={side}
+                x={x}
+                y={GAP + Math.floor(place / columns) * row}
+              />
+            );
+          })}
       </div>
     </div>
   );
@@ -67,12 +82,20 @@ export function Grid() {
 function focusTile(frame: HTMLElement, place: number, y: number, row: number): void {
   if (y < frame.scrollTop) frame.scrollTop = y;
   else if (y + row > frame.scrollTop + frame.clientHeight) frame.scrollTop = y + row - frame.clientHeight;
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    frame.querySelector<HTMLElement>(`[data-place="${place}"] button`)?.focus({ preventScroll: true });
-  }));
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      frame.querySelector<HTMLElement>(`[data-place="${place}"] button`)?.focus({ preventScroll: true });
+    }),
+  );
 }
 
-interface TileProps { picture: Picture; place: number; side: number; x: number; y: number }
+interface TileProps {
+  picture: Picture;
+  place: number;
+  side: number;
+  x: number;
+  y: number;
+}
 
 function Tile({ picture, place, side, x, y }: TileProps) {
   const scale = side / Math.max(picture.width, picture.height);
@@ -83,21 +106,41 @@ function Tile({ picture, place, side, x, y }: TileProps) {
   const width = Math.round(picture.width * scale);
   const height = Math.round(picture.height * scale);
   return (
-    <div class="tile" role="listitem" data-place={place} style={{ width: `${side}px`, transform: `translate(${x}px, ${y}px)` }}>
-      <button class="picture" style={{ height: `${side}px` }} onClick={() => (opened.value = place)}
-        aria-label={`${picture.name}: ${says}. Open`}>
+    <div
+      class="tile"
+      role="listitem"
+      data-place={place}
+      style={{ width: `${side}px`, transform: `translate(${x}px, ${y}px)` }}
+    >
+      <button
+        class="picture"
+        style={{ height: `${side}px` }}
+        onClick={() => (opened.value = place)}
+        aria-label={`${picture.name}: ${says}. Open`}
+      >
         <span class="inner" style={{ width: `${width}px`, height: `${height}px` }}>
           {source && <img src={source} alt="" loading="lazy" decoding="async" width={width} height={height} />}
           <BoxCanvas picture={picture} width={width} height={height} />
         </span>
       </button>
       <div class="caption">
-        <span class="name" title={picture.name}>{picture.name}</span>
-        {evaluated
-          ? <span class="number"><span class={picture.errors ? "verdict wrong" : "verdict right"}>
-              {picture.errors ? `${picture.errors} wrong` : "all right"}</span>{" "}
-            <span class="soft">{matched} of {asked}</span></span>
-          : <span class="soft number">{asked} {asked === 1 ? "object" : "objects"}</span>}
+        <span class="name" title={picture.name}>
+          {picture.name}
+        </span>
+        {evaluated ? (
+          <span class="number">
+            <span class={picture.errors ? "verdict wrong" : "verdict right"}>
+              {picture.errors ? `${picture.errors} wrong` : "all right"}
+            </span>{" "}
+            <span class="soft">
+              {matched} of {asked}
+            </span>
+          </span>
+        ) : (
+          <span class="soft number">
+            {asked} {asked === 1 ? "object" : "objects"}
+          </span>
+        )}
       </div>
     </div>
   );
@@ -118,7 +161,14 @@ function BoxCanvas({ picture, width, height }: { picture: Picture; width: number
       for (const box of boxes) {
         const [x0, y0, x1, y1] = box.corners;
         context.strokeStyle = pass ? colourOf(box) : "rgb(0 0 0 / 55%)";
-        context.setLineDash(pass ? dashesOf(box).split(" ").filter(Boolean).map((n) => (Number(n) * ratio) / 1.5) : []);
+        context.setLineDash(
+          pass
+            ? dashesOf(box)
+                .split(" ")
+                .filter(Boolean)
+                .map((n) => (Number(n) * ratio) / 1.5)
+            : [],
+        );
         context.strokeRect(x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
       }
     }

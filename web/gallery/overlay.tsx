@@ -20,22 +20,51 @@ export function Overlay({ picture, boxes, scale, filled, active, onActive }: Pro
   // Large ones first: a small box inside a large one can still be pointed at.
   const ordered = [...boxes].sort((a, b) => area(b) - area(a));
   return (
-    <svg class="overlay" viewBox={`0 0 ${picture.width} ${picture.height}`} role="group"
-      aria-label={`${boxes.length} boxes`} onPointerLeave={() => onActive(null)}>
+    <svg
+      class="overlay"
+      viewBox={`0 0 ${picture.width} ${picture.height}`}
+      role="group"
+      aria-label={`${boxes.length} boxes`}
+      onPointerLeave={() => onActive(null)}
+    >
       {ordered.map((box) => {
         const [x0, y0, x1, y1] = box.corners;
         const shape = { x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0) };
-        const dashes = dashesOf(box).split(" ").filter(Boolean).map((n) => Number(n) * line).join(" ");
+        const dashes = dashesOf(box)
+          .split(" ")
+          .filter(Boolean)
+          .map((n) => Number(n) * line)
+          .join(" ");
         return (
-          <g key={`${x0} ${y0} ${x1} ${y1} ${box.label} ${box.outcome}`} class={box === active ? "box active" : "box"}
-            tabIndex={-1} role="img" aria-label={describe(box)} data-label={labels[box.label].name}
-            onPointerMove={(event) => { pointer.value = [event.clientX, event.clientY]; onActive(box); }}
-            onFocus={() => onActive(box)}>
+          <g
+            key={`${x0} ${y0} ${x1} ${y1} ${box.label} ${box.outcome}`}
+            class={box === active ? "box active" : "box"}
+            tabIndex={-1}
+            role="img"
+            aria-label={describe(box)}
+            data-label={labels[box.label].name}
+            onPointerMove={(event) => {
+              pointer.value = [event.clientX, event.clientY];
+              onActive(box);
+            }}
+            onFocus={() => onActive(box)}
+          >
             <title>{describe(box)}</title>
-            <rect {...shape} fill={colourOf(box)} fill-opacity={filled ? 0.35 : box === active ? 0.25 : 0}
-              stroke="#000" stroke-opacity="0.55" stroke-width={4 * line} />
-            <rect {...shape} fill="none" stroke={colourOf(box)} stroke-width={(box === active ? 3 : 2) * line}
-              stroke-dasharray={dashes} />
+            <rect
+              {...shape}
+              fill={colourOf(box)}
+              fill-opacity={filled ? 0.35 : box === active ? 0.25 : 0}
+              stroke="#000"
+              stroke-opacity="0.55"
+              stroke-width={4 * line}
+            />
+            <rect
+              {...shape}
+              fill="none"
+              stroke={colourOf(box)}
+              stroke-width={(box === active ? 3 : 2) * line}
+              stroke-dasharray={dashes}
+            />
           </g>
         );
       })}
@@ -46,8 +75,19 @@ export function Overlay({ picture, boxes, scale, filled, active, onActive }: Pro
 
 function FoundBox({ box, line }: { box: Box; line: number }) {
   const [x0, y0, x1, y1] = box.found!.corners;
-  return <rect x={x0} y={y0} width={x1 - x0} height={y1 - y0} fill="none" stroke="#fff" stroke-width={2 * line}
-    stroke-dasharray={`${4 * line} ${4 * line}`} pointer-events="none" />;
+  return (
+    <rect
+      x={x0}
+      y={y0}
+      width={x1 - x0}
+      height={y1 - y0}
+      fill="none"
+      stroke="#fff"
+      stroke-width={2 * line}
+      stroke-dasharray={`${4 * line} ${4 * line}`}
+      pointer-events="none"
+    />
+  );
 }
 
 function area(box: Box): number {

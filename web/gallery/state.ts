@@ -40,8 +40,13 @@ export function drawn(boxes: readonly Box[]): Box[] {
 
 // On pictures, whatever the theme of the page: bright, with a dark seam around them.
 const ON_PICTURES: Record<string, string> = {
-  matched: "#3cdc5a", misplaced: "#ffaa1e", mislabelled: "#f05ae6", missed: "#ff463c", extra: "#50aaff",
-  duplicate: "#50aaff", ignored: "#c8c8c8",
+  matched: "#3cdc5a",
+  misplaced: "#ffaa1e",
+  mislabelled: "#f05ae6",
+  missed: "#ff463c",
+  extra: "#50aaff",
+  duplicate: "#50aaff",
+  ignored: "#c8c8c8",
 };
 
 export function colourOf(box: Box): string {

@@ -1,5 +1,17 @@
 /** The pictures that are shown, in numbers. */
-import { type Box, compared, evaluated, type Figures, figures, isAsked, isMatched, labels, longerSide, otherFigures, type Picture } from "./data";
+import {
+  type Box,
+  compared,
+  evaluated,
+  type Figures,
+  figures,
+  isAsked,
+  isMatched,
+  labels,
+  longerSide,
+  otherFigures,
+  type Picture,
+} from "./data";
 import { Bars, HeatMap, Rows } from "./plots";
 import { isFiltered, shown } from "./state";
 
@@ -16,18 +28,38 @@ export function Statistics() {
       <div class="plots">
         <Rows title="Objects by label" bars={byLabel(asked)} />
         <Bars title="Objects in an image" note="images by number of objects" bars={byCount(list)} />
-        <Bars title="Size of boxes" note="objects by longer side, in pixels" bars={bySize(asked, (boxes) => boxes.length)} />
-        {evaluated && <Bars title="Recall by size" note="share matched, by longer side in pixels" percent
-          bars={bySize(asked, (boxes) => (boxes.length ? boxes.filter(isMatched).length / boxes.length : null))} />}
-        <HeatMap title="Where objects are" note="share of the images in which a place is covered" cells={coverage(list)} columns={CELLS} />
+        <Bars
+          title="Size of boxes"
+          note="objects by longer side, in pixels"
+          bars={bySize(asked, (boxes) => boxes.length)}
+        />
+        {evaluated && (
+          <Bars
+            title="Recall by size"
+            note="share matched, by longer side in pixels"
+            percent
+            bars={bySize(asked, (boxes) => (boxes.length ? boxes.filter(isMatched).length / boxes.length : null))}
+          />
+        )}
+        <HeatMap
+          title="Where objects are"
+          note="share of the images in which a place is covered"
+          cells={coverage(list)}
+          columns={CELLS}
+        />
       </div>
     </div>
   );
 }
 
 const FIGURES: [string, string, boolean][] = [
-  ["recall", "Recall", true], ["precision", "Precision", true], ["f1", "F1", true], ["mean_iou", "Mean IoU", false],
-  ["AP50", "AP50", false], ["count_error", "Mean count error", false], ["images_all_right", "Images all right", true],
+  ["recall", "Recall", true],
+  ["precision", "Precision", true],
+  ["f1", "F1", true],
+  ["mean_iou", "Mean IoU", false],
+  ["AP50", "AP50", false],
+  ["count_error", "Mean count error", false],
+  ["images_all_right", "Images all right", true],
 ];
 
 function FigureTable() {
@@ -38,11 +70,20 @@ function FigureTable() {
   };
   return (
     <table class="figures">
-      <thead><tr><th scope="col">All images</th><th scope="col">here</th>{otherFigures && <th scope="col">{compared}</th>}</tr></thead>
+      <thead>
+        <tr>
+          <th scope="col">All images</th>
+          <th scope="col">here</th>
+          {otherFigures && <th scope="col">{compared}</th>}
+        </tr>
+      </thead>
       <tbody>
         {FIGURES.map((figure) => (
-          <tr key={figure[0]}><th scope="row">{figure[1]}</th><td class="number">{show(figures!, figure)}</td>
-            {otherFigures && <td class="number">{show(otherFigures, figure)}</td>}</tr>
+          <tr key={figure[0]}>
+            <th scope="row">{figure[1]}</th>
+            <td class="number">{show(figures!, figure)}</td>
+            {otherFigures && <td class="number">{show(otherFigures, figure)}</td>}
+          </tr>
         ))}
       </tbody>
     </table>
@@ -63,7 +104,9 @@ function byCount(list: Picture[]) {
   const most = counts.reduce((a, b) => Math.max(a, b), 0);
   const step = Math.max(1, Math.ceil((most + 1) / 20));
   const bars = Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => ({
-    name: String(k * step), value: 0, title: step > 1 ? ` images with ${k * step} to ${k * step + step - 1} objects` : " images",
+    name: String(k * step),
+    value: 0,
+    title: step > 1 ? ` images with ${k * step} to ${k * step + step - 1} objects` : " images",
   }));
   for (const count of counts) bars[Math.floor(count / step)].value += 1;
   return bars;
@@ -75,7 +118,9 @@ function bySize(boxes: Box[], figure: (boxes: Box[]) => number | null) {
   const first = groups.findIndex((group) => group.boxes.length);
   const last = groups.findLastIndex((group) => group.boxes.length);
   return groups.slice(Math.max(0, first), last + 1).map((group) => ({
-    name: `${group.from}+`, value: figure(group.boxes), title: ` (${group.boxes.length.toLocaleString("en")} objects)`,
+    name: `${group.from}+`,
+    value: figure(group.boxes),
+    title: ` (${group.boxes.length.toLocaleString("en")} objects)`,
   }));
 }
 

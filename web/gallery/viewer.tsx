@@ -19,8 +19,13 @@ export function Viewer() {
     if (!picture && dialog.current!.open) dialog.current!.close();
   }, [picture]);
   return (
-    <dialog class="viewer" ref={dialog} onClose={() => (opened.value = null)} onKeyDown={onKeyDown}
-      aria-label={picture ? picture.name : "Image"}>
+    <dialog
+      class="viewer"
+      ref={dialog}
+      onClose={() => (opened.value = null)}
+      onKeyDown={onKeyDown}
+      aria-label={picture ? picture.name : "Image"}
+    >
       {picture && <Opened picture={picture} place={place!} />}
     </dialog>
   );
@@ -34,9 +39,16 @@ export function step(by: number): void {
 function onKeyDown(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const action: (() => void) | undefined = {
-    ArrowRight: () => step(1), ArrowLeft: () => step(-1), Home: () => step(-Infinity), End: () => step(Infinity),
-    "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "0": () => (zoom.value = 1),
-    b: () => (boxesShown.value = !boxesShown.value), s: nextBeside,
+    ArrowRight: () => step(1),
+    ArrowLeft: () => step(-1),
+    Home: () => step(-Infinity),
+    End: () => step(Infinity),
+    "+": () => zoomBy(1.25),
+    "=": () => zoomBy(1.25),
+    "-": () => zoomBy(0.8),
+    "0": () => (zoom.value = 1),
+    b: () => (boxesShown.value = !boxesShown.value),
+    s: nextBeside,
   }[event.key];
   if (!action || (event.target as HTMLElement).matches("input, select")) return;
   event.preventDefault();
@@ -64,37 +76,93 @@ function Opened({ picture, place }: { picture: Picture; place: number }) {
   return (
     <div class="opened">
       <header class="row">
-        <button class="quiet" onClick={() => step(-1)} disabled={place === 0} aria-label="Image before">&larr;</button>
-        <button class="quiet" onClick={() => step(1)} disabled={place === shown.value.length - 1}
-          aria-label="Next image">&rarr;</button>
+        <button class="quiet" onClick={() => step(-1)} disabled={place === 0} aria-label="Image before">
+          &larr;
+        </button>
+        <button
+          class="quiet"
+          onClick={() => step(1)}
+          disabled={place === shown.value.length - 1}
+          aria-label="Next image"
+        >
+          &rarr;
+        </button>
         <h2 title={picture.name}>{picture.name}</h2>
-        <span class="soft number">{(place + 1).toLocaleString("en")} of {shown.value.length.toLocaleString("en")}</span>
+        <span class="soft number">
+          {(place + 1).toLocaleString("en")} of {shown.value.length.toLocaleString("en")}
+        </span>
         <span class="spacer" />
-        <label class="row"><span>Beside it</span>
+        <label class="row">
+          <span>Beside it</span>
           <select value={beside.value} onChange={(event) => (beside.value = event.currentTarget.value as Beside)}>
             <option value="alone">nothing</option>
             <option value="layout">its layout</option>
             {compared && <option value="other">{compared}</option>}
           </select>
         </label>
-        <button class="boxbutton" aria-pressed={boxesShown.value} onClick={() => (boxesShown.value = !boxesShown.value)}>Boxes</button>
-        <button class="quiet close" onClick={() => (opened.value = null)} aria-label="Close">&times;</button>
+        <button
+          class="boxbutton"
+          aria-pressed={boxesShown.value}
+          onClick={() => (boxesShown.value = !boxesShown.value)}
+        >
+          Boxes
+        </button>
+        <button class="quiet close" onClick={() => (opened.value = null)} aria-label="Close">
+          &times;
+        </button>
       </header>
       <div class="views">
-        <View picture={picture} boxes={boxes} active={active.value} onActive={say} title={beside.value === "alone" ? undefined : "here"} />
-        {beside.value === "layout" && <View picture={picture} boxes={boxes} active={active.value} onActive={say} drawing />}
-        {beside.value === "other" && (picture.other
-          ? <View picture={picture.other} boxes={drawn(picture.other.boxes)} active={active.value} onActive={say} title={compared} />
-          : <p class="nothing">{compared} has no image of this name.</p>)}
+        <View
+          picture={picture}
+          boxes={boxes}
+          active={active.value}
+          onActive={say}
+          title={beside.value === "alone" ? undefined : "here"}
+        />
+        {beside.value === "layout" && (
+          <View picture={picture} boxes={boxes} active={active.value} onActive={say} drawing />
+        )}
+        {beside.value === "other" &&
+          (picture.other ? (
+            <View
+              picture={picture.other}
+              boxes={drawn(picture.other.boxes)}
+              active={active.value}
+              onActive={say}
+              title={compared}
+            />
+          ) : (
+            <p class="nothing">{compared} has no image of this name.</p>
+          ))}
       </div>
       <aside>
-        <p class="pointed" aria-live="polite">{active.value ? describe(active.value) : "Point at a box to see what it is."}</p>
+        <p class="pointed" aria-live="polite">
+          {active.value ? describe(active.value) : "Point at a box to see what it is."}
+        </p>
         <BoxList boxes={boxes} active={active.value} onActive={say} />
         <div class="stack about">
-          {picture.prompt && <p><span class="soft">Prompt:</span> {picture.prompt}</p>}
-          {picture.file && <p><a href={picture.file} target="_blank" rel="noreferrer">Open the file</a>
-            <span class="soft number"> {picture.width} x {picture.height}</span></p>}
-          {picture.command && <><h3>Make it again</h3><Copyable text={picture.command} label="command" /></>}
+          {picture.prompt && (
+            <p>
+              <span class="soft">Prompt:</span> {picture.prompt}
+            </p>
+          )}
+          {picture.file && (
+            <p>
+              <a href={picture.file} target="_blank" rel="noreferrer">
+                Open the file
+              </a>
+              <span class="soft number">
+                {" "}
+                {picture.width} x {picture.height}
+              </span>
+            </p>
+          )}
+          {picture.command && (
+            <>
+              <h3>Make it again</h3>
+              <Copyable text={picture.command} label="command" />
+            </>
+          )}
         </div>
       </aside>
     </div>
@@ -140,16 +208,29 @@ function View({ picture, boxes, active, onActive, drawing, title }: ViewProps) {
     <figure>
       {(title || drawing) && <figcaption class="soft">{drawing ? "Layout" : title}</figcaption>}
       <div class="view" ref={frame} onWheel={onWheel} onScroll={onScroll}>
-        {width > 0 && <div class={drawing ? "inner paper" : "inner"} style={size}>
-          {!drawing && picture.url && <img src={picture.url} alt={picture.prompt || picture.name} decoding="async" />}
-          <Overlay picture={picture} boxes={boxes} scale={scale} filled={drawing || !picture.url} active={active} onActive={onActive} />
-        </div>}
+        {width > 0 && (
+          <div class={drawing ? "inner paper" : "inner"} style={size}>
+            {!drawing && picture.url && <img src={picture.url} alt={picture.prompt || picture.name} decoding="async" />}
+            <Overlay
+              picture={picture}
+              boxes={boxes}
+              scale={scale}
+              filled={drawing || !picture.url}
+              active={active}
+              onActive={onActive}
+            />
+          </div>
+        )}
       </div>
     </figure>
   );
 }
 
-interface ListProps { boxes: Box[]; active: Box | null; onActive(box: Box | null): void }
+interface ListProps {
+  boxes: Box[];
+  active: Box | null;
+  onActive(box: Box | null): void;
+}
 
 /** The boxes in words, what is wrong first. */
 function BoxList({ boxes, active, onActive }: ListProps) {
@@ -158,8 +239,11 @@ function BoxList({ boxes, active, onActive }: ListProps) {
     <ul class="boxes" aria-label="Boxes">
       {ordered.map((box, at) => (
         <li key={at}>
-          <button class={box === active ? "quiet active" : "quiet"} onFocus={() => onActive(box)}
-            onPointerEnter={() => onActive(box)}>
+          <button
+            class={box === active ? "quiet active" : "quiet"}
+            onFocus={() => onActive(box)}
+            onPointerEnter={() => onActive(box)}
+          >
             <span class="swatch" style={{ background: colourOf(box) }} />
             <span class="name">{labels[box.label].name}</span>
             <span class={`outcome ${outcomes[box.outcome] ?? ""}`}>{outcomeName(box)}</span>

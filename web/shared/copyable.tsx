@@ -19,8 +19,19 @@ export function Copyable({ text, label }: { text: string; label: string }) {
   };
   return (
     <div class="copyable">
-      <code>{text.split(" ").map((word, at) => <>{at > 0 && " "}<span class={word.length < 28 ? "word" : ""} key={at}>{word}</span></>)}</code>
-      <button onClick={copy} aria-label={`Copy: ${label}`}>{copied ? "Copied" : "Copy"}</button>
+      <code>
+        {text.split(" ").map((word, at) => (
+          <>
+            {at > 0 && " "}
+            <span class={word.length < 28 ? "word" : ""} key={at}>
+              {word}
+            </span>
+          </>
+        ))}
+      </code>
+      <button onClick={copy} aria-label={`Copy: ${label}`}>
+        {copied ? "Copied" : "Copy"}
+      </button>
     </div>
   );
 }
