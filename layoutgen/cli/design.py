@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,8 @@ def design(
     from layoutgen.domain.layout import Layout
     from layoutgen.model_info import find_model
 
+    # The browser needs the cores, too: threads of torch that wait for each other would keep them busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     info = find_model(model)
     document = Document(layout, Layout(width, height), image_id=image_id, size_prior=info.size_prior)
     session = Session(document, Painter(info, device, dtype), PictureEvaluator(detector, device), model)
