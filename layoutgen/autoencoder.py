@@ -26,7 +26,9 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     Args:
         patch_size: P, the side of a patch in pixels; images must be whole patches.
         latent_channels: principal components kept, of 3 * P * P.
-        hidden_channels: width of the convolutions that correct the decoded patches.
+        hidden_channels: width of the convolutions that correct linearly decoded patches.
+        decoder_channels, decoder_blocks: width and residual blocks of each level of a convolutional decoder,
+            at 1, 2, 4, ... cells per latent; (): patches are decoded linearly and corrected, with seams.
         scaling_factor: what latents are multiplied with before diffusion, as in diffusers.
     """
 
@@ -37,12 +39,17 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         latent_channels: int = 32,
         hidden_channels: int = 96,
         scaling_factor: float = 1.0,
+        decoder_channels: tuple[int, ...] = (),
+        decoder_blocks: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         pixels = 3 * patch_size**2
         self.mean = nn.Parameter(torch.zeros(pixels), requires_grad=False)
         self.encode_basis = nn.Parameter(torch.eye(latent_channels, pixels), requires_grad=False)
         self.decode_basis = nn.Parameter(torch.eye(pixels, latent_channels), requires_grad=False)
+        if decoder_channels:
+            self.decoder = _decoder(latent_channels, decoder_channels, decoder_blocks, patch_size)
+            return
         last = nn.Conv2d(hidden_channels, pixels, 3, padding=1, padding_mode="replicate")
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
@@ -71,6 +78,10 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple:
         """Decode `latents` (B, C, h, w) to images (B, 3, hP, wP)."""
+        if self.config.decoder_channels:
+            cells = self.decoder(latents.contiguous(memory_format=torch.channels_last))
+            images = F.pixel_shuffle(cells, self.config.patch_size >> (len(self.config.decoder_channels) - 1))
+            return DecoderOutput(sample=images) if return_dict else (images,)
         patches = F.linear(latents.movedim(1, -1), self.decode_basis) + self.mean
         patches = patches.movedim(-1, 1) + self.refine(latents)
         images = F.pixel_shuffle(patches, self.config.patch_size)
@@ -104,6 +115,34 @@ def to_latents(vae: AutoencoderKL | PatchAutoencoder, pixels: Tensor) -> Tensor:
     """`pixels` (B, 3, H, W) in [-1, 1] as `vae` encodes them (B, C, h, w), scaled as the U-Net sees them."""
     pixels = pixels.to(vae.device, vae.dtype)
     return vae.encode(pixels, return_dict=False)[0].mode() * vae.config.scaling_factor
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states + self.second(F.relu(self.first(F.relu(states))))
+
+
+def _decoder(
+    latent_channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], patch_size: int
+) -> nn.Sequential:
+    """Latents (B, C, h, w) to the pixels of K x K cells for each (B, 3 * (P / K) ** 2, h * K, w * K).
+
+    K is 2 ** (levels - 1).
+    There are no norms: a part of an image decodes alike whatever is beside it.
+    """
+    layers: list[nn.Module] = [nn.Conv2d(latent_channels, widths[0], 3, padding=1)]
+    for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        if level:
+            layers += [nn.Upsample(scale_factor=2.0), nn.Conv2d(widths[level - 1], width, 3, padding=1)]
+        layers += [_ResidualBlock(width) for _ in range(count)]
+    cell = patch_size >> (len(widths) - 1)
+    return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(widths[-1], 3 * cell**2, 3, padding=1))
 
 
 def to_pixels(image: Image.Image) -> Tensor:

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+from layoutgen.io.files import read_json
 from layoutgen.model_kind import Role, kind_of
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -29,12 +30,14 @@ class ModelInfo:
         labels: the labels that it has learnt; None: any text.
         window: side, in pixels, of the canvas that it was trained on.
         size_prior: the boxes that it draws well.
+        sampling: the settings that it paints best with, where they are not the usual ones.
     """
 
     source: str
     labels: tuple[str, ...] | None = None
     window: int = 512
     size_prior: SizePrior = ANY_SIZE
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
     def prompt_for(self, layout: Layout) -> str:
         """A neutral prompt for a layout without one: what is in it, in the words of the model's training.
@@ -105,15 +108,16 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
 
 def _read(folder: Path) -> ModelInfo:
     """What the model in `folder` says about itself."""
+    sampling = read_json(folder / "model_index.json").get("sampling") or {}
     file = folder / "layout_encoder" / "config.json"
     if not file.is_file():
-        return ModelInfo(str(folder))
+        return ModelInfo(str(folder), sampling=sampling)
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         _check_channels(file, config)
         labels = config["labels"]
         known = None if labels is None else tuple(labels)
-        return ModelInfo(str(folder), known, int(config["window"]), size_prior_of(config))
+        return ModelInfo(str(folder), known, int(config["window"]), size_prior_of(config), sampling)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
 

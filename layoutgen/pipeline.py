@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
-from layoutgen.denoising.estimate import clean_latents
-from layoutgen.denoising.multidiffusion import MultiDiffusion, fitting_batch, windows_for
-from layoutgen.denoising.schedulers import scheduler_for, step_options
-from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
+from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
+from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
+from layoutgen.denoising.sampler import Generators, Sampler
+from layoutgen.denoising.settings import SampleSettings, settings_of
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
@@ -31,8 +31,6 @@ from layoutgen.model_info import check_labels, size_prior_of
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
-
-Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,12 @@ class Step:
 
 
 class LayoutPipeline(DiffusionPipeline):
-    """Paints layouts with a Stable Diffusion v1 checkpoint, or with what ``layoutgen train`` made."""
+    """Paints layouts with a Stable Diffusion v1 checkpoint, or with what ``layoutgen train`` made.
+
+    Args:
+        layout_encoder: what the model has learnt of layouts.
+        sampling: the settings that the model paints best with, where they are not the usual ones.
+    """
 
     _optional_components = ["layout_encoder"]  # noqa: RUF012 (diffusers' own convention)
     model_cpu_offload_seq = "text_encoder->unet->vae"
@@ -62,8 +65,10 @@ class LayoutPipeline(DiffusionPipeline):
         unet: Any,
         scheduler: Any,
         layout_encoder: Any = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self.register_to_config(sampling=None if sampling is None else dict(sampling))
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -109,6 +114,11 @@ class LayoutPipeline(DiffusionPipeline):
         """
         return make_method(self.backbone, self.layout_encoder, name, encoding)
 
+    @property
+    def settings(self) -> SampleSettings:
+        """The settings that the model paints best with, as it says itself, or else the usual ones."""
+        return settings_of(self.config.get("sampling"))
+
     def __call__(
         self, layout: Layout | Sequence[Layout], *, method: LayoutMethod | str | None = None, **options: Any
     ) -> list[Image.Image]:
@@ -126,12 +136,15 @@ class LayoutPipeline(DiffusionPipeline):
         layout: Layout | Sequence[Layout],
         method: LayoutMethod | None = None,
         *,
-        scheduler: str = DEFAULTS.scheduler,
-        steps: int = DEFAULTS.steps,
-        guidance: float = DEFAULTS.guidance,
-        guidance_interval: tuple[float, float] = DEFAULTS.guidance_interval,
-        cache_interval: int = DEFAULTS.cache_interval,
-        strength: float | None = DEFAULTS.strength,
+        settings: SampleSettings | None = None,
+        scheduler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
+        background_guidance: float | None = None,
+        coarse_above: float | None = None,
+        cache_interval: int | None = None,
+        strength: float | None = None,
         num_images: int = 1,
         batch_size: int | None = None,
         generator: Generators = None,
@@ -141,14 +154,8 @@ class LayoutPipeline(DiffusionPipeline):
         Args:
             layout: one, or several of one canvas size, which are painted together.
             method: as :meth:`method` makes it; None: the best one that this model can do.
-            scheduler: one of :data:`~layoutgen.denoising.schedulers.SCHEDULERS`, or ``model``: its own.
-            guidance: classifier-free guidance scale; 1 or less: off, and half the work.
-            guidance_interval: the part of the steps, from 0 to 1, that is guided (Kynkaanniemi et al.,
-                arXiv 2404.07724); the others are half the work.
-            cache_interval: the denoiser's deeper levels are computed in every such step, and their features
-                used again in the others (DeepCache, Ma et al., arXiv 2312.00858).
-            strength: where denoising starts from the drawn layout (img2img on a checkpoint that was not
-                trained for layouts): how much of it is repainted, in (0, 1]; default 0.9.
+            settings: how; None: :attr:`settings`. What is given besides, from `scheduler` to `strength`,
+                wins; see :class:`~layoutgen.denoising.settings.SampleSettings`.
             num_images: images of each layout; those of one layout follow each other.
             batch_size: windows through the denoiser at once; None: what fits into memory.
             generator: one, or one for each image.
@@ -158,36 +165,37 @@ class LayoutPipeline(DiffusionPipeline):
         """
         layouts = [layout] if isinstance(layout, Layout) else list(layout)
         method = method or self.method()
+        given = {
+            "scheduler": scheduler,
+            "steps": steps,
+            "guidance": guidance,
+            "guidance_interval": guidance_interval,
+            "background_guidance": background_guidance,
+            "coarse_above": coarse_above,
+            "cache_interval": cache_interval,
+            "strength": strength,
+        }
+        asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        settings = replace(settings or self.settings, **asked)
         for one in layouts:
-            self.check(one, method, strength)
-        canvases = [canvas for canvas in map(self._padded, layouts) for _ in range(num_images)]
-        if len({(canvas.width, canvas.height) for canvas in canvases}) != 1:
+            self.check(one, method, settings.strength)
+        if len({(one.width, one.height) for one in map(self._padded, layouts)}) != 1:
             raise InvalidOption("layouts that are painted together must have one canvas size")
-        stepper = scheduler_for(scheduler, self.scheduler)
-        first, last = guidance_interval
-        with method.backbone.reading_layouts():
-            fused = MultiDiffusion(
-                method, canvases, guided=guidance > 1 and last > first, batch_size=batch_size
-            )
-            shape = (len(canvases), method.backbone.latent_channels, fused.height, fused.width)
-            noise = randn_tensor(shape, generator, self.device, torch.float32)
-            stepper.set_timesteps(steps, device=self.device)
-            latents, timesteps = self._start(noise, canvases, method, stepper, strength)
-            options = step_options(stepper, generator)
-            for number, timestep in enumerate(timesteps):
-                guided = guidance > 1 and first <= number / len(timesteps) < last
-                scaled = stepper.scale_model_input(latents, timestep)
-                predicted = fused.predict(
-                    scaled,
-                    timestep,
-                    guidance if guided else 1.0,
-                    reuse_features=number % cache_interval > 0,
-                )
-                latents = stepper.step(predicted, timestep, latents, **options, return_dict=False)[0]
-                estimate = partial(clean_latents, stepper, scaled, predicted, timestep)
-                preview = partial(self._preview, estimate, layouts, num_images)
-                yield Step(number + 1, len(timesteps), preview)
-            del fused
+        largest = settings.coarse_above or math.inf
+        coarsest = max(own_layers(one, largest)[0] for one in layouts)
+        canvases = [self._padded(one, 2**coarsest) for one in layouts for _ in range(num_images)]
+        backbone = method.backbone
+        layers = layers_of(canvases, largest, backbone.pixels_per_latent, _MIN_CELLS)
+        sampler = Sampler(method, self.scheduler, settings, self._to_pixels, self._to_latents, batch_size)
+        latents: Tensor | None = None
+        with backbone.reading_layouts():
+            for event in sampler.run(layers, generator):
+                if isinstance(event, Tensor):
+                    latents = event
+                else:
+                    preview = partial(self._preview, event.estimate, layouts, num_images)
+                    yield Step(event.number, event.total, preview)
+        assert latents is not None  # the last event
         yield self._decode(latents, layouts, num_images)
 
     def images_at_once(self, layout: Layout, *, guided: bool, batch_size: int | None = None) -> int:
@@ -214,46 +222,45 @@ class LayoutPipeline(DiffusionPipeline):
         if not 0 < strength <= 1:
             raise InvalidOption(f"`strength` must be above 0 and at most 1, not {strength}")
 
-    def _start(
-        self,
-        noise: Tensor,
-        canvases: Sequence[Layout],
-        method: LayoutMethod,
-        scheduler: Any,
-        strength: float | None,
-    ) -> tuple[Tensor, Tensor]:
-        """The latents to start from, and the timesteps to denoise them at."""
-        timesteps = scheduler.timesteps
-        if not method.starts_from_drawing:
-            return noise * scheduler.init_noise_sigma, timesteps
-        skipped = round(len(timesteps) * (1 - (DEFAULT_STRENGTH if strength is None else strength)))
-        skipped = min(len(timesteps) - 1, skipped)
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(skipped)
-        with self._tiled(noise):
-            drawn = {canvas: method.initial_latents([canvas]).to(noise) for canvas in dict.fromkeys(canvases)}
-        start = torch.cat([drawn[canvas] for canvas in canvases])
-        return scheduler.add_noise(start, noise, timesteps[skipped : skipped + 1]), timesteps[skipped:]
-
     @torch.no_grad()
     def _preview(
         self, estimate: Callable[[], Tensor], layouts: Sequence[Layout], num_images: int
     ) -> list[Image.Image]:
-        """See :class:`Step`."""
-        return self._decode(estimate(), layouts, num_images)
+        """See :class:`Step`; what a coarser layer paints is shown as large as the image will be."""
+        latents, cell = estimate(), self.backbone.pixels_per_latent
+        images = self._decode(latents, layouts, num_images)
+        sizes = [one.size for one in images]
+        wanted = [(one.width, one.height) for one in layouts for _ in range(num_images)]
+        if sizes == wanted:
+            return images
+        scale = max(wanted[0][0] / (latents.shape[-1] * cell), wanted[0][1] / (latents.shape[-2] * cell))
+        return [
+            image.resize((round(image.width * scale), round(image.height * scale))).crop((0, 0, *size))
+            for image, size in zip(images, wanted, strict=True)
+        ]
 
     def _decode(self, latents: Tensor, layouts: Sequence[Layout], num_images: int) -> list[Image.Image]:
         """Images of the layouts' own sizes."""
-        backbone = self.backbone
-        with self._tiled(latents):
-            pixels = [backbone.to_pixels(one[None]) for one in latents]
         arrays = [
-            ((p[0].clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy() for p in pixels
+            ((one.clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy()
+            for one in self._to_pixels(latents)
         ]
         sizes = [(one.height, one.width) for one in layouts for _ in range(num_images)]
         return [
             Image.fromarray(np.ascontiguousarray(a[:h, :w])) for a, (h, w) in zip(arrays, sizes, strict=True)
         ]
+
+    def _to_pixels(self, latents: Tensor) -> Tensor:
+        """Pixels (I, 3, H, W) of `latents` (I, C, h, w), image by image."""
+        backbone = self.backbone
+        with self._tiled(latents):
+            return torch.cat([backbone.to_pixels(one[None]) for one in latents])
+
+    def _to_latents(self, pixels: Tensor) -> Tensor:
+        """Latents (I, C, h, w) of `pixels` (I, 3, H, W), image by image."""
+        backbone = self.backbone
+        with self._tiled(pixels[..., :: backbone.pixels_per_latent, :: backbone.pixels_per_latent]):
+            return torch.cat([backbone.to_latents(one[None]) for one in pixels])
 
     @contextmanager
     def _tiled(self, latents: Tensor) -> Iterator[None]:
@@ -268,8 +275,9 @@ class LayoutPipeline(DiffusionPipeline):
         finally:
             self.vae.disable_tiling()
 
-    def _padded(self, layout: Layout) -> Layout:
-        """The layout on a canvas of whole latent cells, and never less than 8 of them along a side."""
-        cell = self.backbone.pixels_per_latent
-        width, height = (max(_MIN_CELLS, -(-side // cell)) * cell for side in (layout.width, layout.height))
+    def _padded(self, layout: Layout, times: int = 1) -> Layout:
+        """The layout on a canvas of whole latent cells, a multiple of `times`, and at least 8 a side."""
+        unit = self.backbone.pixels_per_latent * times
+        least = -(-_MIN_CELLS // times)
+        width, height = (max(least, -(-side // unit)) * unit for side in (layout.width, layout.height))
         return Layout(width, height, layout.instances, layout.prompt, layout.negative_prompt)

@@ -41,3 +41,22 @@ def test_save_and_load(tmp_path: Path) -> None:
         loaded.encode(smooth(2, 16)).latent_dist.mode(), vae.encode(smooth(2, 16)).latent_dist.mode()
     )
     assert loaded.spatial_compression_ratio == 4
+
+
+def test_a_convolutional_decoder_has_no_patches_of_its_own() -> None:
+    torch.manual_seed(0)
+    vae = PatchAutoencoder(8, 6, decoder_channels=(16, 12, 8), decoder_blocks=(2, 1, 1))
+    latents = torch.randn(2, 6, 5, 32)
+    images = vae.decode(latents).sample
+    assert images.shape == (2, 3, 40, 256)
+    moved = vae.decode(latents.roll(1, 3)).sample[..., 112:152]
+    assert_close(moved, images[..., 104:144], atol=1e-5, rtol=1e-5)  # the same a cell further
+
+
+def test_a_convolutional_decoder_is_saved_and_loaded(tmp_path: Path) -> None:
+    vae = PatchAutoencoder(8, 6, decoder_channels=(16, 12), decoder_blocks=(1, 1))
+    vae.save_pretrained(tmp_path)
+    latents = torch.randn(1, 6, 4, 4)
+    assert_close(
+        PatchAutoencoder.from_pretrained(tmp_path).decode(latents).sample, vae.decode(latents).sample
+    )

@@ -89,6 +89,18 @@ def sample(
             help="The part of the steps that is guided; the others take half the time.",
         ),
     ] = None,
+    background_guidance: Annotated[
+        float | None,
+        typer.Option(show_default="the model's", help="Guidance outside of boxes, which colours the ground."),
+    ] = None,
+    coarse_above: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PX",
+            show_default="the model's",
+            help="Paint boxes longer than this on a coarser canvas first, then enlarge and refine; 0: never.",
+        ),
+    ] = None,
     cache_interval: Annotated[
         int | None,
         typer.Option(
@@ -151,8 +163,10 @@ def sample(
     Writes images/, overlays/ and annotations.json (COCO) to the output folder. Each PNG holds its layout and
     settings: `layoutgen sample that.png` makes it again.
     """
+    from dataclasses import replace
+
     from layoutgen.cli.preview import open_preview
-    from layoutgen.denoising.settings import SampleSettings
+    from layoutgen.denoising.settings import settings_of
     from layoutgen.domain.requests import arrange_request
     from layoutgen.io.output_folder import SAMPLES, check_output
     from layoutgen.model_info import check_labels, find_model
@@ -168,6 +182,8 @@ def sample(
         "steps": steps,
         "guidance": guidance,
         "guidance_interval": guidance_interval,
+        "background_guidance": background_guidance,
+        "coarse_above": coarse_above,
         "cache_interval": cache_interval,
         "strength": strength,
         "seed": seed,
@@ -183,7 +199,7 @@ def sample(
     leads = processes.rank == 0
     if leads:
         check_output(output, SAMPLES, overwrite=overwrite)
-    settings, windows = SampleSettings(**chosen), _windows(batch_size)
+    settings, windows = replace(settings_of(info.sampling), **chosen), _windows(batch_size)
     shown = open_preview(preview if leads else None, inline=not quiet)
     with shown, console.progress(quiet or not leads or shown.inline) as bar:
         task = bar.add_task("loading the model", total=None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
 from layoutgen.conditioning.condition import Condition, DenoiserInputs
 from layoutgen.denoising.feature_cache import Features, feature_cache
+from layoutgen.domain.layout import Layout
 
 
 class GuidedDenoiser:
@@ -26,19 +29,20 @@ class GuidedDenoiser:
         self._features: dict[int, Features] = {}
 
     def predict(
-        self, noisy: Tensor, timestep: Tensor, guidance: float, *, reuse_features: bool = False
+        self, noisy: Tensor, timestep: Tensor, guidance: float | Tensor, *, reuse_features: bool = False
     ) -> Tensor:
         """The prediction (B, C, h, w) in float32 for `noisy` latents (B, C, h, w) at `timestep` ().
 
         The denoiser must be inside :meth:`Backbone.reading_layouts`.
 
         Args:
-            guidance: scale (Ho & Salimans 2022, eq. 6); 1: the prediction of the condition alone, at half the
-                work.
+            guidance: scale (Ho & Salimans 2022, eq. 6), or one for each cell (B, 1, h, w); 1: the prediction
+                of the condition alone, at half the work.
             reuse_features: the deeper levels answer as in the last call without; guided and other steps have
                 features of their own, and compute them where there are none yet.
         """
-        inputs = self._inputs if guidance != 1 else self._inputs.first(1)
+        plain = isinstance(guidance, float) and guidance == 1
+        inputs = self._inputs.first(1) if plain else self._inputs
         repeated = torch.cat([noisy] * len(inputs.contexts))
         if not reuse_features:
             self._features = {}
@@ -48,3 +52,19 @@ class GuidedDenoiser:
             return predicted
         conditional, unconditional = predicted.chunk(2)
         return unconditional + guidance * (conditional - unconditional)
+
+
+def guidance_map(
+    layouts: Sequence[Layout], height: int, width: int, *, inside: float, outside: float
+) -> Tensor:
+    """Guidance scales (B, 1, height, width): `inside` for cells whose centre lies in a box, else `outside`.
+
+    What guidance makes of a ground is stronger in colour than any photo; an object needs it to be one.
+    """
+    scales = torch.full((len(layouts), 1, height, width), outside)
+    for row, layout in enumerate(layouts):
+        for instance in layout.instances:
+            x0, y0, x1, y1 = instance.box.scale(width / layout.width, height / layout.height).xyxy
+            rows = slice(max(0, round(y0)), max(0, round(y1)))
+            scales[row, 0, rows, max(0, round(x0)) : max(0, round(x1))] = inside
+    return scales

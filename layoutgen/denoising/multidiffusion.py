@@ -67,11 +67,13 @@ class MultiDiffusion:
         self._batches: list[tuple[list[_Row], GuidedDenoiser]] = []
 
     def predict(
-        self, noisy: Tensor, timestep: Tensor, guidance: float, *, reuse_features: bool = False
+        self, noisy: Tensor, timestep: Tensor, guidance: float | Tensor, *, reuse_features: bool = False
     ) -> Tensor:
         """The blended predictions (I, C, h, w), float32, for `noisy` latents (I, C, h, w) at `timestep` ().
 
-        `guidance` and `reuse_features`: see :meth:`GuidedDenoiser.predict`.
+        Args:
+            guidance: a scale, or one for each cell (I, 1, h, w); see :meth:`GuidedDenoiser.predict`.
+            reuse_features: see there.
 
         Raises:
             torch.OutOfMemoryError: one window alone does not fit.
@@ -88,14 +90,19 @@ class MultiDiffusion:
             if self._backbone.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _predict(self, noisy: Tensor, timestep: Tensor, guidance: float, reuse_features: bool) -> Tensor:
+    def _predict(
+        self, noisy: Tensor, timestep: Tensor, guidance: float | Tensor, reuse_features: bool
+    ) -> Tensor:
         if not self._batches:
             starts = range(0, len(self._rows), self.batch_size)
             self._batches = [self._encoded(self._rows[at : at + self.batch_size]) for at in starts]
         fused = torch.zeros_like(noisy)
         for rows, denoiser in self._batches:
             views = torch.stack([self._view(noisy, row) for row in rows]).to(self._backbone.dtype)
-            predicted = denoiser.predict(views, timestep, guidance, reuse_features=reuse_features)
+            scale = guidance
+            if isinstance(guidance, Tensor):
+                scale = torch.stack([self._view(guidance, row) for row in rows])
+            predicted = denoiser.predict(views, timestep, scale, reuse_features=reuse_features)
             for row, prediction in zip(rows, predicted, strict=True):
                 self._view(fused, row).add_(prediction * self._weights[row.window])
         return fused

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from layoutgen.denoising.schedulers import check_scheduler
 from layoutgen.errors import InvalidOption
@@ -10,7 +12,21 @@ from layoutgen.errors import InvalidOption
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    """All that an image depends on besides its layout; kept inside the PNG."""
+    """All that an image depends on besides its layout; kept inside the PNG.
+
+    Attributes:
+        scheduler: one of :data:`~layoutgen.denoising.schedulers.SCHEDULERS`, or ``model``: the model's own.
+        guidance: classifier-free guidance scale; 1 or less: off, and half the work.
+        guidance_interval: the part of the steps, from 0 to 1, that is guided (Kynkaanniemi et al.,
+            arXiv 2404.07724); the others are half the work.
+        background_guidance: guidance scale outside of boxes; None: as inside.
+        coarse_above: longer side, in pixels, from which a box is painted on a coarser canvas first; 0 or
+            None: never.
+        cache_interval: the denoiser's deeper levels are computed in every such step, and their features used
+            again in the others (DeepCache, Ma et al., arXiv 2312.00858).
+        strength: where denoising starts from the drawn layout (img2img on a checkpoint that was not trained
+            for layouts): how much of it is repainted, in (0, 1]; None: 0.9.
+    """
 
     model: str | None = None
     method: str | None = None
@@ -19,6 +35,8 @@ class SampleSettings:
     steps: int = 20
     guidance: float = 5.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    background_guidance: float | None = None
+    coarse_above: float | None = None
     cache_interval: int = 2
     strength: float | None = None
     seed: int = 0
@@ -34,11 +52,31 @@ class SampleSettings:
                 f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
             )
         object.__setattr__(self, "guidance_interval", (first, last))  # JSON has no tuples
+        if self.background_guidance is not None and not 0 <= self.background_guidance < 100:
+            raise InvalidOption(
+                f"`background_guidance` must be between 0 and 100, not {self.background_guidance}"
+            )
+        if self.coarse_above and not self.coarse_above >= 16:
+            raise InvalidOption(f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}")
         if self.cache_interval < 1:
             raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
         check_scheduler(self.scheduler)
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
+
+
+def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
+    """The usual settings, but for what a model says in its `sampling`.
+
+    Raises:
+        InvalidOption: it has a setting that there is not, or a value that cannot be.
+    """
+    known = {field.name for field in fields(SampleSettings)} - {"model", "method", "encoding", "seed"}
+    unknown = sorted(set(sampling or {}) - known)
+    if unknown:
+        named = ", ".join(unknown)
+        raise InvalidOption(f"the model asks for settings that this version does not know: {named}")
+    return SampleSettings(**dict(sampling or {}))
 
 
 DEFAULT_STRENGTH = 0.9

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
@@ -113,8 +116,8 @@ def sample(
     ) as aside:
         for folder in SAMPLES[:2]:
             (aside / folder).mkdir(exist_ok=True)
-        # By size, so that those of one size can be painted together; the order of equals is kept.
-        mine = processes.share(sorted(jobs, key=lambda job: (job.layout.width, job.layout.height)))
+        # So that those that can be painted together follow each other; the order of equals is kept.
+        mine = processes.share(sorted(jobs, key=partial(_kind, settings=settings)))
         todo = [job for job in mine if not is_finished(aside, job, recorded)]
         painter = _Painter(pipeline, method, settings, recorded, batch_size)
         yield from painter.run(todo, aside, output, total=len(mine))
@@ -134,6 +137,12 @@ def recorded_settings(
         "guidance_interval": list(settings.guidance_interval),
         "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
     }
+
+
+def _kind(job: Job, settings: SampleSettings) -> tuple[int, int, tuple[int, ...]]:
+    """What images must have in common to be painted together: their size, and their layers."""
+    layers = own_layers(job.layout, settings.coarse_above or math.inf)
+    return job.layout.width, job.layout.height, layers
 
 
 @dataclass(frozen=True)
@@ -175,23 +184,17 @@ class _Painter:
 
     def _paint(self, jobs: Sequence[Job]) -> Iterator[Step | list[Image.Image]]:
         """Paint `jobs`, all of one size, together; each with the random numbers of its own seed."""
-        settings = self.settings
         return self.pipeline.paint(
             [job.layout for job in jobs],
             self.method,
-            scheduler=settings.scheduler,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            guidance_interval=settings.guidance_interval,
-            cache_interval=settings.cache_interval,
-            strength=settings.strength,
+            settings=self.settings,
             batch_size=self.batch_size,
             generator=[torch.Generator().manual_seed(job.seed) for job in jobs],
         )
 
     def _groups(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
-        """`jobs` in groups that are painted together: of one size, as many as fill a batch."""
-        for _, same in groupby(jobs, key=lambda job: (job.layout.width, job.layout.height)):
+        """`jobs` in groups that are painted together: alike, as many as fill a batch."""
+        for _, same in groupby(jobs, key=partial(_kind, settings=self.settings)):
             row = list(same)
             count = self.pipeline.images_at_once(
                 row[0].layout, guided=self.settings.guidance > 1, batch_size=self.batch_size

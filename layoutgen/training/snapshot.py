@@ -124,7 +124,13 @@ def as_pipeline(pipeline: LayoutPipeline, state: State, *, lora_rank: int) -> La
         unet.fuse_lora()
         unet.unload_lora()
     averaged = LayoutPipeline(
-        pipeline.vae, text_encoder, pipeline.tokenizer, unet, pipeline.scheduler, layout_encoder
+        pipeline.vae,
+        text_encoder,
+        pipeline.tokenizer,
+        unet,
+        pipeline.scheduler,
+        layout_encoder,
+        sampling=pipeline.config.get("sampling"),
     )
     averaged.set_progress_bar_config(disable=True)
     return averaged
