@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.denoising.settings import SampleSettings
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from layoutgen.pipeline import LayoutPipeline
 
 MOST_VARIATIONS = 8
-_ELSEWHERE = ("model", "method", "encoding", "seed")  # settings that are no options of `paint`
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +108,8 @@ class Painter:
         pipeline = self.load()
         method = pipeline.method(settings.method, settings.encoding)
         recorded = recorded_settings(pipeline, method, settings)
-        options = {key: value for key, value in asdict(settings).items() if key not in _ELSEWHERE}
         generator = torch.Generator().manual_seed(settings.seed)
-        for event in pipeline.paint(layout, method, generator=[generator], **options):
+        for event in pipeline.paint(layout, method, settings=settings, generator=[generator]):
             if isinstance(event, list):
                 yield Painted(number, event[0], layout, recorded)
                 return

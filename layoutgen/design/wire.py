@@ -9,9 +9,10 @@ import base64
 import io
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from layoutgen.denoising.settings import SampleSettings
+from layoutgen.denoising.settings import SampleSettings, settings_of
 from layoutgen.design.document import Document, Version
 from layoutgen.design.painter import Progress
 from layoutgen.domain.layout import Box, Instance, Layout
@@ -19,7 +20,7 @@ from layoutgen.drawing.colors import label_color
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.layout_file import layout_to_dict, request_from_dict
 from layoutgen.gallery.records import GalleryBox
-from layoutgen.model_info import ModelInfo
+from layoutgen.model_info import ModelInfo, find_model
 
 
 def read_layout(content: Any) -> Layout:
@@ -38,7 +39,7 @@ def read_box(content: Any) -> Box:
 
 
 def read_settings(content: Any, model: str | None) -> SampleSettings:
-    """How to paint, of the names that :class:`SampleSettings` has; what is missing is as usual."""
+    """How to paint, of the names that :class:`SampleSettings` has; what is missing is as the model has it."""
     known = {"method", "encoding", "steps", "guidance", "seed", "scheduler"}
     if not isinstance(content, dict) or not known.issuperset(content):
         raise InvalidOption(f"settings are some of {', '.join(sorted(known))}")
@@ -48,7 +49,7 @@ def read_settings(content: Any, model: str | None) -> SampleSettings:
             raise InvalidOption(f"{name} must be a number, not {value!r}")
     if content.get("steps", 1) > 1000 or content.get("seed", 0) >= 2**63:
         raise InvalidOption("steps and seed must be smaller")
-    return SampleSettings(model=model, **content)
+    return replace(settings_of(find_model(model).sampling), model=model, **content)
 
 
 def read_whole(content: Mapping[str, Any], name: str, usual: int | None = None) -> int:
