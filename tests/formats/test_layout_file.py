@@ -157,13 +157,16 @@ placed = "instances:\n- {label: cat, xyxy: [1, 2, 30, 40]}\n"
         (HEAD + "on: 1", "line 2, on: unknown field"),
         (HEAD + "units: percent", 'line 2, units: must be pixels or fraction, not "percent"'),
         (HEAD + "seed: -1", "line 2, seed: must be 0 or more"),
-        (HEAD + "prompt: 2026-01-01", "line 2, prompt: must be a text.*put it in quotes"),
-        (HEAD + "prompt: 2026-13-77", "line 2, prompt: cannot be read.*put it in quotes"),
+        (HEAD + "prompt: 2026", "line 2, prompt: must be a text.*put it in quotes"),
+        (HEAD + "seed: " + "9" * 5000, "line 2, seed: cannot be read.*put it in quotes"),
         (HEAD + "prompt:", "line 2, prompt: must be a text, but is nothing"),
         (HEAD + "instances: 3", "line 2, instances: must be a list"),
         (HEAD + "instances:\n- dog", r"line 3, instances\[0\]: must hold label, .*but is a text"),
         (HEAD + placed + "- {xyxy: [1, 2, 3, 4]}", r"line 4, instances\[1\].label: is missing"),
-        (HEAD + placed + "- {label: no, xyxy: [1, 2, 3, 4]}", r"line 4, instances\[1\].label: .*true/false"),
+        (HEAD + placed + "- {label: true, xyxy: [1, 2, 3, 4]}", r"line 4, instances.*label: .*true/false"),
+        (HEAD + placed + "- {label: dog, xyxy: [1:10, 2, 90, 40]}", r"line 4, .*xyxy: must be 4 .*1:10"),
+        ("canvas: {width: 1:10, height: 100}", 'line 1, canvas.width: must be a whole number, not "1:10"'),
+        (HEAD + "seed: 1:10", "line 2, seed: must be a whole number"),
         (
             HEAD + placed + "- {label: 7, xyxy: [1, 2, 3, 4]}",
             r"line 4, instances\[1\].label: .*put it in quotes",
@@ -276,3 +279,35 @@ def test_what_is_written_can_be_edited_by_hand(tmp_path: Path) -> None:
 def test_an_impossible_request_is_an_option_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="1 or more"):
         arranged(file(tmp_path, HEAD), ask=(0, "dogs"))
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("040", 40),
+        ("0100", 100),
+        ("0009", 9),
+        ("007.50", 7.5),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1e2", 100),
+        ("+12", 12),
+        (".5", 0.5),
+        ("60.", 60),
+    ],
+)
+def test_numbers_are_what_they_look_like(tmp_path: Path, written: str, value: float) -> None:
+    text = HEAD + f"instances: [{{label: dog, xyxy: [0, 0, {written}, 90]}}]"
+    (dog,) = arranged(file(tmp_path, text)).instances
+    assert dog.box == Box(0, 0, value, 90)
+
+
+@pytest.mark.parametrize(
+    "word", ["yes", "no", "on", "off", "y", "N", "Yes", "OFF", "1:10", "2026-01-01", "2026-13-77", "<<", "="]
+)
+def test_words_are_words(tmp_path: Path, word: str) -> None:
+    text = HEAD + f"prompt: {word}\ninstances: [{{label: {word}, xyxy: [1, 2, 3, 4]}}]"
+    layout = arranged(file(tmp_path, text))
+    assert (layout.prompt, layout.labels) == (word, (word,))
+    write_yaml(tmp_path / "again.yaml", layout)
+    assert arranged(tmp_path / "again.yaml") == layout
