@@ -28,6 +28,7 @@ from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
 from layoutgen.model_info import check_labels, size_prior_of
+from layoutgen.numerics import check_finite
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
@@ -246,7 +247,7 @@ class LayoutPipeline(DiffusionPipeline):
         """Images of the layouts' own sizes."""
         backbone = self.backbone
         with self._tiled(latents):
-            pixels = [backbone.to_pixels(one[None]) for one in latents]
+            pixels = [check_finite(backbone.to_pixels(one[None]), "the model") for one in latents]
         arrays = [
             ((p[0].clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy() for p in pixels
         ]

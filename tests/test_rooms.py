@@ -17,6 +17,7 @@ import layoutgen
 ROOMS = (
     "errors",
     "devices",
+    "numerics",
     "domain",
     "io",
     "formats",
@@ -44,6 +45,7 @@ ROOMS = (
 TORCH_FREE_ROOMS = (
     "errors",
     "devices",
+    "numerics",
     "domain",
     "io",
     "formats",
