@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,16 @@ from layoutgen.domain.layout import Box
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.masks import decode_segmentation, encode_mask
+from layoutgen.io.images import save_drawing
+from layoutgen.numerics import check_finite
 
 GRABCUT = "grabcut"
 SHEET_LIMIT = 100
 """How many cut-outs a contact sheet shows at most."""
 
 Pixels = npt.NDArray[np.bool_]
+_LARGEST = 320  # pixels of the longer side that are cut at once: GrabCut's time grows fast
+_TILE, _SHEET_MEMORY = 128, 2000  # pixels of a side; cut-outs that are kept to choose from
 _GROUND = (40, 170, 90)  # a green that is no colour of an animal: what is cut badly shows
 
 
@@ -66,11 +72,17 @@ class GrabCut(BoxMasker):
         left, top = max(int(box.x0 - out_x), 0), max(int(box.y0 - out_y), 0)
         right, bottom = min(int(box.x1 + out_x) + 1, width), min(int(box.y1 + out_y) + 1, height)
         part, inside = pixels[top:bottom, left:right], box.shift(-left, -top)
-        grow_x, grow_y = box.width * self._outset + 1, box.height * self._outset + 1
+        scale = min(_LARGEST / max(part.shape[:2]), 1.0)
+        if scale < 1:
+            side = max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1)
+            part = self._cv2.resize(part, side, interpolation=self._cv2.INTER_AREA)
+            inside = inside.scale(part.shape[1] / (right - left), part.shape[0] / (bottom - top))
+        grow_x, grow_y = inside.width * self._outset + 1, inside.height * self._outset + 1
         larger = Box(inside.x0 - grow_x, inside.y0 - grow_y, inside.x1 + grow_x, inside.y1 + grow_y)
         first, second = self._cut(part, inside), self._cut(part, larger)
         whole = np.zeros((height, width), dtype=bool)
-        whole[top:bottom, left:right] = first
+        picture = Image.fromarray(first.astype(np.uint8) * 255).resize((right - left, bottom - top))
+        whole[top:bottom, left:right] = np.asarray(picture) > 127
         return BoxMask(whole, agreement(first, second) * fill(first, inside))
 
     def _cut(self, part: npt.NDArray[np.uint8], box: Box) -> Pixels:
@@ -79,7 +91,7 @@ class GrabCut(BoxMasker):
         x1, y1 = min(max(round(box.x1), x0 + 1), width), min(max(round(box.y1), y0 + 1), height)
         found = np.zeros((height, width), np.uint8)
         found[y0:y1, x0:x1] = self._cv2.GC_PR_FGD
-        inside = found == self._cv2.GC_PR_FGD
+        inside: Pixels = found == self._cv2.GC_PR_FGD
         if inside.all() or min(x1 - x0, y1 - y0) < 3:
             return inside  # no ground to learn from, or nothing to cut
         models = np.zeros((1, 65), np.float64), np.zeros((1, 65), np.float64)
@@ -88,7 +100,8 @@ class GrabCut(BoxMasker):
             self._cv2.grabCut(part, found, None, *models, self._rounds, self._cv2.GC_INIT_WITH_MASK)
         except self._cv2.error:  # one colour only
             return inside
-        return inside & np.isin(found, (self._cv2.GC_FGD, self._cv2.GC_PR_FGD))
+        cut: Pixels = inside & np.isin(found, (self._cv2.GC_FGD, self._cv2.GC_PR_FGD))
+        return cut
 
 
 class SegmentAnything(BoxMasker):
@@ -99,6 +112,7 @@ class SegmentAnything(BoxMasker):
 
     def __init__(self, model: Any, processor: Any, device: str = "cpu", *, batch: int = 32) -> None:
         self._model, self._processor, self._device, self._batch = model, processor, device, batch
+        self._lock = Lock()  # a batch fills the memory: threads that read photos come one after the other
 
     @classmethod
     def load(cls, name: str, device: str = "cpu") -> SegmentAnything:
@@ -123,8 +137,9 @@ class SegmentAnything(BoxMasker):
     def masks(self, photo: Image.Image, boxes: Sequence[Box]) -> list[BoxMask]:
         """See :class:`BoxMasker`."""
         found: list[BoxMask] = []
-        for start in range(0, len(boxes), self._batch):
-            found += self._some(photo, boxes[start : start + self._batch])
+        with self._lock:
+            for start in range(0, len(boxes), self._batch):
+                found += self._some(photo, boxes[start : start + self._batch])
         return found
 
     def _some(self, photo: Image.Image, boxes: Sequence[Box]) -> list[BoxMask]:
@@ -137,6 +152,7 @@ class SegmentAnything(BoxMasker):
         sizes = {k: inputs.pop(k) for k in ("original_sizes", "reshaped_input_sizes") if k in inputs}
         with torch.inference_mode():
             outputs = self._model(**inputs, multimask_output=False)
+        check_finite(outputs.pred_masks, "the model of masks")
         (masks,) = self._processor.post_process_masks(outputs.pred_masks.cpu(), **sizes)
         scores = outputs.iou_scores[0, :, 0].float().cpu().clamp(0, 1)
         return [BoxMask(m[0].numpy().astype(bool), float(s)) for m, s in zip(masks, scores, strict=True)]
@@ -195,11 +211,37 @@ def cutout(photo: Image.Image, image: AnnotatedImage, index: int) -> tuple[Image
     return part, f"{mask.score:.2f} {image.instances[index].label}"
 
 
-def masks_sheet(cutouts: Iterable[tuple[float, Image.Image, str]]) -> Image.Image | None:
-    """A page of ``(score, cut-out, caption)``, worst first; evenly spaced ones if there are too many."""
-    ordered = sorted(cutouts, key=lambda one: one[0])
-    if not ordered:
-        return None
-    step = max(len(ordered) / SHEET_LIMIT, 1.0)
-    chosen = [ordered[int(index * step)] for index in range(min(len(ordered), SHEET_LIMIT))]
-    return contact_sheet([image for _, image, _ in chosen], [caption for _, _, caption in chosen], tile=128)
+class MasksSheet:
+    """Collects cut-outs as images are done, by any thread, for one page: lowest score first.
+
+    Of more than fit, evenly spaced ones by score are shown; of more than `_SHEET_MEMORY`, the first of these.
+    """
+
+    def __init__(self) -> None:
+        self._cutouts: list[tuple[float, Image.Image, str]] = []
+
+    def add(self, image: AnnotatedImage, photo: Image.Image) -> None:
+        """Take the masked objects of `image`, which `photo` shows."""
+        for index, mask in enumerate(image.masks):
+            if mask is None or len(self._cutouts) >= _SHEET_MEMORY:
+                continue
+            found = cutout(photo, image, index)
+            if found is not None:
+                part, caption = found
+                part.thumbnail((_TILE, _TILE))
+                self._cutouts.append((mask.score, part, caption))
+
+    def page(self) -> Image.Image | None:
+        """The page; None if there is nothing to show."""
+        ordered = sorted(self._cutouts, key=lambda one: (one[0], one[2]))
+        if not ordered:
+            return None
+        step = max(len(ordered) / SHEET_LIMIT, 1.0)
+        chosen = [ordered[int(index * step)] for index in range(min(len(ordered), SHEET_LIMIT))]
+        return contact_sheet([one[1] for one in chosen], [one[2] for one in chosen], tile=_TILE)
+
+    def write(self, path: Path) -> None:
+        """Write the page, if there is something to show."""
+        page = self.page()
+        if page is not None:
+            save_drawing(page, path)

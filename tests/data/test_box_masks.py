@@ -11,12 +11,12 @@ from layoutgen.data.box_masks import (
     BoxMask,
     BoxMasker,
     GrabCut,
+    MasksSheet,
     add_masks,
     agreement,
     cutout,
     fill,
     load_masker,
-    masks_sheet,
 )
 from layoutgen.domain.annotated_image import AnnotatedImage, Mask
 from layoutgen.domain.layout import Box, Instance, Layout
@@ -114,11 +114,22 @@ def test_the_sheet_shows_cutouts_from_the_worst_to_the_best(photo: Image.Image) 
     part, caption = cutout(photo, add_masks(image, photo, Whole()), 0)
     assert (part.size, caption) == ((41, 41), "0.25 dog")
     np.testing.assert_array_equal(np.asarray(part)[:40, :40], np.asarray(photo)[15:55, 20:60])
-    colours = [(score, Image.new("RGB", (8, 8), (round(255 * score), 0, 0)), "") for score in (0.9, 0.1)]
-    page = np.asarray(masks_sheet(colours))
-    assert page[70, 70, 0] < page[70, 210, 0]
-    assert masks_sheet([]) is None
-    assert masks_sheet(colours * SHEET_LIMIT).size == masks_sheet(colours * (SHEET_LIMIT // 2)).size
+
+
+def test_the_sheet_is_ordered_by_score_and_bounded(photo: Image.Image) -> None:
+    def image(number: int, score: float) -> AnnotatedImage:
+        mask = Mask([[20, 15, 60, 15, 60, 55, 20, 55]], score)
+        return AnnotatedImage(number, "a.png", Layout(*SIZE, (Instance("dog", DOG),)), masks=(mask,))
+
+    sheet = MasksSheet()
+    assert sheet.page() is None
+    for score, colour in ((0.9, "white"), (0.1, "black")):
+        sheet.add(image(1, score), Image.new("RGB", SIZE, colour))
+    page = np.asarray(sheet.page())
+    assert page[70, 70].max() < 60 and page[70, 210].min() > 200
+    for number in range(SHEET_LIMIT * 3):
+        sheet.add(image(number, 0.5), photo)
+    assert sheet.page().size == (8 + 10 * 136, sheet.page().height)
 
 
 def tiny_sam(folder: Path) -> Path:
@@ -150,9 +161,9 @@ def tiny_sam2(folder: Path) -> Path:
     from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model, Sam2Processor
 
     backbone = {"hidden_size": 8, "image_size": [64, 64], "num_query_pool_stages": 3}
-    backbone |= {"blocks_per_stage": [1, 1, 1, 1], "embed_dim_per_stage": [8, 16, 32, 64]}
+    backbone |= {"blocks_per_stage": [1, 1, 2, 1], "embed_dim_per_stage": [8, 16, 32, 64]}
     backbone |= {"num_attention_heads_per_stage": [1, 1, 1, 1], "window_size_per_stage": [2, 2, 2, 2]}
-    backbone |= {"global_attention_blocks": [2], "model_type": "sam2_hiera_det_model"}
+    backbone |= {"global_attention_blocks": [3], "model_type": "sam2_hiera_det_model"}
     backbone |= {"window_positional_embedding_background_size": [2, 2]}
     vision = {"backbone_config": backbone, "backbone_channel_list": [64, 32, 16, 8], "fpn_hidden_size": 32}
     vision |= {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}
