@@ -15,12 +15,24 @@ from layoutgen.errors import InvalidFile
 from layoutgen.formats.coco_reading import FROM_OUTLINE
 from layoutgen.formats.coco_writing import xywh
 from layoutgen.formats.collector import FRACTION, NO_AREA, NOT_NUMBERS, TURNED, fractions_found
-from layoutgen.formats.dialects import Corners, box_corners, identifier, number, run_lengths
+from layoutgen.formats.dialects import (
+    Corners,
+    box_corners,
+    identifier,
+    number,
+    polygons,
+    polygons_corners,
+    run_lengths,
+)
+from layoutgen.formats.entries import shown
 from layoutgen.formats.masks import run_lengths_corners
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.io.files import read_json_list, replacing
 
 NO_SCORE = "result without a score"
+NO_IMAGE = "the annotations have no such image"
+NO_CATEGORY = "the annotations have no such category"
+FROM_POINTS = "box around the key points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ def read_results(path: Path, data: AnnotatedImages, options: ReadOptions | None 
     """The detections of a results json in the images of `data`, whose ids and categories it uses.
 
     Entries without a box, a score, or an image and a category that `data` has are dropped; the box of a mask
-    stands for a missing one. Keypoints are not looked at.
+    or of key points stands for a missing one.
 
     Raises:
         InvalidFile: it is no list, no entry can be used, or the boxes are fractions of the image; with
@@ -75,22 +87,14 @@ class _ResultsReader:
         fields = entry if isinstance(entry, dict) else {}
         key, score = identifier(fields.get("image_id")), number(fields.get("score"))
         image = self.data.image_names.get(key) if isinstance(key, str) else key
-        label, corners = self._label(fields), box_corners(fields.get("bbox"))
-        runs = run_lengths(fields.get("segmentation")) if corners is None else None
-        if runs is not None:
-            corners = run_lengths_corners(runs)
-            self._note(self.mended, where, FROM_OUTLINE)
-        if image not in self.sizes or image is None:
-            return self._note(
-                self.dropped, f"{where}.image_id", f"the annotations have no image with id {key}"
-            )
+        label, kind = self._label(fields), fields.get("category_id")
+        if image is None or image not in self.sizes:
+            return self._note(self.dropped, f"{where}.image_id {shown(key)}", NO_IMAGE)
         if label is None:
-            kind = fields.get("category_id")
-            return self._note(
-                self.dropped, f"{where}.category_id", f"the annotations have no category with id {kind}"
-            )
+            return self._note(self.dropped, f"{where}.category_id {shown(kind)}", NO_CATEGORY)
         if score is None:
             return self._note(self.dropped, f"{where}.score", NO_SCORE)
+        corners = self._corners(fields, f"{where}.bbox")
         if corners is None:
             return self._note(self.dropped, f"{where}.bbox", NOT_NUMBERS)
         x0, x1 = sorted((corners[0], corners[2]))
@@ -101,6 +105,28 @@ class _ResultsReader:
             self._note(self.mended, f"{where}.bbox", TURNED)
         self.found.append((image, label, (x0, y0, x1, y1), score))
         return None
+
+    def _corners(self, fields: dict[str, Any], where: str) -> Corners | None:
+        """The corners of its box, or else of its mask, or of its key points, as pycocotools takes them."""
+        corners, reason = box_corners(fields.get("bbox")), FROM_OUTLINE
+        if corners is not None:
+            return corners
+        outline, runs = polygons(fields.get("segmentation")), run_lengths(fields.get("segmentation"))
+        if outline or runs:
+            corners = polygons_corners(outline) if outline else run_lengths_corners(runs or {})
+        else:
+            points = fields.get("keypoints") if isinstance(fields.get("keypoints"), list) else []
+            values = [number(value) for value in points or ()]
+            plain = [value for value in values if value is not None]
+            if len(plain) < len(values) or len(plain) < 6 or len(plain) % 3:
+                return None
+            corners, reason = (
+                (min(plain[0::3]), min(plain[1::3]), max(plain[0::3]), max(plain[1::3])),
+                FROM_POINTS,
+            )
+        if corners is not None:
+            self._note(self.mended, where, reason)
+        return corners
 
     def _label(self, fields: dict[str, Any]) -> str | None:
         key = identifier(fields.get("category_id"))

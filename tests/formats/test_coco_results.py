@@ -9,7 +9,7 @@ from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco import read_coco, write_coco
 from layoutgen.formats.coco_reading import FROM_OUTLINE
-from layoutgen.formats.coco_results import Results, read_results, write_results
+from layoutgen.formats.coco_results import FROM_POINTS, Results, read_results, write_results
 from layoutgen.formats.collector import TURNED
 from layoutgen.formats.masks import encode_mask
 from layoutgen.formats.read_options import ReadOptions
@@ -46,14 +46,14 @@ def entry(**changes):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ([entry(), entry(image_id=9)], "[1].image_id: the annotations have no image with id 9"),
-        ([entry(category_id=1)], "[0].category_id: the annotations have no category with id 1"),
+        ([entry(), entry(image_id=9)], "[1].image_id 9: the annotations have no such image"),
+        ([entry(category_id=1)], "[0].category_id 1: the annotations have no such category"),
         ([entry(bbox=[1, 2, 3])], "[0].bbox: box without four finite numbers"),
         ([entry(bbox=[1, 2, 0, 4])], "[0].bbox: no area inside the image"),
         ([entry(score="high")], "[0].score: result without a score"),
         ([entry(score=float("nan"))], "[0].score: result without a score"),
         ([{k: v for k, v in entry().items() if k != "score"}], "[0].score: result without a score"),
-        ([7], "[0].image_id: the annotations have no image with id None"),
+        ([7], "[0].image_id null: the annotations have no such image"),
         ({"annotations": []}, "must hold a JSON list, not an object"),
     ],
 )
@@ -91,7 +91,9 @@ def test_a_bad_entry_at_any_place_costs_that_entry_only(tmp_path, bad, place):
     (tmp_path / "results.json").write_text(json.dumps(entries))
     results = read_results(tmp_path / "results.json", DATA)
     assert {image: len(found) for image, found in results.detections.items()} == {1: 1, 2: 1}
-    assert [one.where.split(".")[0] for one in results.dropped] == [f"[{place}]"] and results.mended == ()
+    assert [one.where.split(".")[0].split(" ")[0] for one in results.dropped] == [
+        f"[{place}]"
+    ] and results.mended == ()
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,21 @@ def test_a_backward_box_is_turned_and_a_mask_gives_the_box(tmp_path):
     results = read_results(tmp_path / "results.json", DATA)
     assert results.detections == {1: (Detection("dog", Box(1, 2, 4, 6), 0.5),) * 2}
     assert [one.reason for one in results.mended] == [TURNED, FROM_OUTLINE]
+
+
+def test_key_points_give_the_box_as_in_pycocotools(tmp_path):
+    points = [1, 6, 2, 4, 2, 2, 3, 3, 1]
+    (tmp_path / "results.json").write_text(json.dumps([entry(bbox=None, keypoints=points)]))
+    results = read_results(tmp_path / "results.json", DATA)
+    assert results.detections == {1: (Detection("dog", Box(1, 2, 4, 6), 0.5),)}
+    assert [one.reason for one in results.mended] == [FROM_POINTS]
+
+
+def test_reasons_of_one_kind_are_counted_together(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps([entry(), entry(image_id=8), entry(image_id=9)]))
+    dropped = read_results(tmp_path / "results.json", DATA).dropped
+    assert {one.reason for one in dropped} == {"the annotations have no such image"}
+    assert [one.where for one in dropped] == ["[1].image_id 8", "[2].image_id 9"]
 
 
 def test_ids_that_are_texts_mean_the_images_of_the_annotations(tmp_path):
