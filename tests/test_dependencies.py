@@ -31,8 +31,10 @@ def imported():
 def declared():
     """The dependencies, and those of the extras that users install; Python 3.10 cannot read TOML."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    lists = re.findall(r"^(?:dependencies|masks|quality|train) = (\[.*?\])\n", text, re.DOTALL | re.MULTILINE)
-    assert len(lists) == 4
+    lists = re.findall(
+        r"^(?:dependencies|huggingface|masks|quality|train) = (\[.*?\])\n", text, re.DOTALL | re.MULTILINE
+    )
+    assert len(lists) == 5
     return {canonicalize_name(Requirement(line).name) for one in lists for line in ast.literal_eval(one)}
 
 

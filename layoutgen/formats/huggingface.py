@@ -62,7 +62,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
             except InvalidFile as error:
                 found.drop(where, error.problem.split(":")[0])
                 continue
-            image = _image(content, images, root, len(found) + 1)
+            image = image_of(content, images, root, len(found) + 1)
             if image is None:
                 found.drop(where, "image of unknown name or size")
             elif image.file_name in seen:
@@ -70,7 +70,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
             else:
                 seen.add(image.file_name)
                 found.add_image(image)
-                labels |= _read_objects(found, image, content.get("objects"), names, where)
+                labels |= read_objects(found, image, content.get("objects"), names, where)
     if not len(found):
         raise InvalidFile(path, "lists no image", remedy="write a line for each image")
     known = set(names.values()) | labels
@@ -125,7 +125,10 @@ def _indices(path: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def _image(content: Mapping[str, Any], images: ImageFiles, root: Path, number_: int) -> AnnotatedImage | None:
+def image_of(
+    content: Mapping[str, Any], images: ImageFiles, root: Path, number_: int
+) -> AnnotatedImage | None:
+    """The image of a line, still without objects; None if nothing says its name, or its size."""
     said = content.get("file_name") or content.get("image") or content.get("path")
     if not isinstance(said, str):
         return None
@@ -142,7 +145,7 @@ def _image(content: Mapping[str, Any], images: ImageFiles, root: Path, number_: 
     return empty_image(number_, inside, size, text if isinstance(text, str) else "")
 
 
-def _read_objects(
+def read_objects(
     found: Collector, image: AnnotatedImage, objects: Any, names: dict[int, str], where: str
 ) -> set[str]:
     """Take the objects of a line; their labels."""

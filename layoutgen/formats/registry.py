@@ -14,6 +14,7 @@ from layoutgen.formats import (
     cvat,
     fiftyone,
     huggingface,
+    huggingface_datasets,
     label_studio,
     labelme,
     open_images,
@@ -30,6 +31,7 @@ from layoutgen.formats.strangers import stranger
 FORMATS: tuple[DatasetFormat, ...] = (
     png.FORMAT,
     huggingface.FORMAT,
+    huggingface_datasets.FORMAT,
     yolo.FORMAT,
     cvat.FORMAT,
     supervisely.FORMAT,

@@ -27,8 +27,7 @@ _BY_FIELDS = (
 _BY_SUFFIX = {
     ".record": ("a TFRecord", _COCO),
     ".tfrecord": ("a TFRecord", _COCO),
-    ".parquet": ("a Hugging Face data set with its images inside", "save it as an imagefolder"),
-    ".arrow": ("a Hugging Face data set with its images inside", "save it as an imagefolder"),
+    ".arrow": ("a part of a Hugging Face data set", "give the folder that save_to_disk wrote"),
     ".zip": ("an archive", "unpack it"),
     ".tar": ("an archive", "unpack it"),
     ".gz": ("an archive", "unpack it"),

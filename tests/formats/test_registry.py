@@ -156,7 +156,7 @@ def test_what_a_format_cannot_hold_is_said(name: str) -> None:
 
 
 def test_every_format_is_found_by_name_and_is_alone(tmp_path: Path) -> None:
-    assert len({one.name for one in FORMATS}) == len(FORMATS) == 14
+    assert len({one.name for one in FORMATS}) == len(FORMATS) == 15
     assert set(WRITABLE) == {"coco", "yolo", "voc", "labelme", "huggingface", "createml", "label-studio"}
     for name in WRITABLE:
         path = written_as(name, example(), tmp_path / name)
@@ -172,7 +172,7 @@ def test_every_format_is_found_by_name_and_is_alone(tmp_path: Path) -> None:
     [
         ("a.record", "", "this looks like a TFRecord"),
         ("a.zip", "", "this looks like an archive"),
-        ("a.parquet", "", "Hugging Face data set with its images inside"),
+        ("a.arrow", "", "a part of a Hugging Face data set"),
         ("a.json", '{"annotations": [{"image_id": 1, "caption": "x"}]}', "this looks like COCO captions"),
         ("a.json", '[{"image_id": 1, "category_id": 1, "score": 1}]', "this looks like COCO results"),
         ("a.json", '{"type": "F", "features": [{"geometry": {}}]}', "this looks like GeoJSON"),
