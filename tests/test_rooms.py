@@ -64,6 +64,9 @@ TORCH_FREE_MODULES = (
     "layoutgen.sampling.jobs",
     "layoutgen.sampling.processes",
     "layoutgen.denoising.settings",
+    "layoutgen.data.box_masks",
+    "layoutgen.data.health",
+    "layoutgen.data.health_page",
     "layoutgen.data.prepare_coco",
     "layoutgen.training.config",
 )
