@@ -8,7 +8,8 @@
     ├── UnknownLabel       a label that the model has not learnt
     ├── OutputExists       a result that would be overwritten
     ├── CannotSave         a result that cannot be written
-    └── Diverged           a training whose loss is not finite any more
+    ├── Diverged           a training whose loss is not finite any more
+    └── NotFinite          a model that computes NaN or infinity
 
 The command line turns these, and only these, into one line and exit code 2. Every message says what is
 wrong, where, and what to do about it. It names a setting by its parameter, in backquotes: "`batch_size` must
@@ -65,3 +66,7 @@ class CannotSave(LayoutgenError):
 
 class Diverged(LayoutgenError):
     """A training whose loss is not finite any more."""
+
+
+class NotFinite(LayoutgenError):
+    """A model computes numbers that are not finite."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.assets import MODEL
-from layoutgen.domain.labels import count_phrase
+from layoutgen.domain.labels import closest, count_phrase
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
@@ -100,9 +100,11 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
     """
     for label in sorted(labels):
         if known is not None and label not in known:
+            near = closest(label, known)
+            hint = f" (did you mean {near!r}?)" if near else ""
             raise UnknownLabel(
-                f"the model has not learnt {label!r}, only {', '.join(known)}: use one of these labels, "
-                f"or pass `model` with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
+                f"the model has not learnt {label!r}{hint}, only {', '.join(known)}: use one of these "
+                f"labels, or pass `model` with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
             )
 
 

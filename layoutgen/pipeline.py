@@ -28,6 +28,7 @@ from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
 from layoutgen.model_info import check_labels, size_prior_of
+from layoutgen.numerics import check_finite
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
@@ -254,7 +255,8 @@ class LayoutPipeline(DiffusionPipeline):
         """Pixels (I, 3, H, W) of `latents` (I, C, h, w), image by image."""
         backbone = self.backbone
         with self._tiled(latents):
-            return torch.cat([backbone.to_pixels(one[None]) for one in latents])
+            pixels = [check_finite(backbone.to_pixels(one[None]), "the model") for one in latents]
+        return torch.cat(pixels)
 
     def _to_latents(self, pixels: Tensor) -> Tensor:
         """Latents (I, C, h, w) of `pixels` (I, 3, H, W), image by image."""

@@ -32,9 +32,11 @@ def declared():
     """The dependencies, and those of the extras that users install; Python 3.10 cannot read TOML."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lists = re.findall(
-        r"^(?:dependencies|features|quality|train) = (\[.*?\])\n", text, re.DOTALL | re.MULTILINE
+        r"^(?:dependencies|features|huggingface|masks|quality|train) = (\[.*?\])\n",
+        text,
+        re.DOTALL | re.MULTILINE,
     )
-    assert len(lists) == 4
+    assert len(lists) == 6
     return {canonicalize_name(Requirement(line).name) for one in lists for line in ast.literal_eval(one)}
 
 

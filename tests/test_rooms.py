@@ -17,6 +17,7 @@ import layoutgen
 ROOMS = (
     "errors",
     "devices",
+    "numerics",
     "domain",
     "io",
     "formats",
@@ -44,6 +45,7 @@ ROOMS = (
 TORCH_FREE_ROOMS = (
     "errors",
     "devices",
+    "numerics",
     "domain",
     "io",
     "formats",
@@ -62,6 +64,9 @@ TORCH_FREE_MODULES = (
     "layoutgen.sampling.jobs",
     "layoutgen.sampling.processes",
     "layoutgen.denoising.settings",
+    "layoutgen.data.box_masks",
+    "layoutgen.data.health",
+    "layoutgen.data.health_page",
     "layoutgen.data.prepare_coco",
     "layoutgen.training.config",
 )

@@ -11,7 +11,18 @@ import typer
 from typer.core import TyperGroup
 
 from layoutgen import __version__
-from layoutgen.cli import console, design, evaluate, prepare, prepare_scenes, sample, train, visualize
+from layoutgen.cli import (
+    console,
+    convert,
+    design,
+    evaluate,
+    inspect,
+    prepare,
+    prepare_scenes,
+    sample,
+    train,
+    visualize,
+)
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
@@ -58,6 +69,8 @@ def main(
 
 prepare.app.command()(prepare_scenes.scenes)
 app.add_typer(prepare.app, name="prepare")
+app.command()(convert.convert)
+app.command()(inspect.inspect)
 app.command()(train.train)
 app.command()(sample.sample)
 app.command()(visualize.visualize)

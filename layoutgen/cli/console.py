@@ -27,6 +27,11 @@ def say(message: str) -> None:
     out.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def warn(message: str) -> None:
+    """Print one line beside the result, as it is, not wrapped."""
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
 def progress(quiet: bool = False) -> Progress:
     """A bar with count and time left, for ``with progress() as bar: for x in bar.track(...)``.
 

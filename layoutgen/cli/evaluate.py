@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Overwrite, Quiet
+from layoutgen.cli.defects import say_defects
+from layoutgen.cli.evaluate_inputs import (
+    check_options,
+    named_sources,
+    open_beside,
+    open_sources,
+    output_beside,
+)
+from layoutgen.cli.inputs import read_options
+from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
 
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Detections
@@ -19,14 +28,16 @@ if TYPE_CHECKING:
     from layoutgen.evaluation.report import Report
     from layoutgen.features.quality import Quality
     from layoutgen.formats.annotated_source import AnnotatedSource
+    from layoutgen.formats.read_options import ReadOptions
 
 
 def evaluate(
     samples: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Argument(
-            metavar="[SAMPLES]",
-            help="Folder that `sample` wrote, prepared data, or a COCO json with its images beside it.",
+            metavar="[SAMPLES]...",
+            help="Folder that `sample` wrote, prepared data, or annotations of any known format with their "
+            "images beside them. Several are merged.",
             show_default=False,
         ),
     ] = None,
@@ -37,7 +48,9 @@ def evaluate(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", show_default="SAMPLES/annotations.json", help="What should be in them: COCO."
+            metavar="FILE",
+            show_default="SAMPLES/annotations.json",
+            help="What should be in them: COCO, or any known format.",
         ),
     ] = None,
     detector: Annotated[
@@ -143,6 +156,8 @@ def evaluate(
             metavar="FILE", show_default=False, help="COCO results of --compare, with --detections."
         ),
     ] = None,
+    units: Units = "pixels",
+    strict: Strict = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON instead of tables.")
     ] = False,
@@ -162,8 +177,9 @@ def evaluate(
     from layoutgen.formats.annotated_source import open_annotated
     from layoutgen.io.output_folder import check_output
 
-    path = _what(samples, images, annotations)
-    _check(detections, reference, reference_images, reference_detections, real, inception)
+    paths = named_sources(samples or [], images, annotations)
+    reading = read_options(strict, units)
+    check_options(paths, detections, reference, reference_images, reference_detections, real, inception)
     options = EvaluatorOptions(
         detector=detector,
         results=detections is not None,
@@ -175,26 +191,27 @@ def evaluate(
         overlap=overlap,
         batch_size=batch_size,
     )
-    output = output or _beside(path)
+    output = output or output_beside(paths[0])
     check_comparison(html, compare, detections, compare_detections)
     check_output(output, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
-    source = open_annotated(path, images, required=detections is None or real is not None or bool(overlays))
+    required = detections is None or real is not None or bool(overlays)
+    source = open_sources(paths, images, reading, required=required, quiet=quiet)
     ceiling = None
     if reference is not None:
-        ceiling = open_annotated(reference, reference_images, required=detections is None)
-    second = _opened_beside(source, compare, required=detections is None)
+        ceiling = open_annotated(reference, reference_images, required=detections is None, options=reading)
+    second = open_beside(source, compare, required=detections is None)
     compared = _Comparison(source, real, inception, device) if real is not None else None
 
     evaluator = Evaluator(options)
     for one in (source, ceiling, second):
         if one is not None and not options.results:
             evaluator.check_labels(one)  # before any image is searched
-    found = _found(evaluator, source, detections, "detecting", quiet)
+    found = _found(evaluator, source, detections, reading, "detecting", quiet)
     report = evaluator.report(source, found)
     if ceiling is not None:
-        best = _found(evaluator, ceiling, reference_detections, "reference", quiet)
+        best = _found(evaluator, ceiling, reference_detections, reading, "reference", quiet)
         report = replace(report, reference=evaluator.report(ceiling, best))
-    run2 = _second_run(evaluator, second, compare_detections, quiet)
+    run2 = _second_run(evaluator, second, compare_detections, reading, quiet)
     if compared is not None:
         report = replace(report, quality=compared.quality(quiet))
     drawn = overlays is not False
@@ -211,34 +228,34 @@ def evaluate(
 
 
 def _found(
-    evaluator: Evaluator, source: AnnotatedSource, results: Path | None, title: str, quiet: bool
+    evaluator: Evaluator,
+    source: AnnotatedSource,
+    results: Path | None,
+    options: ReadOptions,
+    title: str,
+    quiet: bool,
 ) -> Detections:
     """What is detected in the images of `source`, or what the file `results` says of them."""
     if results is not None:
-        return evaluator.read(source, results)
+        read = evaluator.read(source, results, options)
+        if not quiet:
+            say_defects(read.dropped, read.mended, results.name, err=True)
+        return read.detections
     with console.progress(quiet) as bar:
         return dict(bar.track(evaluator.detect(source), total=len(source.images), description=title))
 
 
-def _opened_beside(source: AnnotatedSource, path: Path | None, *, required: bool) -> AnnotatedSource | None:
-    """The run at `path`, which must have images of the names of those of `source`; None if there is none."""
-    from layoutgen.formats.annotated_source import open_annotated
-    from layoutgen.gallery.sources import check_pairs
-
-    if path is None:
-        return None
-    other = open_annotated(path, required=required)
-    check_pairs(source, other)
-    return other
-
-
 def _second_run(
-    evaluator: Evaluator, source: AnnotatedSource | None, results: Path | None, quiet: bool
+    evaluator: Evaluator,
+    source: AnnotatedSource | None,
+    results: Path | None,
+    options: ReadOptions,
+    quiet: bool,
 ) -> tuple[AnnotatedSource, Report] | None:
     """Another run, evaluated as the first one; None if there is none."""
     if source is None:
         return None
-    return source, evaluator.report(source, _found(evaluator, source, results, "comparing", quiet))
+    return source, evaluator.report(source, _found(evaluator, source, results, options, "comparing", quiet))
 
 
 class _Comparison:
@@ -267,40 +284,3 @@ class _Comparison:
                     return event
                 bar.update(task, completed=event)
         raise AssertionError("a comparison ends with its result")
-
-
-def _check(
-    detections: Path | None,
-    reference: Path | None,
-    reference_images: Path | None,
-    reference_detections: Path | None,
-    real: Path | None,
-    inception: Path | None,
-) -> None:
-    """Refuse options that would have no effect, or cannot work together."""
-    from layoutgen.errors import InvalidOption
-
-    for name, path in {"images": reference_images, "detections": reference_detections}.items():
-        if path is not None and reference is None:
-            raise InvalidOption(f"--reference-{name} goes with --reference")
-    if reference is not None and (detections is None) != (reference_detections is None):
-        raise InvalidOption("with --reference, give both --detections and --reference-detections, or neither")
-    if inception is not None and real is None:
-        raise InvalidOption("--inception goes with --real")
-
-
-def _what(samples: Path | None, images: Path | None, annotations: Path | None) -> Path:
-    """What says what should be in the images."""
-    from layoutgen.errors import InvalidOption
-
-    if samples is not None and (annotations is not None or images is not None):
-        raise InvalidOption("give either SAMPLES, or --annotations FILE with --images DIR, not both")
-    if samples is None and annotations is None:
-        raise InvalidOption("name a folder of samples, or --annotations FILE with --images DIR")
-    return samples or annotations  # type: ignore[return-value]
-
-
-def _beside(path: Path) -> Path:
-    """Where the report goes when the user names no folder."""
-    whole = path.resolve()
-    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}_evaluation"

@@ -17,6 +17,32 @@ Overwrite = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse annotations at the first bad entry, instead of dropping it."),
+]
+Units = Annotated[
+    str,
+    typer.Option(
+        "--units", metavar="pixels|fraction", help="Of boxes in formats that mean pixels: of the image."
+    ),
+]
+Masks = Annotated[
+    str | None,
+    typer.Option(
+        "--masks",
+        metavar="grabcut|MODEL",
+        show_default="those of the annotations",
+        help="Make the masks that are missing, from the boxes: by GrabCut, or by a SAM or SAM 2 checkpoint "
+        "of transformers, a folder or hub id. masks.jpg shows how well.",
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."
+    ),
+]
 
 
 def spell_options(message: str, command: Any) -> str:

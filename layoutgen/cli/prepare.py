@@ -10,20 +10,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Output, Overwrite, Quiet
+from layoutgen.cli.defects import say_defects
+from layoutgen.cli.inputs import read_inputs, read_options
+from layoutgen.cli.options import Device, Masks, Output, Overwrite, Quiet, Strict, Units
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from layoutgen.data.box_masks import BoxMasker
     from layoutgen.data.prepare_coco import Outcome
+    from layoutgen.domain.annotated_image import AnnotatedImages
 
 app = typer.Typer(no_args_is_help=True, help="Make training data.")
 
 
 @app.command()
 def coco(
-    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder with the images.")],
-    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="COCO instances json.")],
+    annotations: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[IMAGES] ANNOTATIONS...",
+            help="The folder of the images, and their annotations: a COCO instances json, or a file or "
+            "folder of another known format, whose images are looked for beside it. Several are merged.",
+            show_default=False,
+        ),
+    ],
     output: Output,
     captions: Annotated[
         Path | None,
@@ -62,44 +73,89 @@ def coco(
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out images that are missing or unreadable.")
     ] = False,
+    masks: Masks = None,
+    boxes_only: Annotated[
+        bool, typer.Option("--boxes-only", help="Leave masks out: takes less memory and time.")
+    ] = False,
+    device: Device = None,
+    units: Units = "pixels",
+    strict: Strict = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """COCO images and annotations -> an image folder with metadata.jsonl, ready for `layoutgen train`.
+    """Images and annotations (COCO, YOLO, Pascal VOC, ...) -> an image folder, ready for `layoutgen train`.
+
+    Entries that are no boxes are dropped and counted, masks are kept.
 
     Boxes refer to the stored pixels, as in COCO: an EXIF orientation is removed, not applied, unless only the
     turned image has the annotated size.
     """
     from layoutgen.data.prepare_coco import WRITES, prepare_coco
     from layoutgen.data.selection import Selection
-    from layoutgen.formats.coco import read_captions, read_coco
     from layoutgen.io.output_folder import check_output
 
     check_output(output, WRITES, overwrite=overwrite)
     selection = Selection(tuple(category or ()), min_area, max_instances, keep_crowd)
-    data = read_coco(annotations, masks=False)
-    texts = read_captions(captions) if captions is not None else None
+    source = read_inputs(annotations, read_options(strict, units, masks=not boxes_only))
+    assert source.folder is not None
     run = prepare_coco(
-        data,
-        images,
+        source.data,
+        source.folder,
         output,
         selection=selection,
-        captions=texts,
+        captions=_captions(captions, annotations),
         size=size,
         skip_missing=skip_missing,
+        masker=_masker(masks, device),
         overwrite=overwrite,
     )
     with closing(run), console.progress(quiet) as bar:
-        outcomes = list(bar.track(run, total=len(data.images), description="images"))
+        outcomes = list(bar.track(run, total=len(source.images), description="images"))
     if not quiet:
-        console.out.print(_table(outcomes))
-        own = sum(outcome.own_caption for outcome in outcomes if outcome.left_out is None)
-        kept = sum(outcome.left_out is None for outcome in outcomes)
-        console.say(f"Texts: {own:,} captions, {kept - own:,} composed from labels.")
-        console.say(f"Written to {output}")
+        _say(outcomes, source.data, output)
 
 
-def _table(outcomes: list[Outcome]) -> Table:
+def _captions(file: Path | None, annotations: list[Path]) -> dict[int, tuple[str, ...]] | None:
+    """The captions by the image ids of the annotations, of which there is one file then."""
+    from layoutgen.errors import InvalidOption
+    from layoutgen.formats.coco import read_captions
+
+    if file is not None and len(annotations) > 2:
+        raise InvalidOption("--captions goes with one file of annotations: merged images get new ids")
+    return None if file is None else read_captions(file)
+
+
+def _masker(name: str | None, device: str | None) -> BoxMasker | None:
+    if name is None:
+        return None
+    from layoutgen.data.box_masks import GRABCUT, load_masker
+
+    if name == GRABCUT:
+        return load_masker(name)
+    from layoutgen.devices import resolve_device
+
+    return load_masker(name, resolve_device(device))
+
+
+def _say(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> None:
+    """What became of images and objects, and where they are."""
+    from layoutgen.data.prepare_coco import SHEET
+
+    console.out.print(_table(outcomes, data))
+    say_defects(data.dropped, data.mended)
+    own = sum(outcome.own_caption for outcome in outcomes if outcome.left_out is None)
+    kept = sum(outcome.left_out is None for outcome in outcomes)
+    objects, masked = (sum(getattr(outcome, key) for outcome in outcomes) for key in ("kept", "masked"))
+    console.say(f"Texts: {own:,} captions, {kept - own:,} composed from labels.")
+    if not masked:
+        boxes = "1 box, without a mask" if objects == 1 else f"{objects:,} boxes, none with a mask"
+        console.say(f"Masks: {boxes}; --masks grabcut makes them, for `layoutgen prepare scenes`.")
+    if (output / SHEET).is_file():
+        console.say(f"Cut-outs to judge the masks by, worst first: {output / SHEET}")
+    console.say(f"Written to {output}")
+
+
+def _table(outcomes: list[Outcome], data: AnnotatedImages) -> Table:
     """What was kept, what was dropped, and why."""
     from rich.table import Table
 
@@ -107,11 +163,18 @@ def _table(outcomes: list[Outcome]) -> Table:
 
     images = Counter(outcome.left_out for outcome in outcomes)
     objects: Counter[str] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())
+    objects += Counter(one.reason for one in data.dropped if one.image_id is None)
     said = {Reason.SMALL: "smaller than --min-area", Reason.TOO_MANY: "more than --max-instances"}
     table = Table("", "images", "objects")
     for column in table.columns[1:]:
         column.justify = "right"
     table.add_row("kept", f"{images[None]:,}", f"{sum(o.kept for o in outcomes):,}", style="bold")
+    for words, count in (
+        ("of these, cut to the image", sum(outcome.clipped for outcome in outcomes)),
+        ("of these, with a mask", sum(outcome.masked for outcome in outcomes)),
+    ):
+        if count:
+            table.add_row(words, "", f"{count:,}")
     for reason in dict.fromkeys((*Reason, *objects)):
         counts = images[reason], objects[reason]
         if any(counts):

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Overwrite, Quiet
+from layoutgen.cli.defects import say_defects
+from layoutgen.cli.inputs import read_options
+from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+from layoutgen.cli.sample_inputs import output_name, parse_words, read_requests
 from layoutgen.denoising.schedulers import SCHEDULERS
 from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
 
 if TYPE_CHECKING:
     from layoutgen.domain.layout import Layout
-    from layoutgen.domain.requests import LayoutRequest, Quantity
     from layoutgen.model_info import ModelInfo
 
 
@@ -24,9 +26,10 @@ def sample(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LAYOUT] [LABEL]...",
-            help="Layout file (.yaml), COCO json, or a PNG that layoutgen made, which is made again; "
-            "then the label of each -n, as in: layout.yaml -n 100 dogs.",
+            metavar="[LAYOUT]... [LABEL]...",
+            help="Layout file (.yaml), annotations of any known format such as a COCO json, or a PNG that "
+            "layoutgen made, which is made again; several are painted one after the other. "
+            "Then the label of each -n, as in: layout.yaml -n 100 dogs.",
             show_default=False,
         ),
     ] = None,
@@ -155,6 +158,8 @@ def sample(
             help="Keep a PNG here that shows the image as it forms; some terminals show it, too.",
         ),
     ] = None,
+    units: Units = "pixels",
+    strict: Strict = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -172,8 +177,8 @@ def sample(
     from layoutgen.model_info import check_labels, find_model
     from layoutgen.sampling.processes import running_processes
 
-    path, quantities = _parsed(words or [], number or [])
-    requests = _read(path, image_id, width, height)
+    paths, quantities = parse_words(words or [], number or [])
+    requests, defects = read_requests(paths, image_id, width, height, read_options(strict, units))
     given: dict[str, Any] = {
         "model": model,
         "method": method,
@@ -194,7 +199,7 @@ def sample(
     arranged = [(name, arrange_request(one, quantities, **place)) for name, one in requests]
     check_labels({label for _, layout in arranged for label in layout.labels}, info.labels)
     layouts = [(name, _with_prompt(layout, prompt, info)) for name, layout in arranged]
-    output = output or Path("out") / _output_name(path, quantities)
+    output = output or Path("out") / output_name(paths, quantities)
     processes = running_processes()
     leads = processes.rank == 0
     if leads:
@@ -225,53 +230,12 @@ def sample(
                 bar.update(task, completed=event.step, total=event.steps)
                 shown.update(event.preview)
     if leads and not quiet:
+        say_defects(*defects)
         placed = sum(len(one.instances) for _, one in layouts)
         count = num_images * len(layouts)
         console.say(f"Images ({count:,}, {placed:,} objects placed): {output / 'images'}")
         console.say(f"Overlays: {output / 'overlays'}")
         console.say(f"Annotations (COCO): {output / 'annotations.json'}")
-
-
-def _parsed(words: list[str], numbers: list[int]) -> tuple[Path | None, list[Quantity]]:
-    """The layout file, if there is one among the words, and how many of what."""
-    from layoutgen.errors import InvalidOption
-
-    files = [word for word in words if Path(word).suffix or Path(word).is_file()]
-    labels = [word for word in words if word not in files]
-    if len(numbers) == 1 and labels:
-        labels = [" ".join(labels)]  # -n 3 teddy bears
-    if len(files) > 1:
-        raise InvalidOption(f"one layout file at a time, not {', '.join(files)}")
-    if len(labels) != len(numbers):
-        if not numbers:
-            raise InvalidOption(f"{labels[0]} is no layout file; to ask for objects write -n 100 dogs")
-        raise InvalidOption(f"{len(numbers)} numbers but {len(labels)} labels: write each as in -n 100 dogs")
-    if not files and not numbers:
-        raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
-    return (Path(files[0]) if files else None), list(zip(numbers, labels, strict=True))
-
-
-def _read(
-    path: Path | None, image_id: int | None, width: int | None, height: int | None
-) -> list[tuple[str, LayoutRequest]]:
-    """The named layouts of the file, still to be arranged; without a file an empty canvas."""
-    from layoutgen.domain.layout import Layout
-    from layoutgen.domain.requests import LayoutRequest
-    from layoutgen.errors import InvalidOption
-    from layoutgen.formats import read_layouts
-
-    if path is None:
-        if image_id is not None:
-            raise InvalidOption("--image-id goes with a COCO json")
-        return [("sample", LayoutRequest(Layout(width or 512, height or 512)))]
-    if width is not None or height is not None:
-        raise InvalidOption(f"--width and --height are for a canvas without a file: {path} has its own")
-    requests = read_layouts(path, image_id=image_id)
-    if path.suffix.lower() == ".png":  # its own seed comes last in its name
-        return [(path.stem.rpartition("_")[0] or path.stem, requests[0])]
-    if len(requests) == 1:
-        return [(path.stem, requests[0])]
-    return [(f"{path.stem}_{index:04d}", one) for index, one in enumerate(requests, start=1)]
 
 
 def _chosen(painted: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,9 +268,3 @@ def _windows(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise InvalidOption(f"--batch-size must be auto or a number of windows from 1, not {text}")
     return int(text)
-
-
-def _output_name(path: Path | None, quantities: list[Quantity]) -> str:
-    """A folder name that says what was asked for."""
-    asked = ["_".join([str(count), *label.split()]) for count, label in quantities]
-    return "_".join(dict.fromkeys([path.stem, *asked] if path is not None else asked)) or "sample"

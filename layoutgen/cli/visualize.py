@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Overwrite, Quiet
+from layoutgen.cli.defects import say_defects
+from layoutgen.cli.inputs import read_options
+from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
 
 
 def visualize(
@@ -17,7 +19,8 @@ def visualize(
         Path,
         typer.Argument(
             metavar="PATH",
-            help="Prepared data, a folder of samples, a COCO json, or one image that layoutgen made.",
+            help="Prepared data, a folder of samples, annotations of any known format, or one image that "
+            "layoutgen made.",
         ),
     ],
     output: Annotated[
@@ -60,6 +63,8 @@ def visualize(
         Path | None,
         typer.Option(metavar="PATH", show_default=False, help="Another such PATH, beside it in the page."),
     ] = None,
+    units: Units = "pixels",
+    strict: Strict = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -81,7 +86,7 @@ def visualize(
 
     output = output or _beside(path)
     check_output(output, WRITES, overwrite=overwrite)
-    source = open_annotated(path, images, image_id=image_id)
+    source = open_annotated(path, images, image_id=image_id, options=read_options(strict, units))
     found = len(source.images)
     shown = min(found, limit)
     with_sheet = sheet if sheet is not None else shown > 1
@@ -90,6 +95,7 @@ def visualize(
         overlays = list(bar.track(run, total=shown, description="overlays"))
     if quiet:
         return
+    say_defects(source.data.dropped, source.data.mended)
     rest = f" of {found:,}; --limit N draws more" if found > shown else ""
     place = overlays[0] if len(overlays) == 1 else output / "overlays"
     console.say(f"Overlays ({len(overlays):,}{rest}): {place}")

@@ -1,4 +1,4 @@
-"""COCO images and annotations -> training data: an image folder with ``metadata.jsonl``."""
+"""Annotated images of any format -> training data: an image folder with ``metadata.jsonl``."""
 
 from __future__ import annotations
 
@@ -13,28 +13,41 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from layoutgen.data.box_masks import BoxMasker, MasksSheet, add_masks
 from layoutgen.data.selection import Reason, Selection
-from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Mask
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.formats.masks import resized
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
 from layoutgen.io.output_folder import name_inside, output_folder
 
-WRITES = ("images", "metadata.jsonl")
-"""What :func:`prepare_coco` writes into its output folder."""
+SHEET = "masks.jpg"
+WRITES = ("images", "metadata.jsonl", SHEET)
+"""What :func:`prepare_coco` writes into its output folder, the last of them with a masker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one image: `dropped` counts its objects; `left_out` says why the image is not there."""
+    """What became of one image.
+
+    Attributes:
+        kept: objects that are in the result; of them `clipped` reached beyond the image, and `masked` have a
+            mask.
+        dropped: objects that are not, by reason.
+        left_out: why the image is not there; None: it is.
+        own_caption: whether its text is a caption, not composed from labels.
+    """
 
     file_name: str
     kept: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     left_out: Reason | None = None
     own_caption: bool = False
+    clipped: int = 0
+    masked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,7 @@ class _Plan:
     source: Path
     target: str
     layout: Layout
+    masks: tuple[Mask | None, ...]
     outcome: Outcome
 
 
@@ -57,6 +71,7 @@ def prepare_coco(
     captions: Mapping[int, Sequence[str]] | None = None,
     size: int | None = None,
     skip_missing: bool = False,
+    masker: BoxMasker | None = None,
     overwrite: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Write the selected images of `data`, whose files are in `folder`, to `output`; yield each outcome.
@@ -64,7 +79,8 @@ def prepare_coco(
     `output` receives the files under ``images/`` and ``metadata.jsonl``, all at once when the last image is
     done; an error, or closing the iterator, leaves it as it was. The text of an image is the first of its
     `captions`, else its prompt, else composed from its labels. `size`: images whose shorter side has more
-    pixels are scaled down to it. `skip_missing` leaves out images that are missing or unreadable.
+    pixels are scaled down to it. `skip_missing` leaves out images that are missing or unreadable. Masks are
+    kept, as run lengths; `masker` makes those that are missing, and ``masks.jpg`` shows how well it did.
 
     Raises:
         InvalidFile: an image (or `folder`) is missing, unreadable or of another size than annotated.
@@ -82,13 +98,14 @@ def prepare_coco(
         if not skip_missing:
             _check_present([plan for plan in plans if plan.outcome.kept])
         prepared, left_out = [], Counter[Reason]()
-        write = partial(_write, aside=aside, skip_missing=skip_missing)
+        sheet = MasksSheet() if masker is not None else None
+        write = partial(_write, aside=aside, skip_missing=skip_missing, masker=masker, sheet=sheet)
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside the interpreter's lock
-            for plan, outcome in zip(plans, pool.map(write, plans), strict=True):
-                if outcome.left_out is None:
-                    prepared.append(AnnotatedImage(plan.image.id, plan.target, plan.layout))
-                else:
+            for outcome, image in pool.map(write, plans):
+                if outcome.left_out is not None:
                     left_out[outcome.left_out] += 1
+                elif image is not None:
+                    prepared.append(image)
                 yield outcome
         if not prepared:
             found = ", ".join(f"{count} x {reason.value}" for reason, count in left_out.most_common())
@@ -96,6 +113,8 @@ def prepare_coco(
                 f"nothing to write: no image is left ({found or 'the annotations list none'})"
             )
         write_prepared(aside, prepared)
+        if sheet is not None:
+            sheet.write(aside / SHEET)
 
 
 def _plan(
@@ -111,19 +130,20 @@ def _plan(
     for entry in data.dropped:
         unread[entry.image_id][entry.reason] += 1
     for image in data.images:
-        kept, deselected = selection.apply(image)
-        dropped = deselected + unread[image.id]
+        selected = selection.apply(image)
+        kept, dropped = selected.instances, selected.dropped + unread[image.id]
         own = next((text for text in (*captions.get(image.id, ()), image.layout.prompt) if text), "")
         layout = Layout(*image.size, kept, own or _composed(kept))
         if size is not None and min(image.size) > size:
             scale = size / min(image.size)
             layout = layout.resize(*(round(side * scale) for side in image.size))
         left_out = selection.refusal(kept)
-        outcome = Outcome(image.file_name, 0 if left_out else len(kept), dropped, left_out, bool(own))
+        count, clipped = (0, 0) if left_out else (len(kept), selected.clipped)
+        outcome = Outcome(image.file_name, count, dropped, left_out, bool(own), clipped)
         if left_out is Reason.TOO_MANY:
             outcome = replace(outcome, dropped={**dropped, Reason.TOO_MANY: len(kept)})
         target = "" if left_out else _target(image.file_name, taken)
-        plans.append(_Plan(image, folder / image.file_name, target, layout, outcome))
+        plans.append(_Plan(image, folder / image.file_name, target, layout, selected.masks, outcome))
     return plans
 
 
@@ -148,10 +168,12 @@ def _check_present(plans: Sequence[_Plan]) -> None:
         )
 
 
-def _write(plan: _Plan, aside: Path, skip_missing: bool) -> Outcome:
+def _write(
+    plan: _Plan, aside: Path, skip_missing: bool, masker: BoxMasker | None, sheet: MasksSheet | None
+) -> tuple[Outcome, AnnotatedImage | None]:
     """Copy the image if it is what every program would read; else decode, turn, scale and write it."""
     if plan.outcome.left_out is not None:
-        return plan.outcome
+        return plan.outcome, None
     target = aside / plan.target
     try:
         photo = read_photo(plan.source, *plan.image.size)
@@ -162,13 +184,30 @@ def _write(plan: _Plan, aside: Path, skip_missing: bool) -> Outcome:
             ) from None
         reason = Reason.UNREADABLE if plan.source.is_file() else Reason.MISSING
         dropped = {**plan.outcome.dropped, reason: plan.outcome.kept}
-        return replace(plan.outcome, kept=0, dropped=dropped, left_out=reason)
+        return replace(plan.outcome, kept=0, clipped=0, dropped=dropped, left_out=reason), None
     target.parent.mkdir(parents=True, exist_ok=True)
     size = (plan.layout.width, plan.layout.height)
     if photo.size != size:
-        save_photo(photo.resize(size, Image.Resampling.LANCZOS), target)
+        photo = photo.resize(size, Image.Resampling.LANCZOS)
+        save_photo(photo, target)
     elif is_plain(plan.source):
         shutil.copyfile(plan.source, target)
     else:
         save_photo(photo, target)
-    return plan.outcome
+    image = AnnotatedImage(plan.image.id, plan.target, plan.layout, masks=_masks(plan))
+    if masker is not None and sheet is not None:
+        image = add_masks(image, photo, masker)
+        sheet.add(image, photo)
+    return replace(plan.outcome, masked=sum(mask is not None for mask in image.masks)), image
+
+
+def _masks(plan: _Plan) -> tuple[Mask | None, ...]:
+    """The masks of the objects that are kept, at the size of the image that is written."""
+    size, target = plan.image.size, (plan.layout.width, plan.layout.height)
+    found: list[Mask | None] = []
+    for mask in plan.masks:
+        try:
+            found.append(None if mask is None else Mask(resized(mask.segmentation, size, target), mask.score))
+        except ValueError:  # of another size than the image
+            found.append(None)
+    return tuple(found) if any(found) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,11 @@ from PIL import Image, ImageFilter
 from layoutgen.data.scenes import Cutout
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.boxes import corners, touching
-from layoutgen.errors import InvalidFile
-from layoutgen.formats.annotated_source import (
-    AnnotatedSource,
-    find_annotations,
-    find_images,
-    list_coco,
-    read_annotated,
-)
+from layoutgen.errors import InvalidFile, InvalidLayout
+from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.formats.coco import decode_mask
-from layoutgen.formats.prepared import INDEX
+from layoutgen.formats.read_options import ReadOptions
+from layoutgen.formats.registry import find_format, recognised
 from layoutgen.io.images import read_photo
 
 _BACKGROUND_TRIES = 12
@@ -42,7 +38,9 @@ class SceneSource:
     def open(self, *, masks: bool = False) -> AnnotatedSource:
         """The annotated images, if there are annotations."""
         file = Path(self.annotations)
-        return AnnotatedSource(file, Path(self.images), read_annotated(file, masks=masks))
+        images = Path(self.images) if file.suffix == ".json" else None
+        data, folder = find_format(file).read(file, ReadOptions(images=images, masks=masks))
+        return AnnotatedSource(file, folder, data)
 
 
 def find_source(path: Path, min_score: float = 0.0) -> SceneSource:
@@ -51,16 +49,14 @@ def find_source(path: Path, min_score: float = 0.0) -> SceneSource:
     Raises:
         InvalidFile: nothing of the kind is there, or the images are not found.
     """
-    if path.is_dir() and not (path / INDEX).is_file() and not list_coco(path):
+    if path.is_dir() and recognised(path) is None:
         return SceneSource("", str(path.resolve()), min_score)
-    file = find_annotations(path)
-    data = read_annotated(file)
-    folder = find_images(file, data)
-    if not data.images or not (folder / data.images[0].file_name).is_file():
+    source = open_annotated(path, required=False)
+    if source.folder is None:
         raise InvalidFile(
-            file, "its images are not beside it", remedy="put them into images/ next to the json"
+            source.path, "its images are not beside it", remedy="put them into images/ next to the json"
         )
-    return SceneSource(str(file.resolve()), str(folder.resolve()), min_score)
+    return SceneSource(str(source.path.resolve()), str(source.folder.resolve()), min_score)
 
 
 def read_cutouts(
@@ -81,15 +77,42 @@ def read_cutouts(
         InvalidFile: the source has no annotations, or an image is missing, broken or of another size.
     """
     if not source.annotations:
-        raise InvalidFile(source.images, "has no COCO instances json", remedy="cut-outs need masks")
-    photos = source.open(masks=True)
+        raise InvalidFile(source.images, "has no annotations", remedy="cut-outs need masks")
+    photos, unused, cut = source.open(masks=True), Counter[str](), 0
     for image in photos.images:
-        wanted = [
-            k for k in range(len(image.instances)) if _usable(image, k, labels, min_side, source.min_score)
-        ]
-        if wanted:
-            photo = photos.read_image(image)
-            yield from (_cut(photo, image, k, max_side) for k in wanted)
+        photo = None
+        for index in range(len(image.instances)):
+            reason = _unusable(image, index, labels, min_side, source.min_score)
+            if reason is None:
+                photo = photo or photos.read_image(image)
+                try:
+                    yield _cut(photo, image, index, max_side)
+                    cut += 1
+                except InvalidLayout:  # a mask of another size, or none
+                    reason = BAD_MASK
+            if reason is not None:
+                unused[reason] += 1
+    if not cut:
+        raise InvalidFile(source.annotations, _nothing(unused), remedy=_remedy(unused))
+
+
+NO_MASK = "without a mask"
+BAD_MASK = "with a mask that cannot be read"
+
+
+def _nothing(unused: Counter[str]) -> str:
+    """Why there is no object to cut out, of as many as could be."""
+    total = sum(unused.values())
+    boxes = "1 box" if total == 1 else f"{total:,} boxes"
+    if unused[NO_MASK] == total:
+        return f"{boxes}, none with a mask"
+    return f"{boxes}, none to cut out: " + ", ".join(f"{n:,} {reason}" for reason, n in unused.most_common())
+
+
+def _remedy(unused: Counter[str]) -> str:
+    if unused[NO_MASK]:
+        return "make masks from the boxes: `layoutgen prepare coco` with `masks` grabcut"
+    return "take other annotations, or fewer restrictions"
 
 
 def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) -> Iterator[Image.Image]:
@@ -101,10 +124,12 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
         files = sorted(
             p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions()
         )
+        if not files:
+            raise InvalidFile(source.images, "holds no photo", remedy="give photos without objects")
         yield from (read_photo(file) for file in files)
         return
     rng = np.random.default_rng(seed)
-    photos = source.open()
+    photos, found = source.open(), 0
     for image in photos.images:
         parts = _empty_parts(image, min_side, rng)
         if not parts:
@@ -113,7 +138,12 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
         crops = [photo.crop(part) for part in parts]
         unrest = [_unrest(crop) for crop in crops]
         if min(unrest) <= _CALM:
+            found += 1
             yield crops[int(np.argmin(unrest))]
+    if not found:
+        photo_count = f"{len(photos.images):,} photos" if len(photos.images) != 1 else "1 photo"
+        problem = f"{photo_count}, none with a calm square of {min_side} px that no box touches"
+        raise InvalidFile(source.annotations, problem, remedy="give photos without objects as `backgrounds`")
 
 
 def _unrest(image: Image.Image) -> float:
@@ -121,16 +151,21 @@ def _unrest(image: Image.Image) -> float:
     return float(np.array(image.convert("L").resize((24, 24), Image.Resampling.BOX)).std())
 
 
-def _usable(
+def _unusable(
     image: AnnotatedImage, index: int, labels: Collection[str] | None, min_side: float, min_score: float
-) -> bool:
-    """Whether instance number `index` is whole, large enough and well segmented."""
+) -> str | None:
+    """Why instance number `index` is not cut out; None if it is whole, large enough and well segmented."""
     instance, mask, (width, height) = image.instances[index], image.mask_of(index), image.size
     box = instance.box
-    whole = box.x0 > 1 and box.y0 > 1 and box.x1 < width - 1 and box.y1 < height - 1
-    large = max(box.width, box.height) >= min_side
-    named = labels is None or instance.label in labels
-    return whole and large and named and mask is not None and mask.score >= min_score
+    if labels is not None and instance.label not in labels:
+        return "of another category"
+    if mask is None:
+        return NO_MASK
+    if not (box.x0 > 1 and box.y0 > 1 and box.x1 < width - 1 and box.y1 < height - 1):
+        return "cut by the border of its image"
+    if max(box.width, box.height) < min_side:
+        return f"smaller than {min_side:g} px"
+    return "with a mask of too low a score" if mask.score < min_score else None
 
 
 def _cut(photo: Image.Image, image: AnnotatedImage, index: int, max_side: int) -> Cutout:

@@ -108,10 +108,16 @@ class SceneComposer:
         self, cutouts: Sequence[Cutout], backgrounds: Sequence[Image.Image], config: SceneConfig
     ) -> None:
         low, high = config.aspect
-        cutouts = [c for c in cutouts if low <= c.image.width / c.image.height <= high]
+        shaped = [c for c in cutouts if low <= c.image.width / c.image.height <= high]
+        if cutouts and not shaped:
+            raise InvalidOption(
+                f"{len(cutouts):,} cut-outs, none of a width / height from {low:g} to {high:g}: "
+                "widen `aspect`"
+            )
+        cutouts = shaped
         if not cutouts or not backgrounds:
             missing = "cut-outs" if not cutouts else "backgrounds"
-            raise InvalidOption(f"there are no {missing} to compose scenes from; loosen the filters")
+            raise InvalidOption(f"there are no {missing} to compose scenes from")
         self.config = config
         self._backgrounds = list(backgrounds)
         self._by_label: dict[str, list[Cutout]] = {}

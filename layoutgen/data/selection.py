@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Mask
+from layoutgen.domain.labels import closest
 from layoutgen.domain.layout import Instance
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import NO_AREA
@@ -28,6 +28,23 @@ class Reason(str, Enum):
     EMPTY = "no object left"
     MISSING = "file missing"
     UNREADABLE = "file unreadable or of another size"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What is kept of an image.
+
+    Attributes:
+        instances: the objects, cut to the image.
+        masks: of each of them, or () if none has one.
+        clipped: how many of them reached beyond the image.
+        dropped: how many objects are not kept, by reason.
+    """
+
+    instances: tuple[Instance, ...]
+    masks: tuple[Mask | None, ...]
+    clipped: int
+    dropped: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +81,19 @@ class Selection:
         known = sorted({label for image in data.images for label in image.labels})
         for name in self.labels:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+                near = closest(name, known)
+                advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(known)}"
                 raise InvalidOption(f"`category` {name}: no annotation has this category; {advice}")
 
-    def apply(self, image: AnnotatedImage) -> tuple[tuple[Instance, ...], Counter[str]]:
+    def apply(self, image: AnnotatedImage) -> Selected:
         """The objects of `image` to keep, cut to the image, and how many are dropped and why."""
         dropped: Counter[str] = Counter()
-        kept, (width, height) = [], image.size
+        kept: list[Instance] = []
+        masks: list[Mask | None] = []
+        clipped, (width, height) = 0, image.size
         if not self.keep_crowd:
             dropped[Reason.CROWD] = len(image.ignored)
-        for instance in (*image.instances, *(image.ignored if self.keep_crowd else ())):
+        for index, instance in enumerate((*image.instances, *(image.ignored if self.keep_crowd else ()))):
             box = instance.box.clip(width, height)
             if self.labels and instance.label not in self.labels:
                 dropped[Reason.LABEL] += 1
@@ -84,7 +103,9 @@ class Selection:
                 dropped[Reason.SMALL] += 1
             else:
                 kept.append(Instance(instance.label, box))
-        return tuple(kept), +dropped
+                masks.append(image.mask_of(index) if index < len(image.instances) else None)
+                clipped += box != instance.box
+        return Selected(tuple(kept), tuple(masks) if any(masks) else (), clipped, +dropped)
 
     def refusal(self, kept: Sequence[Instance]) -> Reason | None:
         """Why an image of which the objects `kept` are left is left out; None if it is not."""

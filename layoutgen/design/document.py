@@ -14,10 +14,13 @@ from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import CannotSave, InvalidFile, InvalidOption, OutputExists
 from layoutgen.formats import read_layouts
 from layoutgen.formats.layout_file import write_yaml
+from layoutgen.formats.read_options import ReadOptions
 
 SUFFIXES = (".yaml", ".yml")
 NEW = ""
 """The revision of a file that is not there yet."""
+
+_STRICT = ReadOptions(strict=True)  # what would be dropped would be lost when the layout is saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Document:
         if self.path is None or not self.path.exists():
             return Version(NEW, self._empty, False)
         content = self.path.read_bytes()
-        layout = arrange_request(read_layouts(self.path)[0], size_prior=self._size_prior)
+        layout = arrange_request(read_layouts(self.path, options=_STRICT)[0], size_prior=self._size_prior)
         return Version(_digest(content), layout, content != written(layout))
 
     def save(self, layout: Layout, revision: str, name: str | None = None, *, replace: bool = False) -> str:
@@ -129,7 +132,7 @@ def written(layout: Layout) -> bytes:
 
 
 def _only_one(path: Path, image_id: int | None) -> LayoutRequest:
-    layouts = read_layouts(path, image_id=image_id)
+    layouts = read_layouts(path, image_id=image_id, options=_STRICT)
     if len(layouts) > 1:
         raise InvalidOption(f"{path} holds {len(layouts):,} layouts: choose one with `image_id`")
     return layouts[0]

@@ -12,6 +12,7 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
 from layoutgen.errors import InvalidFile, LayoutgenError
 from layoutgen.formats import read_layouts
+from layoutgen.formats.read_options import ReadOptions
 
 _MOST = 200  # layouts of a text, so that a page can list them
 
@@ -38,7 +39,7 @@ def _read(text: str, suffix: str) -> tuple[Layout, ...]:
         path = Path(folder) / f"pasted{suffix}"
         path.write_text(text, encoding="utf-8")
         try:
-            return tuple(map(arrange_request, read_layouts(path)[:_MOST]))
+            return tuple(map(arrange_request, read_layouts(path, options=ReadOptions(strict=True))[:_MOST]))
         except LayoutgenError as error:
             raise InvalidFile("the pasted text", _without(str(error), path)) from error
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
+from layoutgen.numerics import check_finite
 
 
 class Detector(ABC):
@@ -64,6 +65,8 @@ class ClosedDetector(Detector):
         """See :meth:`Detector.detect`."""
         inputs = self._processor(images=list(images), return_tensors="pt").to(self._device)
         outputs = self._model(**inputs)
+        check_finite(outputs.logits, "the detector")
+        check_finite(outputs.pred_boxes, "the detector")
         sizes = [(image.height, image.width) for image in images]
         options: dict[str, Any] = {"threshold": score_threshold, "target_sizes": sizes}
         post = self._processor.post_process_object_detection

@@ -9,7 +9,7 @@ from PIL import Image
 from layoutgen.detection.detectors import Detector
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
-from layoutgen.domain.labels import singular
+from layoutgen.domain.labels import closest, singular
 from layoutgen.domain.layout import Box
 from layoutgen.domain.windows import Window
 from layoutgen.errors import InvalidOption, UnknownLabel
@@ -83,10 +83,12 @@ def check_labels(detector: Detector, source: AnnotatedSource) -> None:
     known = {singular(label).lower() for label in detector.labels}
     for label in _asked(source):
         if singular(label).lower() not in known:
+            near = closest(label, detector.labels)
+            hint = f" (did you mean {near!r}?)" if near else ""
             some = ", ".join(detector.labels[:6]) + (", ..." if len(detector.labels) > 6 else "")
             raise UnknownLabel(
-                f"the detector does not know {label!r}, only {some}: pass `detector` with one that does, "
-                "or a zero-shot one, such as google/owlv2-base-patch16-ensemble"
+                f"the detector does not know {label!r}{hint}, only {some}: pass `detector` with one that "
+                "does, or a zero-shot one, such as google/owlv2-base-patch16-ensemble"
             )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from layoutgen.detection.detectors import Detector, detections, tiling_of
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.labels import count_phrase
+from layoutgen.numerics import check_finite
 
 OWL = ("owlvit", "owlv2")
 GROUNDING = ("grounding-dino", "mm-grounding-dino")
@@ -40,6 +41,8 @@ class OwlDetector(_OpenDetector):
         phrases = [f"a photo of {count_phrase({label: 1})}" for label in labels]
         inputs = self._processor(text=[phrases] * len(images), images=list(images), return_tensors="pt")
         outputs = self._model(**inputs.to(self._device))
+        check_finite(outputs.pred_boxes, "the detector")
+        check_finite(outputs.logits, "the detector")
         results = self._processor.post_process_grounded_object_detection(
             outputs, threshold=score_threshold, target_sizes=[(image.height, image.width) for image in images]
         )
@@ -95,8 +98,9 @@ class GroundingDetector(_OpenDetector):
         text = _sentence(labels)
         inputs = self._processor(text=[text] * len(images), images=list(images), return_tensors="pt")
         outputs = self._model(**inputs.to(self._device))
+        check_finite(outputs.pred_boxes, "the detector")
         words = self._words(labels)
-        fits = outputs.logits.sigmoid()  # (B, queries, tokens)
+        fits = check_finite(outputs.logits.sigmoid(), "the detector")  # (B, queries, tokens)
         by_label = torch.stack([fits[..., of_label].amax(-1) for of_label in words], dim=-1)  # (B, Q, labels)
         scores, numbers = by_label.max(-1)
         middle, size = outputs.pred_boxes[..., :2], outputs.pred_boxes[..., 2:]

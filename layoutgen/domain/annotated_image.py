@@ -100,8 +100,8 @@ Detections = Mapping[int, tuple[Detection, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """An entry of a file that a reader left out, and why.
+class Defect:
+    """An entry of a file that a reader left out, or mended, and why.
 
     Attributes:
         where: its place in the file, such as ``annotations[3].bbox``.
@@ -122,11 +122,15 @@ class AnnotatedImages:
         images: in the order of the file, also those without instances.
         categories: the labels by their id, also those of no image.
         dropped: what the file has besides, in its order.
+        mended: what is read in another way than the file says, in its order.
+        image_names: the number that stands for each image id that is a text, such as "scene_a".
     """
 
     images: tuple[AnnotatedImage, ...]
     categories: Mapping[int, str] = field(default_factory=dict)
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[Defect, ...] = ()
+    mended: tuple[Defect, ...] = ()
+    image_names: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:

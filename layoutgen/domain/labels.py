@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -57,6 +59,24 @@ def singular(word: str) -> str:
         return word
     one = _inflect().singular_noun(word) or word
     return one.lower() if one.lower() in _COCO_NAMES else str(one)
+
+
+def closest(label: str, known: Collection[str], *, near: bool = True) -> str | None:
+    """The one of the `known` labels that `label` probably means; None if it resembles none of them.
+
+    "Dog", "dogs" and " dog" are "dog", "hot_dog" and "Hot-Dogs" are "hot dog"; only if `near`, "dgo" is close
+    enough to "dog".
+    """
+    plain = {_plain(one): one for one in known}
+    for name in (_plain(label), _plain(singular(label.replace("_", " ").replace("-", " ")))):
+        if name in plain:
+            return plain[name]
+    found = difflib.get_close_matches(_plain(label), plain, n=1, cutoff=0.5) if near else []
+    return plain[found[0]] if found else None
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[\W_]+", " ", label).strip().casefold()
 
 
 def count_phrase(counts: Mapping[str, int]) -> str:

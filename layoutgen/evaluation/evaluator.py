@@ -17,7 +17,8 @@ from layoutgen.evaluation.benchmark_protocols import BenchmarkProtocol
 from layoutgen.evaluation.report import ProtocolResult, Report
 from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.formats.annotated_source import AnnotatedSource
-from layoutgen.formats.coco_results import read_results
+from layoutgen.formats.coco_results import Results, read_results
+from layoutgen.formats.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from layoutgen.detection.detectors import Detector
@@ -67,9 +68,9 @@ class Evaluator:
         self.options = options
         self._detector: Detector | None = None
 
-    def read(self, source: AnnotatedSource, results: Path) -> Detections:
+    def read(self, source: AnnotatedSource, results: Path, options: ReadOptions | None = None) -> Results:
         """What the COCO results file `results` says was detected in the images of `source`."""
-        return read_results(results, source.data.categories, {image.id for image in source.images})
+        return read_results(results, source.data, options)
 
     def check_labels(self, source: AnnotatedSource) -> None:
         """Refuse images that ask for what the detector does not know.

@@ -2,66 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layoutgen.domain.requests import LayoutRequest
 from layoutgen.errors import InvalidFile, InvalidLayout, InvalidOption
 
-_YAML, _COCO, _PNG = (".yaml", ".yml"), (".json",), (".png",)
+if TYPE_CHECKING:
+    from layoutgen.domain.annotated_image import AnnotatedImages, Defect
+    from layoutgen.formats.read_options import ReadOptions
+
+CLIPPED = "box cut to the image"
+"""Why a box of a layout is mended that reaches out of its image by more than half a pixel."""
 
 
-def read_layouts(path: Path, *, image_id: int | None = None) -> tuple[LayoutRequest, ...]:
-    """What a file asks for: one of a YAML file or a PNG that layoutgen made, one per image of a COCO json.
+@dataclass(frozen=True, slots=True)
+class LayoutFile:
+    """What a file asks for, and which of its entries are left out, or mended."""
+
+    requests: tuple[LayoutRequest, ...]
+    dropped: tuple[Defect, ...] = ()
+    mended: tuple[Defect, ...] = ()
+
+
+def read_layouts(
+    path: Path, *, image_id: int | None = None, options: ReadOptions | None = None
+) -> tuple[LayoutRequest, ...]:
+    """The requests of :func:`read_layout_file`."""
+    return read_layout_file(path, image_id=image_id, options=options).requests
+
+
+def read_layout_file(
+    path: Path, *, image_id: int | None = None, options: ReadOptions | None = None
+) -> LayoutFile:
+    """What a file asks for: one layout of a YAML file or a PNG, one per image of annotations of any format.
 
     Nothing is arranged yet, see :func:`layoutgen.domain.requests.arrange_request`.
 
     Args:
-        path: the file; its suffix says what it is.
-        image_id: only this image of a COCO json.
+        path: the file, or the folder of annotations that are one.
+        image_id: only this image of annotations.
+        options: how annotations are read.
 
     Raises:
-        InvalidFile: the file is missing or broken, of no known format, or has a box outside its canvas.
-        InvalidOption: `image_id` without a COCO json, or with one that does not have it.
+        InvalidFile: the file is missing or broken, of no known format, or has no image; a layout has a box
+            outside its canvas, or so have annotations that are read strictly.
+        InvalidOption: `image_id` without annotations, or with those that do not have it.
     """
     from layoutgen.formats.layout_file import read_yaml
     from layoutgen.formats.png import read_png
+    from layoutgen.formats.registry import find_format, recognised
 
     path = Path(path)
     suffix = path.suffix.lower()
-    if image_id is not None and suffix not in _COCO:
+    layout = suffix in (".yaml", ".yml") and not (path.exists() and recognised(path))
+    if image_id is not None and (layout or suffix == ".png"):
         raise InvalidOption(f"`image_id` goes with a COCO json, and {path} is none")
-    if suffix in _YAML:
-        return (read_yaml(path),)
-    if suffix in _COCO:
-        return _coco_layouts(path, image_id)
-    if suffix in _PNG:
-        layout, settings = read_png(path)
-        return (LayoutRequest(layout, settings=settings),)
-    remedy = "give a .yaml layout, a COCO .json, or a .png that layoutgen made"
-    problem = f"is no layout file: {suffix or 'no suffix'}" if path.exists() else "there is no such file"
-    raise InvalidFile(path, problem, remedy=remedy)
+    if layout:
+        return LayoutFile((read_yaml(path),))
+    if suffix == ".png":
+        painted, settings = read_png(path)
+        return LayoutFile((LayoutRequest(painted, settings=settings),))
+    if path.exists() and suffix != ".json" and not recognised(path):
+        remedy = "give a .yaml layout, a COCO .json, or a .png that layoutgen made"
+        raise InvalidFile(path, f"is no layout file: {suffix or 'no suffix'}", remedy=remedy)
+    return _annotated(path, find_format(path).name == "coco", image_id, options)
 
 
-def _coco_layouts(path: Path, image_id: int | None) -> tuple[LayoutRequest, ...]:
-    """One layout per image; the fractions of a pixel by which COCO's boxes leave the image are cut off.
-
-    Stricter than `read_coco`: whoever draws a layout wants to know of a box that will not be drawn.
-    """
+def _annotated(path: Path, is_coco: bool, image_id: int | None, options: ReadOptions | None) -> LayoutFile:
+    """One layout per image, its boxes cut to it."""
+    from layoutgen.domain.annotated_image import Defect
     from layoutgen.formats.coco import only_image, read_coco
+    from layoutgen.formats.read_options import ReadOptions
+    from layoutgen.formats.registry import find_format
 
-    data = read_coco(path, masks=False)
+    options = replace(options or ReadOptions(), masks=False)
+    data: AnnotatedImages
+    if is_coco and path.is_file():  # its images need not be there
+        data = read_coco(path, options=options)
+    else:
+        data, _ = find_format(path).read(path, options)
     if not data.images:
         raise InvalidFile(path, "holds no image", where="images", remedy="give a file with annotated images")
     if image_id is not None:
         data = only_image(path, data, image_id)
-    if data.dropped:
-        entry = data.dropped[0]
-        problem = f"the box has {entry.reason} (image id {entry.image_id})"
-        raise InvalidFile(path, problem, where=entry.where, remedy="mend it, or remove the annotation")
-    requests = []
+    requests, clipped = [], []
     for image in data.images:
         try:
-            requests.append(LayoutRequest(image.layout.check_inside().clip()))
+            image.layout.check_inside()
         except InvalidLayout as error:
-            raise InvalidFile(path, str(error), where=f"image id {image.id}") from None
-    return tuple(requests)
+            if options.strict:
+                raise InvalidFile(path, str(error), where=f"image id {image.id}") from None
+            clipped.append(Defect(f"image id {image.id}", CLIPPED, image.id))
+        requests.append(LayoutRequest(image.layout.clip()))
+    return LayoutFile(tuple(requests), data.dropped, (*data.mended, *clipped))

@@ -1,29 +1,29 @@
 """Annotated images and where their files are, found by one rule for every command.
 
-The annotations are a COCO json, ``metadata.jsonl`` (prepared data), an image that layoutgen made, or in a
-folder that holds one of them: prepared data before ``annotations.json`` (samples) before the only COCO json
-there. The images of a COCO json are in the folder that the caller names, or else in ``images`` beside the
-json, beside the json itself, or in any other folder there.
+The annotations are a file or a folder of any format that :mod:`~layoutgen.formats.registry` knows. Of a
+folder that holds several, prepared data (``metadata.jsonl``) come before samples (``annotations.json``),
+and these before any other. The images of a json are in the folder that the caller names, or else in
+``images`` beside the json, beside the json itself, or in any other folder there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Defect
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.formats.coco import only_image, read_coco
-from layoutgen.formats.png import read_png
-from layoutgen.formats.prepared import INDEX, read_prepared
+from layoutgen.formats.coco import find_json, list_splits, only_image
+from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.read_options import ReadOptions
+from layoutgen.formats.registry import find_format
 from layoutgen.io.images import read_photo
-from layoutgen.io.large_json import read_large_json
 
-_SAMPLES = "annotations.json"
+_WHOLE = ("png", "huggingface")  # formats whose images are where they say, and have no ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class AnnotatedSource:
         """The names of all categories, sorted: also of those that no image asks for."""
         return self.data.labels
 
+    def with_data(self, data: AnnotatedImages) -> AnnotatedSource:
+        """The same source with other `data`."""
+        return replace(self, data=data)
+
     def file_of(self, image: AnnotatedImage) -> Path:
         """Where the file of `image` is; the source must have a folder."""
         assert self.folder is not None
@@ -65,106 +69,88 @@ class AnnotatedSource:
 
 
 def open_annotated(
-    path: Path, images: Path | None = None, *, image_id: int | None = None, required: bool = True
+    path: Path,
+    images: Path | None = None,
+    *,
+    image_id: int | None = None,
+    required: bool = True,
+    options: ReadOptions | None = None,
 ) -> AnnotatedSource:
-    """The annotated images at `path`, a file or a folder, without their masks.
+    """The annotated images at `path`, a file or a folder of any known format.
 
     Args:
-        images: the folder of the images of a COCO json; None: it is looked for.
-        image_id: only this image of a COCO json.
+        images: the folder of the images; None: it is looked for.
+        image_id: only this image.
         required: refuse a source whose images are not all there; otherwise it has no folder, unless `images`
             says where they should be.
+        options: how to read it; by default without masks.
 
     Raises:
         InvalidFile: nothing of the kind is there, it is broken or without images, or an image is missing.
-        InvalidOption: `images` or `image_id` for what is no COCO json, or an unknown id.
+        InvalidOption: `images` or `image_id` for what has its images with it, or an unknown id.
     """
-    file = find_annotations(path)
+    kind = find_format(path)
     for name, value in (("images", images), ("image_id", image_id)):
-        if value is not None and not _is_coco(file):
+        if value is not None and kind.name in _WHOLE:
             raise InvalidOption(f"`{name}` goes with a COCO json, and {path} is none")
-    data = read_annotated(file)
+    source = read_annotated(path, replace(options or ReadOptions(), images=images))
+    file, data = source.path, source.data
     if not data.images:
         raise InvalidFile(file, "holds no image", where="images", remedy="give a file with images")
     if image_id is not None:
         data = only_image(file, data, image_id)
-    folder = images or find_images(file, data)
-    names = (image.file_name for image in data.images)
-    missing = next((name for name in names if not (folder / name).is_file()), None)
+        source = replace(source, data=data)
+    missing = next((image for image in data.images if not source.file_of(image).is_file()), None)
     if missing is None:
-        return AnnotatedSource(file, folder, data)
+        return source
     if required or images is not None:
         problem = f"there is no such image, and {file} lists it"
-        raise InvalidFile(folder / missing, problem, remedy="name the folder of the images with `images`")
+        remedy = "name the folder of the images with `images`"
+        raise InvalidFile(source.file_of(missing), problem, remedy=remedy)
     return AnnotatedSource(file, None, data)
 
 
-def find_annotations(path: Path) -> Path:
-    """The file that holds the annotations at `path`, which is that file or its folder.
+def read_annotated(path: Path, options: ReadOptions) -> AnnotatedSource:
+    """The annotated images at `path`; whether they are where the source says is not looked at.
 
     Raises:
-        InvalidFile: nothing of the kind is there, or several COCO jsons are.
+        InvalidFile: nothing of the kind is there, or it is broken.
     """
-    if not path.exists():
-        raise InvalidFile(path, "there is no such file or folder", remedy="check the path")
-    if not path.is_dir():
-        return path
-    for name in (INDEX, _SAMPLES):
-        if (path / name).is_file():
-            return path / name
-    files = list_coco(path)
-    if len(files) > 1:
-        names = ", ".join(file.name for file in files)
-        raise InvalidFile(path, f"holds several COCO files ({names})", remedy="name the one to use")
-    if not files:
-        problem = f"holds no {_SAMPLES} and no {INDEX}, nor another COCO json"
-        raise InvalidFile(path, problem, remedy="give prepared data, a folder of samples, or a COCO json")
-    return files[0]
+    kind, file = find_format(path), path
+    if kind.name == "coco" and path.is_dir():
+        splits = list_splits(path)
+        if splits and options.images is None:
+            return merged([read_annotated(split, options) for split in splits])
+        file = find_json(path)
+    data, folder = kind.read(file, options)
+    return AnnotatedSource(file, folder, data)
 
 
-def list_coco(folder: Path) -> list[Path]:
-    """The COCO jsons in `folder`, by name; results, recipes and reports are json, too."""
-    return [file for file in sorted(folder.glob("*.json")) if _has_annotations(file)]
-
-
-def find_images(file: Path, data: AnnotatedImages) -> Path:
-    """The folder of the images of `data`, which stands in `file`: where the first of them is.
-
-    If it is nowhere, the answer is where it should be.
-    """
-    home = file.parent
-    if not _is_coco(file) or not data.images:
-        return home
-    first = data.images[0].file_name
-    return next((folder for folder in _folders(home) if (folder / first).is_file()), home / "images")
-
-
-def _folders(home: Path) -> Iterator[Path]:
-    """Where images may be; the listing of `home`, which may hold them all, only if they are nowhere else."""
-    yield home / "images"
-    yield home
-    yield from sorted(one for one in home.iterdir() if one.is_dir())
-
-
-def read_annotated(file: Path, *, masks: bool = False) -> AnnotatedImages:
-    """What `file` says: a COCO json, ``metadata.jsonl``, or an image that layoutgen made.
-
-    Raises:
-        InvalidFile: it cannot be read, or says nothing of the kind.
-    """
-    if _is_coco(file):
-        return read_coco(file, masks=masks)
-    if file.name == INDEX:
-        return read_prepared(file.parent)
-    layout, _ = read_png(file)
-    return AnnotatedImages((AnnotatedImage(1, file.name, layout),), dict(enumerate(layout.labels, start=1)))
-
-
-def _is_coco(file: Path) -> bool:
-    return file.suffix.lower() == ".json"
-
-
-def _has_annotations(file: Path) -> bool:
-    with suppress(InvalidFile):
-        return "annotations" in read_large_json(file, "annotations")
-    return False
+def merged(sources: Sequence[AnnotatedSource]) -> AnnotatedSource:
+    """All `sources` as one: images and categories are numbered anew, unless there is only one source."""
+    if len(sources) == 1:
+        return sources[0]
+    folders = [source.folder.resolve() for source in sources if source.folder is not None]
+    root = Path(os.path.commonpath(folders)) if len(folders) == len(sources) else None
+    images: list[AnnotatedImage] = []
+    defects: dict[str, list[Defect]] = {"dropped": [], "mended": []}
+    for source in sources:
+        numbers = {one.id: n for n, one in enumerate(source.images, start=len(images) + 1)}
+        inside = source.folder.resolve().relative_to(root) if root and source.folder else Path()
+        images += [
+            replace(one, id=numbers[one.id], file_name=(inside / one.file_name).as_posix())
+            for one in source.images
+        ]
+        for kind, found in defects.items():
+            found += [
+                replace(
+                    one,
+                    where=f"{source.path}, {one.where}",
+                    image_id=None if one.image_id is None else numbers.get(one.image_id),
+                )
+                for one in getattr(source.data, kind)
+            ]
+    labels = {label for source in sources for label in source.labels}
+    categories = {number: label for label, number in category_ids(labels).items()}
+    data = AnnotatedImages(tuple(images), categories, tuple(defects["dropped"]), tuple(defects["mended"]))
+    return AnnotatedSource(sources[0].path, root, data)

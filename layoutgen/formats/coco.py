@@ -2,59 +2,118 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Dropped, Mask
-from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.errors import InvalidLayout, InvalidOption
-from layoutgen.formats.coco_writing import write_coco
-from layoutgen.formats.entries import Entries, Entry, is_number, shown
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
+from layoutgen.errors import InvalidFile, InvalidLayout, InvalidOption
+from layoutgen.formats.coco_reading import CocoReader
+from layoutgen.formats.coco_writing import write_annotated, write_coco
+from layoutgen.formats.collector import NO_AREA
+from layoutgen.formats.dataset_format import EVERYTHING, DatasetFormat
+from layoutgen.formats.entries import Entries
+from layoutgen.formats.image_files import ImageFiles, beside
 from layoutgen.formats.masks import decode_segmentation
+from layoutgen.formats.read_options import ReadOptions
 from layoutgen.io.files import read_json
-from layoutgen.io.large_json import read_large_json
+from layoutgen.io.json_head import json_head
 
 __all__ = ["NO_AREA", "decode_mask", "only_image", "read_captions", "read_coco", "write_coco"]
 
-NO_AREA = "no area inside the image"
-"""Why boxes are dropped that are a line or a point, or wholly outside their image; COCO itself has some."""
+SAMPLES = "annotations.json"
+"""What every producer of samples calls its annotations."""
+_SPLIT = "_annotations.coco.json"
 
 
-def read_coco(path: Path, *, masks: bool = True) -> AnnotatedImages:
+def read_coco(path: Path, *, masks: bool = True, options: ReadOptions | None = None) -> AnnotatedImages:
     """The images of an instances json, in file order, also those without annotations.
 
     Boxes are as the file has them: they may reach beyond the image. Crowds are the regions to ignore. Without
-    `masks`, which are most of a large file, no instance has one.
+    `masks`, which are most of a large file, no instance has one. Names of images are as the file has them.
 
     Raises:
-        InvalidFile: names the entry, the field and what to do.
+        InvalidFile: it is no such json; with `options` that are strict, also for the first bad entry.
     """
-    path = Path(path)
-    file = Entries(path, read_large_json(path, "annotations"))
-    empty, categories = _images(file), _categories(file)
-    found: dict[int, _Found] = defaultdict(_Found)
-    dropped: list[Dropped] = []
-    for where, entry in file.each("annotations"):
-        number = _reference(file, entry, where, "image_id", empty)
-        label = categories[_reference(file, entry, where, "category_id", categories)]
-        file.whole(entry, where, "id")
-        box, area, crowd = _box(file, entry, where), _area(file, entry, where), _crowd(file, entry, where)
-        layout = empty[number].layout
-        if box is None or box.clip(layout.width, layout.height) is None:
-            dropped.append(Dropped(f"{where}.bbox", NO_AREA, number))
-        elif crowd:
-            found[number].ignored.append(Instance(label, box))
-        else:
-            found[number].instances.append(Instance(label, box))
-            found[number].areas.append(box.area if area is None else area)
-            found[number].masks.append(_mask(entry) if masks else None)
-    images = tuple(found[number].fill(image) for number, image in empty.items())
-    return AnnotatedImages(images, categories, tuple(dropped))
+    return CocoReader(Path(path), options or ReadOptions(masks=masks)).read()
+
+
+def recognises(path: Path) -> bool:
+    """An instances json, or a folder that holds some."""
+    return bool(list_coco(path)) if path.is_dir() else _is_coco(path)
+
+
+def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
+    """The json at `path`, or in that folder, and the folder of its images.
+
+    Raises:
+        InvalidFile: it is broken, or several jsons are there.
+    """
+    file = find_json(path) if path.is_dir() else path
+    reader = CocoReader(file, options)
+    names = reader.names()
+    reader.files = ImageFiles(options.images or beside(file.parent, names))
+    return reader.read(), reader.files.root
+
+
+def write(data: AnnotatedImages, folder: Path) -> None:
+    """Write ``annotations.json``."""
+    write_annotated(folder / SAMPLES, data)
+
+
+FORMAT = DatasetFormat(
+    "coco", "COCO (instances json)", recognises, read, write, writes=("images", SAMPLES), holds=EVERYTHING
+)
+
+
+def find_json(folder: Path) -> Path:
+    """The COCO json in `folder`.
+
+    Raises:
+        InvalidFile: there is none, or more than one.
+    """
+    files = list_coco(folder)
+    if len(files) > 1:
+        names = ", ".join(file.relative_to(folder).as_posix() for file in files)
+        raise InvalidFile(folder, f"holds several COCO files ({names})", remedy="name the one to use")
+    if not files:
+        raise InvalidFile(folder, "holds no COCO json", remedy="name the file")
+    return files[0]
+
+
+def list_splits(folder: Path) -> list[Path]:
+    """The jsons of the splits of `folder`, as Roboflow exports them, if it has more than one."""
+    files = list_coco(folder)
+    return files if len(files) > 1 and all(file.name == _SPLIT for file in files) else []
+
+
+def list_coco(folder: Path) -> list[Path]:
+    """The COCO jsons in `folder`: that of samples, else all in it, else where COCO and Roboflow put them.
+
+    Results, recipes and reports are json, too.
+    """
+    if (folder / SAMPLES).is_file():
+        return [folder / SAMPLES]
+    for pattern in (
+        "*.json",
+        "annotations/instances*.json",
+        "annotations/*.json",
+        f"*/{_SPLIT}",
+    ):
+        files = [file for file in sorted(folder.glob(pattern)) if _is_coco(file)]
+        if files:
+            return files
+    return []
+
+
+def _is_coco(file: Path) -> bool:
+    head = json_head(file)
+    others = {"shapes", "caption", "videos", "segments_info"}  # LabelMe, captions, video, panoptic
+    if head is None or head.is_list or head.names & others:
+        return False
+    return head.has("annotations") or head.has("images", "file_name")
 
 
 def only_image(path: Path, data: AnnotatedImages, image_id: int) -> AnnotatedImages:
@@ -68,27 +127,6 @@ def only_image(path: Path, data: AnnotatedImages, image_id: int) -> AnnotatedIma
         some = ", ".join(str(image.id) for image in data.images[:8])
         raise InvalidOption(f"`image_id` {image_id}: {path} has no such image; it has {some}")
     return replace(data, images=images, dropped=tuple(d for d in data.dropped if d.image_id == image_id))
-
-
-@dataclass(slots=True)
-class _Found:
-    """What the annotations say of one image."""
-
-    instances: list[Instance] = field(default_factory=list)
-    areas: list[float] = field(default_factory=list)
-    masks: list[Mask | None] = field(default_factory=list)
-    ignored: list[Instance] = field(default_factory=list)
-
-    def fill(self, image: AnnotatedImage) -> AnnotatedImage:
-        """`image` with all of it."""
-        return AnnotatedImage(
-            image.id,
-            image.file_name,
-            image.layout.with_instances(tuple(self.instances)),
-            tuple(self.ignored),
-            tuple(self.masks) if any(self.masks) else (),
-            tuple(self.areas),
-        )
 
 
 def read_captions(path: Path) -> dict[int, tuple[str, ...]]:
@@ -119,67 +157,3 @@ def decode_mask(image: AnnotatedImage, index: int) -> npt.NDArray[np.bool_]:
     except ValueError as error:
         label = image.instances[index].label
         raise InvalidLayout(f"{image.file_name}, instances[{index}] ({label}): {error}") from error
-
-
-def _images(file: Entries) -> dict[int, AnnotatedImage]:
-    """The images by id, still without annotations."""
-    images: dict[int, AnnotatedImage] = {}
-    for where, entry in file.each("images"):
-        number, name = file.whole(entry, where, "id"), file.text(entry, where, "file_name")
-        if number in images:
-            raise file.error(f"{where}.id", f"image id {number} is there twice", "give each image its own id")
-        width, height = (file.whole(entry, where, key, least=1) for key in ("width", "height"))
-        prompts = (entry.get(key) for key in ("prompt", "negative_prompt"))
-        # Other people's files may use these names for something else.
-        texts = [text if isinstance(text, str) else "" for text in prompts]
-        images[number] = AnnotatedImage(number, name, Layout(width, height, (), *texts))
-    return images
-
-
-def _categories(file: Entries) -> dict[int, str]:
-    categories: dict[int, str] = {}
-    for where, entry in file.each("categories"):
-        number, name = file.whole(entry, where, "id"), file.text(entry, where, "name").strip()
-        if categories.setdefault(number, name) != name:
-            problem = f"category id {number} is both {categories[number]!r} and {name!r}"
-            raise file.error(f"{where}.id", problem, "give each category its own id")
-    return categories
-
-
-def _reference(file: Entries, entry: Entry, where: str, key: str, known: Mapping[int, object]) -> int:
-    number = file.whole(entry, where, key)
-    if number not in known:
-        kind, home = ("image", "images") if key == "image_id" else ("category", "categories")
-        remedy = f"add it to {home}, or remove the annotation"
-        raise file.error(f"{where}.{key}", f"there is no {kind} with id {number}", remedy)
-    return number
-
-
-def _area(file: Entries, entry: Entry, where: str) -> float | None:
-    """The area that the file gives, if it does: that of the mask."""
-    area = entry.get("area", 0.0)
-    if not is_number(area) or area < 0:
-        problem = f"must be a number, 0 or more, not {shown(area)}"
-        raise file.error(f"{where}.area", problem, "or leave it out")
-    return float(area) if "area" in entry else None
-
-
-def _crowd(file: Entries, entry: Entry, where: str) -> bool:
-    crowd = entry.get("iscrowd", 0)
-    if crowd not in (0, 1):
-        raise file.error(f"{where}.iscrowd", f"must be 0 or 1, not {shown(crowd)}", "or leave it out")
-    return bool(crowd)
-
-
-def _mask(entry: Entry) -> Mask | None:
-    segmentation, score = entry.get("segmentation"), entry.get("mask_score", 1.0)
-    return Mask(segmentation, float(score) if is_number(score) else 1.0) if segmentation else None
-
-
-def _box(file: Entries, entry: Entry, where: str) -> Box | None:
-    remedy = "write [x, y, width, height] in pixels"
-    x, y, width, height = file.numbers(entry, where, "bbox", 4, remedy)
-    if width < 0 or height < 0:
-        problem = f"the box is inverted: width {width:g}, height {height:g}"
-        raise file.error(f"{where}.bbox", problem, f"{remedy}, x and y of the top-left corner")
-    return Box(x, y, x + width, y + height) if x + width > x and y + height > y else None

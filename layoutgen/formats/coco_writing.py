@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen import __version__
+from layoutgen.domain.annotated_image import AnnotatedImages
 from layoutgen.domain.labels import COCO_CATEGORIES
 from layoutgen.domain.layout import Box, Layout
+from layoutgen.formats.masks import encode_box
 from layoutgen.io.files import replacing
 
 _FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
@@ -39,6 +41,39 @@ def write_coco(
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def write_annotated(path: Path, data: AnnotatedImages) -> None:
+    """Write `data` as an instances json: with masks, regions to ignore as crowds, and prompts as they are."""
+    numbers = {label: number for number, label in data.categories.items()}
+    numbers |= category_ids({label for image in data.images for label in image.labels} - set(numbers))
+    annotations: list[dict[str, Any]] = []
+    for image in data.images:
+        for index, one in enumerate(image.instances):
+            mask = image.mask_of(index)
+            entry = _entry(image.id, numbers[one.label], one.box)
+            entry |= {"area": image.area_of(index), "segmentation": []}
+            if mask is not None:
+                entry["segmentation"] = mask.segmentation
+                entry |= {"mask_score": mask.score} if mask.score != 1 else {}
+            annotations.append(entry)
+        for one in image.ignored:
+            crowd = {"iscrowd": 1, "segmentation": encode_box(one.box, *image.size)}
+            annotations.append(_entry(image.id, numbers[one.label], one.box) | crowd)
+    content = {
+        "info": {"description": "Converted by layoutgen", "version": __version__},
+        "licenses": [],
+        "images": [_image(image.id, image.file_name, image.layout) for image in data.images],
+        # From 1: pycocotools' evaluation takes id 0 for "no match".
+        "annotations": [{"id": number} | one for number, one in enumerate(annotations, start=1)],
+        "categories": [{"id": number, "name": label} for label, number in numbers.items()],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def _entry(image: int, category: int, box: Box) -> dict[str, Any]:
+    return {"image_id": image, "category_id": category} | _shape(box)
 
 
 def xywh(box: Box) -> list[float]:

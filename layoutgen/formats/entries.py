@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,19 @@ class Entries:
     content: Any
     lines: Lines = field(default_factory=dict)
 
-    def each(self, key: str) -> Iterator[tuple[str, Entry]]:
-        """The objects of the list `key` of the file, each with its place."""
+    def list_of(self, key: str) -> Iterable[Any]:
+        """The list `key` of the file."""
         if key not in self.content:
             found = ", ".join(sorted(self.content)[:6]) or "nothing"
             raise self.error(key, "is missing", f"the file needs this list; found: {found}")
-        if not isinstance(self.content[key], list | LargeList):
-            raise self.error(key, f"must be a list, not {type_name(self.content[key])}", "write [...]")
-        for index, entry in enumerate(self.content[key]):
+        content = self.content[key]
+        if not isinstance(content, list | LargeList):
+            raise self.error(key, f"must be a list, not {type_name(content)}", "write [...]")
+        return content
+
+    def each(self, key: str) -> Iterator[tuple[str, Entry]]:
+        """The objects of the list `key` of the file, each with its place."""
+        for index, entry in enumerate(self.list_of(key)):
             place = f"{key}[{index}]"
             if not isinstance(entry, dict):
                 raise self.error(

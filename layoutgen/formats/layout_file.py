@@ -18,14 +18,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import LayoutRequest
 from layoutgen.formats.entries import Entries, Lines
 from layoutgen.formats.instances import read_instances
-from layoutgen.formats.marked_yaml import read_marked_yaml
-from layoutgen.io.files import replacing
+from layoutgen.formats.marked_yaml import read_marked_yaml, write_plain_yaml
 
 _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
@@ -70,28 +67,7 @@ def layout_to_dict(layout: Layout) -> dict[str, Any]:
 
 def write_yaml(path: Path, layout: Layout) -> None:
     """Write `layout` as a layout file; :func:`read_yaml` gives back an equal one, without groups."""
-    content = layout_to_dict(layout)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        yaml.dump(
-            content,
-            file,
-            _Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=None,
-            width=1_000_000,
-        )
-
-
-class _Dumper(yaml.SafeDumper):
-    """PyYAML's, but rare line breaks are escaped; it would write and then read them as spaces."""
-
-
-def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"')
-
-
-_Dumper.add_representer(str, _text_node)
+    write_plain_yaml(path, layout_to_dict(layout))
 
 
 def _canvas(file: Entries) -> Layout:

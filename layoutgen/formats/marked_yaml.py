@@ -1,14 +1,25 @@
-"""YAML as plain values, together with the line that each of them stands on."""
+"""YAML 1.2 as plain values, together with the line that each of them stands on.
+
+ruamel.yaml reads numbers as they look: ``040`` is 40, ``1:10`` and ``no`` are texts. PyYAML speaks YAML 1.1,
+where they are 32, 70 and false.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from layoutgen.errors import InvalidFile
-from layoutgen.io.files import read_text
+from layoutgen.io.files import read_text, replacing
+
+_CORE = "tag:yaml.org,2002:"
+# Of YAML 1.1, and no types of YAML 1.2's core: dates, merge keys and default values are texts.
+_TEXTS = {f"{_CORE}{name}" for name in ("timestamp", "merge", "value")}
 
 
 def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
@@ -18,48 +29,70 @@ def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
         InvalidFile: it cannot be read, is empty or cut off, is no YAML, or says a key twice.
     """
     text = read_text(path)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    yaml = YAML(typ="safe", pure=True)
     lines: dict[str, int] = {}
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text)
         if node is None:
             raise InvalidFile(path, "the file holds only comments", remedy="write canvas: and instances:")
-        return _Values(path, loader, lines).of(node, ""), lines
-    except yaml.YAMLError as error:
+        return _Values(path, yaml, lines).of(node, ""), lines
+    except YAMLError as error:
         raise _not_yaml(path, error, len(text.rstrip())) from None
     except RecursionError:
         raise InvalidFile(path, "is nested too deeply", remedy="write a flat list of instances") from None
-    finally:
-        loader.dispose()
+
+
+def write_plain_yaml(path: Path, content: Any) -> None:
+    """Write plain values, lists of them on one line, for :func:`read_marked_yaml` to read."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style = None
+    yaml.width = 1_000_000
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+class _Representer(SafeRepresenter):
+    """The library's, but rare line breaks are escaped; it would write and then read them as spaces."""
+
+
+def _text_node(representer: SafeRepresenter, text: str) -> ScalarNode:
+    return representer.represent_scalar(f"{_CORE}str", text, None if text.isprintable() else '"')
+
+
+_Representer.add_representer(str, _text_node)
 
 
 class _Values:
     """Turns nodes into values; fills `lines`."""
 
-    def __init__(self, path: Path, loader: Any, lines: dict[str, int]) -> None:
-        self.path, self.loader, self.lines = path, loader, lines
+    def __init__(self, path: Path, yaml: YAML, lines: dict[str, int]) -> None:
+        self.path, self.yaml, self.lines = path, yaml, lines
         self.seen: set[int] = set()
 
-    def of(self, node: yaml.Node, place: str) -> Any:
+    def of(self, node: Node, place: str) -> Any:
         self.lines[place] = node.start_mark.line + 1
         if id(node) in self.seen:  # also what would refer to itself, or grow without end
             raise self.error(node, place, "refers to another part of the file", "write it out")
         self.seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, MappingNode):
             return self._mapping(node, place)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, SequenceNode):
             return [self.of(item, f"{place}[{index}]") for index, item in enumerate(node.value)]
+        if node.tag in _TEXTS:
+            return str(node.value)
         try:
-            return self.loader.construct_object(node)
-        except ValueError as error:  # a date with a 13th month
+            return self.yaml.constructor.construct_object(node)
+        except ValueError as error:  # a number of 5,000 digits
             raise self.error(node, place, f"cannot be read: {error}", "put it in quotes") from None
 
-    def _mapping(self, node: yaml.MappingNode, place: str) -> dict[str, Any]:
+    def _mapping(self, node: MappingNode, place: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
+            if not isinstance(key_node, ScalarNode):
                 raise self.error(key_node, place, "a field name must be one word", "is a colon misplaced?")
-            key = str(key_node.value)  # also `on` and `no`, which YAML would read as true and false
+            key = str(key_node.value)  # also `1` and `true`, which are a number and a boolean
             inside = f"{place}.{key}" if place else key
             if key in values:
                 raise self.error(key_node, inside, "is there twice", "remove one of them")
@@ -67,12 +100,12 @@ class _Values:
             self.lines[inside] = key_node.start_mark.line + 1
         return values
 
-    def error(self, node: yaml.Node, place: str, problem: str, remedy: str) -> InvalidFile:
+    def error(self, node: Node, place: str, problem: str, remedy: str) -> InvalidFile:
         line = f"line {node.start_mark.line + 1}"
         return InvalidFile(self.path, problem, where=f"{line}, {place}" if place else line, remedy=remedy)
 
 
-def _not_yaml(path: Path, error: yaml.YAMLError, end: int) -> InvalidFile:
+def _not_yaml(path: Path, error: YAMLError, end: int) -> InvalidFile:
     """The error in the words of the parser; `end` is where the text ends."""
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from layoutgen.domain.layout import Box
 from layoutgen.formats.entries import is_number
 
 
@@ -27,6 +30,12 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArr
             encoded = mask.frPyObjects(encoded, height, width)
     else:
         raise ValueError("there is no segmentation")
+    return _decoded(encoded)
+
+
+def _decoded(encoded: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    from pycocotools import mask
+
     with warnings.catch_warnings():
         # pycocotools 2.0 hands NumPy 2 an array in the old way.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
@@ -53,4 +62,97 @@ def _run_lengths(segmentation: dict[str, Any], height: int, width: int) -> dict[
             raise ValueError(f"segmentation counts must be whole numbers that add up to {height * width}")
     elif not isinstance(counts, str):
         raise ValueError("segmentation counts must be a list or a text")
+    elif _compressed_total(counts) != height * width:
+        # pycocotools would leave the pixels that are missing as they happen to be in memory.
+        raise ValueError(f"Invalid RLE: segmentation counts must add up to {height * width}")
     return {"size": size, "counts": counts}
+
+
+def _compressed_total(text: str) -> int | None:
+    """How many pixels the run lengths of COCO's compressed `text` cover; None if it is no such text.
+
+    Six bits a letter, from "0": five of the number, lowest first, and one that says that more follow; from
+    the fourth run on, numbers are differences to the last run but one (``rleFrString`` of pycocotools).
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for letter in text:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return sum(runs) if not shift and all(run >= 0 for run in runs) else None
+
+
+def encode_mask(mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """The compressed run lengths ``{size: [height, width], counts}`` of `mask` (H, W)."""
+    from pycocotools import mask as pycocotools_mask
+
+    encoded = pycocotools_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
+
+
+def run_lengths_corners(runs: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """The corners of the box around a mask given as run lengths; None if it shows nothing or is broken."""
+    try:
+        mask = decode_segmentation(runs, *runs["size"])
+    except (ValueError, TypeError, MemoryError):
+        return None
+    ys, xs = np.nonzero(mask)
+    if not len(xs):
+        return None
+    return float(xs.min()), float(ys.min()), float(xs.max()) + 1, float(ys.max()) + 1
+
+
+def encode_box(box: Box, width: int, height: int) -> dict[str, Any]:
+    """The run lengths of all pixels that `box` covers in an image of `width` x `height` pixels."""
+    x0, y0, x1, y1 = (round(value) for value in box.xyxy)
+    pixels = np.zeros((height, width), dtype=bool)
+    pixels[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
+    return encode_mask(pixels)
+
+
+def compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+    """`segmentation` as compressed run lengths, which take the least memory.
+
+    Raises:
+        ValueError: it is none, or does not fit the image.
+    """
+    from pycocotools import mask
+
+    if isinstance(segmentation, list):
+        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation), height, width))
+    elif isinstance(segmentation, dict):
+        encoded = _run_lengths(segmentation, height, width)
+        if isinstance(encoded["counts"], str):
+            return encoded
+        encoded = mask.frPyObjects(encoded, height, width)
+    else:
+        raise ValueError("there is no segmentation")
+    return {"size": _size(height, width), "counts": encoded["counts"].decode("ascii")}
+
+
+@lru_cache(maxsize=4096)
+def _size(height: int, width: int) -> list[int]:
+    """``[height, width]``, one list for all masks: a large file has a million."""
+    return [height, width]
+
+
+def resized(segmentation: Any, size: tuple[int, int], target: tuple[int, int]) -> dict[str, Any]:
+    """`segmentation`, of an image of `size` (width, height), as run lengths in one of `target` size.
+
+    Raises:
+        ValueError: it does not fit the image.
+    """
+    if size == target:
+        return compressed(segmentation, size[1], size[0])
+    pixels = decode_segmentation(segmentation, size[1], size[0])
+    picture = Image.fromarray(pixels.astype(np.uint8) * 255).resize(target, Image.Resampling.BILINEAR)
+    return encode_mask(np.asarray(picture) > 127)

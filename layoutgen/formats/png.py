@@ -11,9 +11,12 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidFile
+from layoutgen.formats.dataset_format import DatasetFormat
 from layoutgen.formats.layout_file import layout_to_dict, request_from_dict
+from layoutgen.formats.read_options import ReadOptions
 from layoutgen.io.files import parse_json_object, read_bytes, replacing
 
 _KEY = "layoutgen"
@@ -47,6 +50,25 @@ def read_png(path: Path) -> tuple[Layout, dict[str, Any]]:
         raise InvalidFile(path, "its settings are damaged", remedy=_REMEDY)
     # Windows of larger layouts have boxes that reach beyond their canvas.
     return request_from_dict(content.get("layout"), path=path, inside=False).layout, settings
+
+
+def recognises(path: Path) -> bool:
+    """A PNG file; only reading it tells whether it holds a layout."""
+    return path.is_file() and path.suffix.lower() == ".png"
+
+
+def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
+    """The image and its layout.
+
+    Raises:
+        InvalidFile: it holds none.
+    """
+    layout, _ = read_png(path)
+    image = AnnotatedImage(1, path.name, layout)
+    return AnnotatedImages((image,), dict(enumerate(layout.labels, start=1))), path.parent
+
+
+FORMAT = DatasetFormat("png", "an image that layoutgen made", recognises, read)
 
 
 def _text(path: Path) -> str:

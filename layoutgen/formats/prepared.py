@@ -1,7 +1,8 @@
 """Prepared data: a folder of images with ``metadata.jsonl``, the Hugging Face object-detection convention.
 
 A line per image: ``file_name, text, width, height, objects: {bbox: [[x, y, width, height]], category: [name],
-area}``, in pixels. ``datasets.load_dataset("imagefolder", data_dir=...)`` reads it.
+area}``, in pixels, with ``segmentation`` and ``mask_score`` where there are masks.
+``datasets.load_dataset("imagefolder", data_dir=...)`` reads it.
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidLayout
-from layoutgen.formats.coco_writing import category_ids, xywh
+from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.entries import Entries, shown
+from layoutgen.formats.huggingface import INDEX as INDEX
+from layoutgen.formats.huggingface import line_of
 from layoutgen.io.files import parse_json_object, read_text, replacing
-
-INDEX = "metadata.jsonl"
 
 
 def read_prepared(folder: Path) -> AnnotatedImages:
@@ -54,19 +54,7 @@ def write_prepared(folder: Path, images: Iterable[AnnotatedImage]) -> None:
     """Write the index of `images`, which are in `folder` or will be."""
     with replacing(Path(folder) / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
         for image in images:
-            file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _line(image: AnnotatedImage) -> dict[str, Any]:
-    layout = image.layout
-    boxes = [i.box for i in layout.instances]
-    objects = {
-        "bbox": [xywh(box) for box in boxes],
-        "category": [i.label for i in layout.instances],
-        "area": [box.area for box in boxes],
-    }
-    size = {"width": layout.width, "height": layout.height}
-    return {"file_name": image.file_name, "text": layout.prompt, **size, "objects": objects}
+            file.write(json.dumps(line_of(image), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _image(file: Entries, number: int) -> AnnotatedImage:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
 from layoutgen.errors import InvalidFile
@@ -12,6 +15,7 @@ from layoutgen.errors import InvalidFile
 PHOTO_SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 """The suffixes, in lower case, and formats of the photos that we write."""
 _TO_LEARN_FROM, _TO_LOOK_AT = 95, 92  # JPEG qualities: no visible loss; smaller, with crisp lines
+_RANGES = (1.0, 255.0, 65535.0)  # fractions, 8 bits and 16 bits in more
 # What Pillow raises on files that are broken or no images.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -50,7 +54,10 @@ def read_photo(
             remedy = "are these the images that were annotated?"
             problem = f"has {photo.width} x {photo.height} pixels, but the annotations say {width} x {height}"
             raise InvalidFile(path, problem, remedy=remedy)
-    return _rgb(photo)
+    try:
+        return _rgb(photo)
+    except ValueError as error:
+        raise InvalidFile(path, str(error), remedy="save it with 8 bits per colour") from None
 
 
 def is_plain(path: Path) -> bool:
@@ -79,7 +86,27 @@ def _rgb(photo: Image.Image) -> Image.Image:
     if photo.mode.startswith("I;16"):
         # Pillow would cut the values at 255 instead of scaling them.
         return photo.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if photo.mode in ("I", "F"):
+        return _scaled(
+            np.asarray(photo, dtype=np.float64), _RANGES if photo.mode == "F" else _RANGES[1:]
+        ).convert("RGB")
     if photo.has_transparency_data:
         white = Image.new("RGBA", photo.size, "white")
         return Image.alpha_composite(white, photo.convert("RGBA")).convert("RGB")
     return photo.convert("RGB")
+
+
+def _scaled(values: npt.NDArray[np.float64], ranges: Sequence[float]) -> Image.Image:
+    """Pixels (H, W) of 32 bits or of floats as 8 bits, by the first of the `ranges` that holds them all.
+
+    Usual ranges rather than what each photo uses: the photos of a data set keep their exposure.
+
+    Raises:
+        ValueError: a pixel is no finite number.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("has pixels that are no finite numbers")
+    low, high = float(values.min()), float(values.max())
+    if low >= 0:
+        low, high = 0.0, next((top for top in ranges if high <= top), high)
+    return Image.fromarray(np.rint((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))

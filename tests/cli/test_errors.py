@@ -24,7 +24,7 @@ DOCUMENTS = {
     "NaN": (change("annotations", 1, bbox=[float("nan"), 0, 10, 20]), "annotations[1].bbox"),
     "infinite": (change("annotations", 0, bbox=[0, 0, float("inf"), 20]), "annotations[0].bbox"),
     "three numbers": (change("annotations", 0, bbox=[0, 0, 1]), "annotations[0].bbox"),
-    "text for a number": (change("annotations", 0, bbox=["0", 0, 1, 1]), "annotations[0].bbox"),
+    "text for a number": (change("annotations", 0, bbox=["zero", 0, 1, 1]), "annotations[0].bbox"),
     "no box": (remove("annotations", 0, "bbox"), "annotations[0].bbox"),
     "orphan annotation": (change("annotations", 1, image_id=77), "annotations[1].image_id"),
     "unknown category": (change("annotations", 0, category_id=77), "annotations[0].category_id"),
@@ -53,9 +53,23 @@ def test_a_bad_document(refused, coco, command, tree, case: str) -> None:
     spoil(document)
     file.write_text(json.dumps(document))
     before = tree()
-    line = refused(*command(photos, file))
+    line = refused(*command(photos, file), "--strict")
     assert str(file) in line and place in line
     assert tree() == before
+
+
+@pytest.mark.parametrize(
+    "case", [name for name in DOCUMENTS if name not in ("no images", "captions instead")]
+)
+def test_a_bad_entry_costs_that_entry_only(run, coco, command, case: str) -> None:
+    spoil, place = DOCUMENTS[case]
+    photos, file = coco([*IMAGES, ("c.png", 60, 40)], [*OBJECTS, (3, "dog", [5.0, 5.0, 20.0, 30.0])])
+    document = json.loads(file.read_text())
+    spoil(document)
+    file.write_text(json.dumps(document))
+    result = run(*command(photos, file))
+    assert result.exit_code == 0, result.stderr
+    assert place in result.stdout and ("dropped: 1 x" in result.stdout or "mended: 1 x" in result.stdout)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +175,7 @@ def test_broken_prepared_data(refused, picture, tmp_path: Path, tree, entry: str
     picture(20, 20).save(tmp_path / "data" / "a.png")
     (tmp_path / "data" / "metadata.jsonl").write_text(entry + "\n")
     before = tree()
-    assert str(tmp_path / "data") in refused("visualize", tmp_path / "data")
+    assert str(tmp_path / "data") in refused("visualize", tmp_path / "data", "--strict")
     assert tree() == before
 
 

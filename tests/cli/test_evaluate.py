@@ -165,7 +165,11 @@ def test_what_is_not_there_is_one_line(refused, scene, tree, tmp_path):
     assert "name a folder of samples" in refused("evaluate")
     assert "there is no such file or folder" in refused("evaluate", tmp_path / "nowhere")
     assert "holds no annotations.json and no metadata.jsonl" in refused("evaluate", photos)
-    assert "a.png: there is no such image" in refused("evaluate", "--annotations", file, "--images", tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    before = tree()
+    assert "a.png: there is no such image" in refused(
+        "evaluate", "--annotations", file, "--images", tmp_path / "elsewhere"
+    )
     assert "no such file" in refused("evaluate", file, "--detections", tmp_path / "none.json")
     assert "--overlap is smaller" in refused(
         "evaluate", "--annotations", file, "--images", photos, "--tile", 64, "--overlap", 64

@@ -90,8 +90,8 @@ def test_the_json_and_the_tables_say_the_same(report, source, tmp_path):
     assert float(labels["cat"]["AP50"]) == pytest.approx(written["labels"]["cat"]["AP50"])
     errors = rows(tmp_path / "out" / "errors.csv")
     assert len(errors) == 5 and errors[2]["box"] == "250.00 100.00 310.00 160.00"
-    again = read_results(tmp_path / "out" / "detections.json", source.data.categories, {1})
-    assert again == {1: FOUND[1][:-1]}  # without the label that nothing asks for
+    again = read_results(tmp_path / "out" / "detections.json", source.data)
+    assert again.detections == {1: FOUND[1][:-1]}  # without the label that nothing asks for
     assert written["other_labels"] == {"person": 1}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,10 +15,12 @@ from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.domain.requests import arrange_request
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.formats import read_layouts
+from layoutgen.formats import read_layout_file, read_layouts
 from layoutgen.formats.coco import write_coco
+from layoutgen.formats.collector import NO_AREA
 from layoutgen.formats.layout_file import write_yaml
 from layoutgen.formats.png import write_png
+from layoutgen.formats.read_options import ReadOptions
 
 SAMPLES = Path(__file__).parents[2] / "sample_layouts"
 LAYOUT = Layout(
@@ -63,11 +66,11 @@ def test_files_of_no_known_format(tmp_path: Path) -> None:
         read_layouts(tmp_path / "dogs")
 
 
-def two_images(tmp_path: Path, bbox: list[float]) -> Path:
+def two_images(tmp_path: Path, bbox: list[float], **changes: Any) -> Path:
     path = tmp_path / "two.json"
     write_coco(path, [("a.png", LAYOUT), ("b.png", Layout(64, 64, (Instance("dog", Box(4, 4, 9, 9)),)))])
     content = json.loads(path.read_text())
-    content["annotations"][0]["bbox"] = bbox
+    content["annotations"][0] |= {"bbox": bbox, **changes}
     path.write_text(json.dumps(content))
     return path
 
@@ -89,15 +92,25 @@ def test_an_image_id_goes_with_a_coco_json_only(tmp_path: Path) -> None:
 def test_boxes_of_coco_that_leave_the_picture(tmp_path: Path) -> None:
     (request, _) = read_layouts(two_images(tmp_path, [-0.3, 20, 512.5, 70]))
     assert request.layout.instances[0].box.xyxy == (0, 20, 512, 90)
-    path = two_images(tmp_path, [500, 20, 40, 70])
+    path, strict = two_images(tmp_path, [500, 20, 40, 70]), ReadOptions(strict=True)
     with pytest.raises(
         InvalidFile, match=r"two.json, image id 1: instances\[0\] \(dog\): .*outside the 512 x 384"
     ):
-        read_layouts(path)
-    assert len(read_layouts(path, image_id=2)) == 1
+        read_layouts(path, options=strict)
+    assert len(read_layouts(path, image_id=2, options=strict)) == 1
+    file = read_layout_file(path)
+    assert file.requests[0].layout.instances[0].box.xyxy == (500, 20, 512, 90)
+    assert [(one.reason, one.image_id) for one in file.mended] == [("box cut to the image", 1)]
+
+
+def test_boxes_without_area_are_dropped_and_named(tmp_path: Path) -> None:
     for bbox in ([10, 20, 0, 70], [600, 20, 50, 50]):
-        with pytest.raises(InvalidFile, match=r"annotations\[0\].bbox: the box has no area inside the image"):
-            read_layouts(two_images(tmp_path, bbox))
+        path = two_images(tmp_path, bbox, segmentation=[])
+        file = read_layout_file(path)
+        assert [len(one.layout.instances) for one in file.requests] == [len(LAYOUT.instances) - 1, 1]
+        assert [(one.where, one.reason) for one in file.dropped] == [("annotations[0].bbox", NO_AREA)]
+        with pytest.raises(InvalidFile, match=r"annotations\[0\].bbox: no area inside the image"):
+            read_layouts(path, options=ReadOptions(strict=True))
 
 
 def test_a_coco_json_without_images(tmp_path: Path) -> None:

@@ -55,6 +55,38 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
     assert read_photo(tmp_path / "a.png", 4, 3).getpixel((0, 0)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 30710, 61420]], np.int32), [0, 119, 239]),  # 16 bits in 32
+        (np.array([[0, 1, 255]], np.int32), [0, 1, 255]),
+        (np.array([[0, 2**30, 2**31 - 1]], np.int32), [0, 128, 255]),
+        (np.array([[-100, 0, 100]], np.int32), [0, 128, 255]),
+        (np.array([[7, 7, 7]], np.int32), [7, 7, 7]),
+        (np.array([[0, 0.25, 1]], np.float32), [0, 64, 255]),
+        (np.array([[0, 0, 0.5]], np.float32), [0, 0, 128]),
+        (np.array([[0, 100.4, 255]], np.float32), [0, 100, 255]),
+        (np.array([[0, 32767.5, 65535]], np.float32), [0, 128, 255]),
+        (np.array([[-1, 0, 1]], np.float32), [0, 128, 255]),
+        (np.array([[0, 5e5, 1e6]], np.float32), [0, 128, 255]),
+    ],
+)
+def test_more_bits_are_scaled_by_the_range_that_holds_them(
+    tmp_path: Path, values: np.ndarray, expected: list[int]
+) -> None:
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    photo = read_photo(tmp_path / "a.tif", 3, 1)
+    assert photo.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(photo)[0], [[value] * 3 for value in expected])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    Image.fromarray(np.array([[0, 1, value]], np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(InvalidFile, match=r"a.tif: has pixels that are no finite numbers \(save it"):
+        read_photo(tmp_path / "a.tif", 3, 1)
+
+
 def test_a_copy_is_plain_only_under_its_own_suffix(tmp_path: Path, picture) -> None:
     picture(4, 3).save(tmp_path / "a.jpg", "PNG")
     picture(4, 3).save(tmp_path / "b.jpg")

@@ -1,0 +1,74 @@
+"""``layoutgen convert``: annotated images of one format -> another."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layoutgen.cli import console
+from layoutgen.cli.defects import say_defects
+from layoutgen.cli.inputs import read_inputs, read_options
+from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+
+
+def convert(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[IMAGES] IN... OUT",
+            help="Annotations of any known format, a file or folder; before a file may stand the folder of "
+            "its images. Several are merged. The last path is the folder to write to.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT", help="coco, yolo, voc, labelme, huggingface, createml or label-studio."
+        ),
+    ],
+    boxes_only: Annotated[
+        bool, typer.Option("--boxes-only", help="Leave masks out: YOLO files are of detection then.")
+    ] = False,
+    units: Units = "pixels",
+    strict: Strict = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read annotated images of any known format and write them, with their images, in another.
+
+    Read are COCO, YOLO, Pascal VOC, LabelMe, Hugging Face, CreateML, Label Studio, LVIS, Open Images,
+    VisDrone, CVAT, VIA, Supervisely and FiftyOne. What the other format cannot hold is said.
+    """
+    from layoutgen.errors import InvalidOption
+    from layoutgen.formats.convert import convert as write
+    from layoutgen.formats.convert import without_masks
+    from layoutgen.formats.losses import losses
+    from layoutgen.formats.registry import format_named
+    from layoutgen.io.output_folder import check_output
+
+    if len(inputs) < 2:
+        raise InvalidOption(
+            "name what to read and the folder to write to: layoutgen convert IN OUT --to yolo"
+        )
+    *paths, output = inputs
+    target = format_named(to)
+    check_output(output, target.writes, overwrite=overwrite)
+    source = read_inputs(paths, read_options(strict, units, masks=not boxes_only, run_lengths=False))
+    if boxes_only:
+        source = source.with_data(without_masks(source.data))
+    run = write(source, output, target, overwrite=overwrite)
+    with closing(run), console.progress(quiet) as bar:
+        images = list(bar.track(run, total=len(source.images), description="images"))
+    if quiet:
+        return
+    say_defects(source.data.dropped, source.data.mended)
+    lost = losses(source.data, target)
+    if lost:
+        said = ", ".join(f"{count:,} {name}" for name, count in lost.items())
+        console.say(f"{target.title} cannot hold everything; lost or changed: {said}")
+    objects = sum(len(image.instances) for image in images)
+    console.say(f"{len(images):,} images with {objects:,} objects as {target.title}: {output}")

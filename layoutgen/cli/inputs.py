@@ -1,0 +1,64 @@
+"""Annotations that a command line names, of any format: one or several, each with or without its images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layoutgen.formats.annotated_source import AnnotatedSource
+    from layoutgen.formats.read_options import ReadOptions
+
+
+def read_options(strict: bool, units: str, *, masks: bool = False, run_lengths: bool = True) -> ReadOptions:
+    """How the options say that annotations are read; masks, where wanted, as run lengths or as they are.
+
+    Raises:
+        InvalidOption: unknown units.
+    """
+    from layoutgen.errors import InvalidOption
+    from layoutgen.formats.read_options import ReadOptions
+
+    if units not in ("pixels", "fraction"):
+        raise InvalidOption(f"--units must be pixels or fraction, not {units}")
+    return ReadOptions(
+        masks=masks, run_lengths=masks and run_lengths, strict=strict, fraction=units == "fraction"
+    )
+
+
+def read_inputs(paths: Sequence[Path], options: ReadOptions) -> AnnotatedSource:
+    """All annotations that `paths` name, merged; whether the images are there is not looked at.
+
+    Raises:
+        InvalidFile: one of them is missing, broken, or of no known format.
+    """
+    from dataclasses import replace
+
+    from layoutgen.formats.annotated_source import merged, read_annotated
+
+    pairs = list(_pairs(paths))
+    return merged([read_annotated(path, replace(options, images=images)) for images, path in pairs])
+
+
+def _pairs(paths: Sequence[Path]) -> Iterator[tuple[Path | None, Path]]:
+    """Each path of annotations with the folder that stands before it, if that is not annotations itself."""
+    waiting: Path | None = None
+    for index, path in enumerate(paths):
+        following = paths[index + 1] if index + 1 < len(paths) else None
+        if waiting is None and following is not None and _is_folder_of(path, following):
+            waiting = path
+        else:
+            yield waiting, path
+            waiting = None
+
+
+def _is_folder_of(path: Path, following: Path) -> bool:
+    """Whether `path` is the folder of the images of `following`."""
+    from layoutgen.formats.registry import recognised
+
+    if path.is_file() or (not path.exists() and path.suffix):
+        return False
+    if following.is_file() or following.suffix:
+        return True
+    return path.is_dir() and recognised(path) is None

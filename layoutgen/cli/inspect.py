@@ -1,0 +1,147 @@
+"""``layoutgen inspect``: the health of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from layoutgen.cli import console
+from layoutgen.cli.defects import by_reason
+from layoutgen.cli.inputs import read_inputs, read_options
+from layoutgen.cli.options import Quiet, Strict, Units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from layoutgen.data.health import Health
+    from layoutgen.domain.size_prior import SizePrior
+
+_NAMED, _LABELS = 3, 20
+
+
+def inspect(
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[IMAGES] DATA...",
+            help="Annotations of any known format, a file or folder; before a file may stand the folder of "
+            "its images. Several are merged.",
+            show_default=False,
+        ),
+    ],
+    html: Annotated[bool, typer.Option("--html", help="Write a page with tables and plots, too.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", show_default="DATA_health.html", help="The page of --html."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default="the small model in the package",
+            help="Whose sizes to compare with.",
+        ),
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Open every image, to find broken and equal ones.")
+    ] = True,
+    units: Units = "pixels",
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a data set holds and what is probably wrong with it.
+
+    Counts by label, sizes against what the model can draw, overlaps, duplicates, unusual boxes, broken
+    images.
+    """
+    from layoutgen.data.health import ImageCheck, examine
+    from layoutgen.data.health_page import health_page
+    from layoutgen.io.files import replacing
+    from layoutgen.model_info import find_model
+
+    prior = find_model(model).size_prior
+    source = read_inputs(data, read_options(strict, units, masks=True))
+    health = examine(source, prior)
+    if images:
+        check = ImageCheck(source)
+        with console.progress(quiet) as bar:
+            for _ in bar.track(check.run(), total=len(source.images), description="images"):
+                pass
+        health = replace(health, broken=tuple(check.broken), same_images=check.same_images)
+    rows = list(_findings(health, prior))
+    page = output or _beside(data[-1])
+    if html:
+        with replacing(page) as aside:
+            aside.write_text(health_page(health, str(data[-1]), prior, rows), encoding="utf-8")
+    if not quiet:
+        _show(health, rows)
+        if html:
+            console.say(f"Page: {page}")
+
+
+def _beside(path: Path) -> Path:
+    """Where the page goes when the user names no file."""
+    whole = path.resolve()
+    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}_health.html"
+
+
+def _findings(health: Health, prior: SizePrior) -> Iterator[tuple[str, int, str]]:
+    """What was found, how often, and the first places; what is as it should be is not in it."""
+    largest = f"larger than {prior.largest:g} px, which the model is not asked for by itself"
+    shape = f"of other shapes than {prior.aspect[0]:g} to {prior.aspect[1]:g} (width / height)"
+    counts = [
+        ("images without objects", health.empty),
+        ("regions to ignore (crowds)", health.crowds),
+        ("boxes that reach beyond their image", health.clipped),
+        (f"boxes smaller than {prior.smallest:g} px, which the model cannot draw", health.too_small),
+        (f"boxes {largest}", health.too_large),
+        (f"boxes {shape}", health.other_shape),
+        ("pairs of boxes that overlap by half or more", health.overlapping),
+        ("objects without a mask", health.objects - health.masks),
+    ]
+    yield from ((what, count, "") for what, count in counts if count)
+    named: list[tuple[str, tuple[str, ...]]] = [
+        ("objects annotated twice", health.twins),
+        ("image files with the same bytes", tuple(" = ".join(names) for names in health.same_images)),
+        ("labels that are probably one", tuple(" = ".join(pair) for pair in health.similar_labels)),
+    ]
+    named += [(f"boxes {reason}", places) for reason, places in health.unusual.items()]
+    for verb, defects in (
+        ("images", health.broken),
+        ("dropped", health.dropped),
+        ("mended", health.mended),
+    ):
+        named += [(f"{verb}: {reason}", tuple(places)) for reason, places in by_reason(defects).items()]
+    yield from ((what, len(places), _first(places)) for what, places in named if places)
+
+
+def _first(places: tuple[str, ...]) -> str:
+    rest = ", ..." if len(places) > _NAMED else ""
+    return ", ".join(places[:_NAMED]) + rest
+
+
+def _show(health: Health, rows: list[tuple[str, int, str]]) -> None:
+    from rich.table import Table
+
+    labels = Table("label", "objects", "images", "masks", "median px")
+    for column in labels.columns[1:]:
+        column.justify = "right"
+    for one in health.labels[:_LABELS]:
+        labels.add_row(
+            one.label, f"{one.objects:,}", f"{one.images:,}", f"{one.masks:,}", f"{one.median:.0f}"
+        )
+    console.out.print(labels)
+    if len(health.labels) > _LABELS:
+        console.say(f"and {len(health.labels) - _LABELS:,} more labels")
+    console.say(f"{health.images:,} images, {health.objects:,} objects, {len(health.labels):,} labels")
+    if health.objects and not health.masks:
+        console.say(f"{health.objects:,} boxes, none with a mask: `prepare coco --masks grabcut` makes them")
+    for what, count, first in rows:
+        console.say(f"{count:,} {what}" + (f": {first}" if first else ""))
+    if not rows:
+        console.say("Nothing is wrong that could be seen.")

@@ -1,0 +1,77 @@
+"""Annotated images of one format -> another: the images are copied, the annotations written anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from PIL import ExifTags, Image
+
+from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
+from layoutgen.errors import InvalidFile
+from layoutgen.formats.annotated_source import AnnotatedSource
+from layoutgen.formats.dataset_format import DatasetFormat
+from layoutgen.io.images import PHOTO_SUFFIXES, read_photo, save_photo
+from layoutgen.io.output_folder import output_folder
+
+
+def convert(
+    source: AnnotatedSource, output: Path, target: DatasetFormat, *, overwrite: bool = False
+) -> Generator[AnnotatedImage, None, None]:
+    """Write `source` to `output` in the format `target`; yield each image when it is copied.
+
+    An image whose EXIF asks to turn it is written as it was annotated, since some readers turn it and others
+    do not; the others are copied byte for byte. All appears at once when the last is done.
+
+    Raises:
+        InvalidFile: an image is missing, broken, or of another size than annotated.
+        OutputExists: `output` holds results and `overwrite` is not set.
+    """
+    assert target.write is not None
+    with output_folder(output, target.writes, overwrite=overwrite) as aside:
+        taken: set[str] = set()
+        images = []
+        for image in source.images:
+            name = _name(image, target, taken)
+            _copy(source, image, aside / name)
+            images.append(replace(image, file_name=name))
+            yield images[-1]
+        if not images:
+            raise InvalidFile(source.path, "holds no image", remedy="give annotated images")
+        target.write(replace(source.data, images=tuple(images)), aside)
+
+
+def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str]) -> str:
+    """Where the image goes: one folder for all, so that no format has to know of subfolders.
+
+    No two differ in their suffix alone: some formats call the annotations of an image as it.
+    """
+    path = PurePosixPath(image.file_name)
+    parts = [part for part in path.with_suffix("").parts if part not in ("images", "JPEGImages", "/", "..")]
+    stem, number = "_".join(parts) or "image", 1
+    while stem in taken:
+        number += 1
+        stem = f"{'_'.join(parts)}-{number}"
+    taken.add(stem)
+    return str(PurePosixPath(target.image_folder, f"{stem}{path.suffix}"))
+
+
+def _copy(source: AnnotatedSource, image: AnnotatedImage, target: Path) -> None:
+    path = source.file_of(image)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    photo = read_photo(path, *image.size)  # says what is wrong with it
+    with Image.open(path) as file:
+        turned = file.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if not turned:
+        shutil.copyfile(path, target)
+    elif target.suffix.lower() in PHOTO_SUFFIXES:
+        save_photo(photo, target)
+    else:
+        photo.save(target)
+
+
+def without_masks(data: AnnotatedImages) -> AnnotatedImages:
+    """`data` with its boxes alone."""
+    return replace(data, images=tuple(replace(image, masks=(), areas=()) for image in data.images))
