@@ -19,11 +19,11 @@ from layoutgen.formats.dialects import (
     box_corners,
     identifier,
     number,
+    pixel_size,
     polygons,
     polygons_corners,
     run_lengths,
     truth,
-    whole,
 )
 from layoutgen.formats.entries import Entries, Entry
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
@@ -118,9 +118,8 @@ class CocoReader:
 
     def _image(self, fields: Entry, name: str, where: str) -> AnnotatedImage | None:
         there = self.files.find(name) if self.files is not None else None
-        width, height = whole(fields.get("width")), whole(fields.get("height"))
-        size = (width, height) if width and height and min(width, height) > 0 else None
-        place = f"{where}.{'height' if width and width > 0 else 'width'}"
+        size = pixel_size(fields.get("width"), fields.get("height"))
+        place = f"{where}.{'height' if pixel_size(fields.get('width'), 1) else 'width'}"
         if size is None and there is not None and self.files is not None:
             size = image_size(self.files.root / there)
             if size is not None:

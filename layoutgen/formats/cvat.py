@@ -14,7 +14,7 @@ from layoutgen.domain.annotated_image import AnnotatedImages, Mask
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.collector import NOT_NUMBERS, Collector, empty_image, numbered
 from layoutgen.formats.dataset_format import DatasetFormat
-from layoutgen.formats.dialects import Corners, number, polygons_corners, whole
+from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_corners, whole
 from layoutgen.formats.image_files import ImageFiles, beside, relative_name
 from layoutgen.formats.masks import encode_mask
 from layoutgen.formats.read_options import ReadOptions
@@ -53,11 +53,11 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
     found, labels = Collector(file, options), set[str]()
     for number_, entry in enumerate(entries, start=1):
         name, where = entry.get("name", ""), f"image {entry.get('name', number_)}"
-        width, height = whole(entry.get("width")), whole(entry.get("height"))
-        if not name or not width or not height or min(width, height) < 1:
+        size = pixel_size(entry.get("width"), entry.get("height"))
+        if not name or size is None:
             found.drop(where, "image of unknown size or name")
             continue
-        found.add_image(empty_image(number_, images.find(name) or relative_name(name), (width, height)))
+        found.add_image(empty_image(number_, images.find(name) or relative_name(name), size))
         for index, shape in enumerate(one for one in entry if one.get("label")):
             labels.add(str(shape.get("label")))
             _read_shape(found, number_, shape, f"{where}, shape {index + 1}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Corners = tuple[float, float, float, float]
+_LONGEST = 1_000_000  # pixels of a side: no image is larger, and no number of 400 digits is a size
 
 
 def number(value: Any) -> float | None:
@@ -26,6 +27,14 @@ def whole(value: Any) -> int | None:
         return value
     found = number(value)
     return int(found) if found is not None and found == int(found) else None
+
+
+def pixel_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """Width and height in pixels, if both are whole numbers that an image can have."""
+    sides = whole(width), whole(height)
+    if sides[0] is None or sides[1] is None or not all(0 < side <= _LONGEST for side in (sides[0], sides[1])):
+        return None
+    return sides[0], sides[1]
 
 
 def identifier(value: Any) -> int | str | None:

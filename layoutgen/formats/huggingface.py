@@ -26,7 +26,7 @@ from layoutgen.formats.dataset_format import (
     RUN_LENGTHS,
     DatasetFormat,
 )
-from layoutgen.formats.dialects import box_corners, number, polygons, run_lengths, whole
+from layoutgen.formats.dialects import box_corners, number, pixel_size, polygons, run_lengths, whole
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.masks import compressed
 from layoutgen.formats.read_options import ReadOptions
@@ -133,8 +133,7 @@ def image_of(
     if not isinstance(said, str):
         return None
     name = images.find(said)
-    width, height = whole(content.get("width")), whole(content.get("height"))
-    size = (width, height) if width and height and min(width, height) > 0 else None
+    size = pixel_size(content.get("width"), content.get("height"))
     if size is None and name is not None:
         size = image_size(images.root / name)
     if size is None:

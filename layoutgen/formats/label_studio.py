@@ -22,7 +22,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Ma
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.collector import NO_LABEL, NOT_NUMBERS, Collector, empty_image, numbered
 from layoutgen.formats.dataset_format import BEYOND, OUTLINES, DatasetFormat
-from layoutgen.formats.dialects import Corners, number, polygons_corners, whole
+from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.outlines import outline_of
 from layoutgen.formats.read_options import ReadOptions
@@ -144,9 +144,9 @@ def _file_name(images: ImageFiles, task: dict[str, Any]) -> str | None:
 
 def _size(results: list[tuple[str, dict[str, Any]]]) -> tuple[int, int] | None:
     for _, result in results:
-        width, height = whole(result.get("original_width")), whole(result.get("original_height"))
-        if width and height and min(width, height) > 0:
-            return width, height
+        size = pixel_size(result.get("original_width"), result.get("original_height"))
+        if size is not None:
+            return size
     return None
 
 

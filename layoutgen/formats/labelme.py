@@ -26,7 +26,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Ma
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.collector import NOT_NUMBERS, Collector, empty_image, numbered
 from layoutgen.formats.dataset_format import OUTLINES, RUN_LENGTHS, SEVERAL_OUTLINES, DatasetFormat
-from layoutgen.formats.dialects import Corners, number, polygons_corners, whole
+from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.masks import decode_segmentation, encode_mask
 from layoutgen.formats.read_options import ReadOptions
@@ -123,8 +123,7 @@ def _image(content: dict[str, Any], file: Path, images: ImageFiles, number_: int
         name: str | None = nearby.relative_to(images.root).as_posix()
     else:
         name = images.find(said)
-    width, height = whole(content.get("imageWidth")), whole(content.get("imageHeight"))
-    size = (width, height) if width and height and min(width, height) > 0 else None
+    size = pixel_size(content.get("imageWidth"), content.get("imageHeight"))
     if size is None and name is not None:
         size = image_size(images.root / name)
     return None if size is None else empty_image(number_, name or relative_name(said), size)

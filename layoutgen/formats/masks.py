@@ -13,6 +13,9 @@ from PIL import Image
 from layoutgen.domain.layout import Box
 from layoutgen.formats.entries import is_number
 
+_MOST_PIXELS = 2**30  # of a mask; larger ones would take all memory
+_FARTHEST = 20  # times the longer side that an outline may reach
+
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArray[np.bool_]:
     """The mask that `segmentation` describes in an image of `height` x `width` pixels, ``(H, W)`` bool.
@@ -23,7 +26,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArr
     from pycocotools import mask  # here, since reading boxes should not need to load it
 
     if isinstance(segmentation, list):
-        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation), height, width))
+        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation, height, width), height, width))
     elif isinstance(segmentation, dict):
         encoded = _run_lengths(segmentation, height, width)
         if isinstance(encoded["counts"], list):
@@ -42,18 +45,29 @@ def _decoded(encoded: dict[str, Any]) -> npt.NDArray[np.bool_]:
         return np.asarray(mask.decode(encoded), dtype=bool)
 
 
-def _polygons(segmentation: list[Any]) -> list[list[float]]:
+def _polygons(segmentation: list[Any], height: int, width: int) -> list[list[float]]:
     """The polygons that have an area; a list of four numbers would be taken for a box by pycocotools."""
     for polygon in segmentation:
         if not isinstance(polygon, list) or len(polygon) % 2 or not all(is_number(v) for v in polygon):
             raise ValueError("segmentation must be lists [x, y, x, y, ...] of numbers")
+    _check_size(height, width)
     polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
+    farthest = max((abs(value) for polygon in polygons for value in polygon), default=0)
+    if farthest > _FARTHEST * max(height, width):
+        # pycocotools walks along every edge: one to infinity takes all memory.
+        raise ValueError("segmentation reaches far out of its image")
     if not polygons:
         raise ValueError("segmentation has no polygon of three corners")
     return polygons
 
 
+def _check_size(height: int, width: int) -> None:
+    if not 0 < height * width <= _MOST_PIXELS:
+        raise ValueError(f"segmentation of {width} x {height} pixels is too large")
+
+
 def _run_lengths(segmentation: dict[str, Any], height: int, width: int) -> dict[str, Any]:
+    _check_size(height, width)
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if size != [height, width]:
         raise ValueError(f"segmentation size is {size}, the image's [{height}, {width}]")
@@ -128,7 +142,7 @@ def compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     from pycocotools import mask
 
     if isinstance(segmentation, list):
-        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation), height, width))
+        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation, height, width), height, width))
     elif isinstance(segmentation, dict):
         encoded = _run_lengths(segmentation, height, width)
         if isinstance(encoded["counts"], str):

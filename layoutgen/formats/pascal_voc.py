@@ -17,7 +17,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Ma
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.collector import NOT_NUMBERS, TURNED, Collector, empty_image, numbered
 from layoutgen.formats.dataset_format import OUTLINES, SEVERAL_OUTLINES, DatasetFormat
-from layoutgen.formats.dialects import number, polygons_corners, whole
+from layoutgen.formats.dialects import number, pixel_size, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.outlines import polygons_of
 from layoutgen.formats.read_options import ReadOptions
@@ -119,11 +119,8 @@ def _image(
 ) -> AnnotatedImage | None:
     said = annotation.findtext("filename", "").strip() or annotation.findtext("path", "").strip()
     name = images.find(said) or _same_stem(images, file)
-    sides = [whole(annotation.findtext(f"size/{side}", "").strip()) for side in ("width", "height")]
-    size = None
-    if sides[0] and sides[1] and min(sides[0], sides[1]) > 0:
-        size = sides[0], sides[1]
-    elif name is not None:
+    size = pixel_size(*(annotation.findtext(f"size/{side}", "").strip() for side in ("width", "height")))
+    if size is None and name is not None:
         size = image_size(images.root / name)
     return None if size is None else empty_image(number_, name or relative_name(said), size)
 

@@ -21,7 +21,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Ma
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.collector import NO_LABEL, NOT_NUMBERS, Collector, empty_image, numbered
 from layoutgen.formats.dataset_format import DatasetFormat
-from layoutgen.formats.dialects import polygons, polygons_corners, whole
+from layoutgen.formats.dialects import pixel_size, polygons, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size
 from layoutgen.formats.masks import encode_mask
 from layoutgen.formats.read_options import ReadOptions
@@ -79,8 +79,7 @@ def _files(path: Path) -> list[Path]:
 
 def _image(content: dict[str, Any], name: str, root: Path, number_: int) -> AnnotatedImage | None:
     said = content.get("size") if isinstance(content.get("size"), dict) else {}
-    width, height = whole((said or {}).get("width")), whole((said or {}).get("height"))
-    size = (width, height) if width and height and min(width, height) > 0 else image_size(root / name)
+    size = pixel_size((said or {}).get("width"), (said or {}).get("height")) or image_size(root / name)
     return None if size is None else empty_image(number_, name, size)
 
 
