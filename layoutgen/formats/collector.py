@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Defect, Mask
 from layoutgen.domain.layout import Box, Instance, Layout
@@ -19,6 +20,7 @@ NOT_NUMBERS = "box without four finite numbers"
 TURNED = "box drawn backwards, turned round"
 REPEATED = "the same entry twice"
 NO_LABEL = "no label"
+NO_LIST = "something that should be a list"
 
 FRACTION = 1.5
 """Boxes in pixels that all lie within so many are none: a tool wrote fractions of the image."""
@@ -127,6 +129,12 @@ class Collector:
         found.areas.append(box.area if area is None else area)
         self._measured |= area is not None
         return None
+
+    def list_of(self, value: object, where: str, image_id: int | None = None) -> list[Any]:
+        """`value` if it is a list; nothing is an empty one, and anything else is dropped."""
+        if value is not None and not isinstance(value, list):
+            self.drop(where, NO_LIST, image_id)
+        return value if isinstance(value, list) else []
 
     def repeats(self, image_id: int, *entry: object) -> bool:
         """Whether that image had the same `entry` before."""

@@ -99,15 +99,14 @@ def _read_image(
     said = entry.get("image") if isinstance(entry, dict) else None
     if isinstance(said, dict):  # some write {"image": {"filename": ...}}
         said = said.get("filename")
-    beside = file.parent / str(said)
-    known = beside.is_file() and beside.is_relative_to(images.root)
-    name = beside.relative_to(images.root).as_posix() if known else images.find(str(said or ""))
+    inside = file.parent.relative_to(images.root) if file.is_relative_to(images.root) else Path()
+    name = images.find(f"{inside.as_posix()}/{said}") if isinstance(said, str) and said else None
     size = image_size(images.root / name) if name is not None else None
     if name is None or size is None:
         return found.drop(where, "image that is missing or unreadable")
     image = empty_image(len(found) + 1, name, size)
     found.add_image(image)
-    for index, one in enumerate(entry.get("annotations") or ()):
+    for index, one in enumerate(found.list_of(entry.get("annotations"), f"{where}.annotations", image.id)):
         place = f"{where}.annotations[{index}]"
         fields = one if isinstance(one, dict) else {}
         label, coordinates = str(fields.get("label") or "").strip(), fields.get("coordinates")

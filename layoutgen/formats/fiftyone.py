@@ -73,12 +73,13 @@ def _file(path: Path) -> Path | None:
 
 def _samples(content: dict[str, Any]) -> Iterator[tuple[str, list[tuple[Any, Any]]]]:
     """The name of each image, and label and box of its detections."""
-    classes = content.get("classes") or []
+    classes = content["classes"] if isinstance(content.get("classes"), list) else []
     if isinstance(content.get("labels"), dict):
         for name, entries in content["labels"].items():
-            yield name, [_detection(one, classes) for one in entries or ()]
+            yield name, [_detection(one, classes) for one in (entries if isinstance(entries, list) else ())]
         return
-    for sample in content.get("samples") or ():
+    samples = content.get("samples")
+    for sample in samples if isinstance(samples, list) else ():
         fields = sample if isinstance(sample, dict) else {}
         lists = [value.get("detections") for value in fields.values() if isinstance(value, dict)]
         entries = next((one for one in lists if isinstance(one, list)), [])

@@ -104,14 +104,10 @@ FORMAT = DatasetFormat(
 
 def _results(found: Collector, task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The shapes of a task, each with its place."""
-    given = task.get("annotations")
-    if not isinstance(given, list):  # JSON_MIN: a field of the labelling configuration's own name
-        for key, value in task.items():
-            shapes = value if isinstance(value, list) else []
-            for index, shape in enumerate(shapes):
-                if isinstance(shape, dict) and any(kind in shape for kind in _KINDS):
-                    yield f"{where}.{key}[{index}]", {**shape, "value": shape}
+    if task.get("annotations") is None:
+        yield from _short_results(task, where)
         return
+    given = found.list_of(task["annotations"], f"{where}.annotations")
     valid = [
         (k, one) for k, one in enumerate(given) if isinstance(one, dict) and not one.get("was_cancelled")
     ]
@@ -119,11 +115,20 @@ def _results(found: Collector, task: dict[str, Any], where: str) -> Iterator[tup
     for number_, _ in valid[1:]:
         found.drop(f"{where}.annotations[{number_}]", OTHER_ANNOTATION)
     for number_, one in valid[:1]:
-        for index, result in enumerate(one.get("result") or ()):
-            if isinstance(result, dict) and isinstance(result.get("value"), dict):
-                kind = str(result.get("type", ""))
-                if kind in _KINDS or any(name in result["value"] for name in _KINDS):
-                    yield f"{where}.annotations[{number_}].result[{index}]", result
+        place = f"{where}.annotations[{number_}].result"
+        for index, result in enumerate(found.list_of(one.get("result"), place)):
+            if not isinstance(result, dict) or not isinstance(result.get("value"), dict):
+                found.drop(f"{place}[{index}]", NO_SHAPE)
+            elif result.get("type") in _KINDS or any(name in result["value"] for name in _KINDS):
+                yield f"{place}[{index}]", result  # others are choices and texts
+
+
+def _short_results(task: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The shapes of a task of JSON_MIN: in a field of the labelling configuration's own name."""
+    for key, value in task.items():
+        for index, shape in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(shape, dict) and any(kind in shape for kind in _KINDS):
+                yield f"{where}.{key}[{index}]", {**shape, "value": shape}
 
 
 def _label(result: dict[str, Any]) -> str:

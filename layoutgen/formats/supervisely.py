@@ -56,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
             found.drop(where, "image of unknown size")
             continue
         found.add_image(image)
-        for index, one in enumerate(content.get("objects") or ()):
+        for index, one in enumerate(found.list_of(content.get("objects"), f"{where}, objects", image.id)):
             place = f"{where}, objects[{index}]"
             if isinstance(one, dict) and isinstance(one.get("classTitle"), str):
                 labels.add(one["classTitle"])

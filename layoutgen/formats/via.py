@@ -37,6 +37,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
     """
     content = read_json(path)
     entries = content.get("_via_img_metadata", content)
+    entries = entries if isinstance(entries, dict) else {}
     files = [
         one for one in entries.values() if isinstance(one, dict) and isinstance(one.get("filename"), str)
     ]
@@ -64,8 +65,9 @@ FORMAT = DatasetFormat("via", "VGG Image Annotator (json)", recognises, read)
 
 
 def _regions(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    regions = entry.get("regions") or ()
-    for region in regions.values() if isinstance(regions, dict) else regions:
+    regions = entry.get("regions")
+    regions = list(regions.values()) if isinstance(regions, dict) else regions
+    for region in regions if isinstance(regions, list) else ():
         yield region if isinstance(region, dict) else {}
 
 
@@ -74,21 +76,26 @@ def _label_attribute(files: list[dict[str, Any]]) -> str:
         str(key)
         for entry in files
         for region in _regions(entry)
-        for key, value in (region.get("region_attributes") or {}).items()
+        for key, value in _attributes(region).items()
         if value
     )
     return used.most_common(1)[0][0] if used else ""
 
 
+def _attributes(region: dict[str, Any]) -> dict[str, Any]:
+    found = region.get("region_attributes")
+    return found if isinstance(found, dict) else {}
+
+
 def _label(region: dict[str, Any], attribute: str) -> str:
-    value = (region.get("region_attributes") or {}).get(attribute)
+    value = _attributes(region).get(attribute)
     if isinstance(value, dict):  # a box to tick for each label
         value = next((key for key, ticked in value.items() if ticked), "")
     return str(value or "").strip()
 
 
 def _read_region(found: Collector, image_id: int, label: str, region: dict[str, Any], where: str) -> None:
-    shape = region.get("shape_attributes") or {}
+    shape = region["shape_attributes"] if isinstance(region.get("shape_attributes"), dict) else {}
     if not label:
         return found.drop(where, NO_LABEL, image_id)
     xs, ys = shape.get("all_points_x"), shape.get("all_points_y")

@@ -156,3 +156,26 @@ def test_a_bad_entry_at_any_place_costs_that_entry_only(
             ]
     with pytest.raises(InvalidFile):
         read(path, strict=True)
+
+
+@pytest.mark.parametrize("bad", [5, "dog", True, {"a": 1}, 1.5])
+@pytest.mark.parametrize(
+    ("name", "file", "change"),
+    [
+        ("createml", "_annotations.createml.json", lambda content, bad: content[0].update(annotations=bad)),
+        ("label-studio", "label_studio.json", lambda content, bad: content[0].update(annotations=bad)),
+        (
+            "label-studio",
+            "label_studio.json",
+            lambda content, bad: content[0]["annotations"][0].update(result=bad),
+        ),
+    ],
+)
+def test_what_is_no_list_costs_that_image_only(
+    tmp_path: Path, name: str, file: str, change: Any, bad: Any
+) -> None:
+    path = written_as(name, example(), tmp_path)
+    edit_json(path / file, lambda content: change(content, bad))
+    again = read(path)
+    assert [one.reason for one in again.dropped] == ["something that should be a list"]
+    assert sorted(len(image.instances) for image in again.images) == [0, 0, 1]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from layoutgen.errors import InvalidFile
-from layoutgen.formats.coco import NO_AREA, read_coco
+from layoutgen.errors import InvalidFile, InvalidLayout
+from layoutgen.formats.coco import NO_AREA, decode_mask, read_coco
 from layoutgen.formats.read_options import ReadOptions
 from tests.formats.test_coco import change, write
 
@@ -98,3 +98,29 @@ def test_what_has_one_obvious_reading_is_mended(
 def test_an_area_that_is_none_is_that_of_the_box(tmp_path: Path, area: Any) -> None:
     data = read_coco(write(tmp_path / "area.json", change("annotations.0.area", area)))
     assert data.images[0].area_of(0) == 600
+
+
+@pytest.mark.parametrize("side", [2**63, 10**400, 1e308, 1_000_001])
+def test_a_size_that_no_image_has(tmp_path: Path, side: float) -> None:
+    data = read_coco(write(tmp_path / "large.json", change("images.1.width", side)))
+    assert ("images[1].width", "image of unknown size") in [(one.where, one.reason) for one in data.dropped]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[10, 5, 1e308, 5, 30, 35]],
+        [[10, 5, 2**63, 5, 30, 35]],
+        {"size": [2**31, 2**31], "counts": [2**62]},
+        {"size": [48, 64], "counts": [2**62]},
+        {"size": [48, 64], "counts": "0" * 50},
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_mask_that_would_take_all_memory(tmp_path: Path, segmentation: Any, compressed: bool) -> None:
+    path = write(tmp_path / "large.json", change("annotations.0.segmentation", segmentation))
+    image = read_coco(path, options=ReadOptions(masks=True, run_lengths=compressed)).images[0]
+    assert image.instances[0].box.xyxy == (10, 5, 30, 35)
+    if image.mask_of(0) is not None:  # not looked at when it was read
+        with pytest.raises(InvalidLayout):
+            decode_mask(image, 0)
