@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Quiet
 
 
 def design(
     layout: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[LAYOUT]",
-            help="Layout file (.yaml) to edit or to make; or a COCO json or a PNG of ours to start from.",
+            metavar="LAYOUT",
+            help="Layout file (.yaml) to edit or to make; or a COCO json or a PNG of layoutgen.",
             show_default=False,
         ),
     ] = None,
@@ -55,7 +54,6 @@ def design(
     dtype: Annotated[
         str, typer.Option(metavar="TYPE", help="fp32, bf16 or fp16; auto: the fastest.")
     ] = "auto",
-    quiet: Quiet = False,
 ) -> None:
     """Draw a layout in the browser, see it painted, and save the file that `sample` reads.
 
@@ -77,8 +75,7 @@ def design(
 
     def ready(url: str) -> None:
         console.say(f"The editor is at {url}")
-        if not quiet:
-            console.say("Ctrl-C ends it.")
+        console.say("Ctrl-C ends it.")
         if browser:
             import webbrowser
 

@@ -83,7 +83,7 @@ def version(document: Document, current: Version) -> dict[str, Any]:
 
 def model(info: ModelInfo, name: str | None) -> dict[str, Any]:
     """What the page warns of while boxes are drawn."""
-    prior = info.size_prior
+    prior, settings = info.size_prior, settings_of(info.sampling)
     return {
         "name": name or "the small model in the package",
         "argument": name,
@@ -93,6 +93,8 @@ def model(info: ModelInfo, name: str | None) -> dict[str, Any]:
         "largest": None if math.isinf(prior.largest) else prior.largest,
         "aspect": list(prior.aspect),
         "grid": prior.grid,
+        "steps": settings.steps,
+        "guidance": settings.guidance,
         "colors": colors(info.labels or ()),
     }
 

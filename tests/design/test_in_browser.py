@@ -201,6 +201,26 @@ def test_boxes_are_selected_by_dragging_and_moved_together(browser, edit, tmp_pa
     assert read_yaml(path).layout.instances == moved
 
 
+def test_painting_is_shown_as_it_goes_and_can_be_cancelled(browser, edit, tmp_path):
+    path = tmp_path / "dogs.yaml"
+    two_dogs(path)
+    opened(browser, edit(path))
+    browser.execute_script(
+        "const s = document.querySelector('[aria-label=\"Quality\"]'); s.value = 'fine';"
+        "s.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    assert browser.execute_script(BRIGHT, placement(browser)) < 10
+    click(browser, "button", "Generate")
+    until(browser, lambda: " of 40" in find(browser, ".generate")[0].text, 60)
+    # A preview, in colours, before the picture is finished.
+    until(browser, lambda: browser.execute_script(BRIGHT, placement(browser)) > 20)
+    assert not find(browser, ".strip")
+    assert 0 < find(browser, "progress")[0].get_property("value") < 40
+    click(browser, "button", "Cancel")
+    until(browser, lambda: find(browser, ".generate .primary"))
+    assert not find(browser, ".strip img")
+
+
 def test_what_the_model_cannot_draw_is_said_while_drawing(browser, edit, tmp_path):
     opened(browser, edit(folder=tmp_path))
     drag(browser, (8, 8), (24, 24))

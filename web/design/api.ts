@@ -22,6 +22,9 @@ export interface Model {
   largest: number | null;
   aspect: [number, number];
   grid: number;
+  /** What `sample` takes by itself. */
+  steps: number;
+  guidance: number;
   colors: Record<string, string>;
 }
 

@@ -21,11 +21,24 @@ export interface Work {
   preview: string | null;
 }
 
-export const QUALITIES = { draft: 8, usual: 20, fine: 40 } as const;
-export type Quality = keyof typeof QUALITIES;
+export type Quality = "draft" | "usual" | "fine";
+
+/** Steps of each quality: "usual" is what `sample` takes by itself. */
+export const qualities = computed<Record<Quality, number>>(() => ({
+  draft: 8,
+  usual: model.value?.steps ?? 20,
+  fine: 40,
+}));
 
 export const quality = signal<Quality>("draft");
-export const guidance = signal(5);
+/** null: the model's. */
+const chosenGuidance = signal<number | null>(null);
+export const guidance = computed(() => chosenGuidance.value ?? model.value?.guidance ?? 5);
+
+export function setGuidance(value: number): void {
+  chosenGuidance.value = value;
+}
+
 export const seed = signal(0);
 export const count = signal(1);
 export const results = signal<readonly Result[]>([]);
@@ -56,13 +69,13 @@ export async function paint(): Promise<void> {
   if (work.value) return;
   abort = new AbortController();
   const total = count.value;
-  work.value = { number: 0, step: 0, steps: QUALITIES[quality.value], count: total, preview: null };
+  work.value = { number: 0, step: 0, steps: qualities.value[quality.value], count: total, preview: null };
   await attempt(async () => {
     const asked = {
       layout: toFile(layout.value),
       count: total,
       preview_every: 2,
-      settings: { steps: QUALITIES[quality.value], guidance: guidance.value, seed: seed.value },
+      settings: { steps: qualities.value[quality.value], guidance: guidance.value, seed: seed.value },
     };
     try {
       for await (const event of generate(asked, abort!.signal)) {
@@ -129,8 +142,8 @@ export function warmUp(): void {
 /** The command that paints the saved file as here. */
 export function command(file: string): string {
   const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
-  const parts = ["layoutgen sample", quoted, `--steps ${QUALITIES[quality.value]}`];
-  if (guidance.value !== 5) parts.push(`--guidance ${guidance.value}`);
+  const parts = ["layoutgen sample", quoted, `--steps ${qualities.value[quality.value]}`];
+  if (guidance.value !== model.value?.guidance) parts.push(`--guidance ${guidance.value}`);
   if (seed.value) parts.push(`--seed ${seed.value}`);
   if (count.value > 1) parts.push(`--num-images ${count.value}`);
   if (model.value?.argument) parts.push(`--model ${model.value.argument}`);

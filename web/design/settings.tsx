@@ -13,10 +13,11 @@ import {
   guidance,
   paint,
   pictureVisible,
-  QUALITIES,
+  qualities,
   quality,
   type Quality,
   seed,
+  setGuidance,
   work,
 } from "./generation";
 import { dirty, file, layout } from "./state";
@@ -82,9 +83,9 @@ export function Settings() {
             value={quality.value}
             onChange={(event) => (quality.value = event.currentTarget.value as Quality)}
           >
-            <option value="draft">draft, {QUALITIES.draft} steps</option>
-            <option value="usual">as sample, {QUALITIES.usual} steps</option>
-            <option value="fine">fine, {QUALITIES.fine} steps</option>
+            <option value="draft">draft, {qualities.value.draft} steps</option>
+            <option value="usual">as sample, {qualities.value.usual} steps</option>
+            <option value="fine">fine, {qualities.value.fine} steps</option>
           </select>
         </div>
         <div class="row numbers">
@@ -109,7 +110,7 @@ export function Settings() {
               aria-label="Guidance"
               onInput={(event) => {
                 const value = event.currentTarget.valueAsNumber;
-                if (value >= 0 && value < 100) guidance.value = value;
+                if (value >= 0 && value < 100) setGuidance(value);
               }}
             />
           </label>
