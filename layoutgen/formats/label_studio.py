@@ -1,8 +1,8 @@
 """Label Studio's json: a list of tasks, their shapes in percent of the image; ``JSON`` and ``JSON_MIN``.
 
-Rectangles (also turned ones, as the box around them), ellipses, polygons and brush masks. Of several
-annotations of one task the accepted one counts, else the first that was not cancelled. Upload names lose
-the hash that Label Studio puts before them.
+Rectangles (also turned ones, as the box around them), ellipses and polygons; brush masks are dropped and
+counted. Of several annotations of one task the accepted one counts, else the first that was not cancelled.
+Upload names lose the hash that Label Studio puts before them.
 
 Own code: label-studio-sdk brings 25 packages along, and its converter reads its exports only to write
 others.
