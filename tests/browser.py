@@ -79,7 +79,9 @@ def until(browser: Any, condition: Any, seconds: float = 30) -> Any:
     from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    wait = WebDriverWait(browser, seconds, 0.05, ignored_exceptions=[StaleElementReferenceException])
+    # An element that is not there yet is an index out of range.
+    passing = [StaleElementReferenceException, IndexError]
+    wait = WebDriverWait(browser, seconds, 0.05, ignored_exceptions=passing)
     return wait.until(lambda _: condition())
 
 

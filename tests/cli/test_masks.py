@@ -158,3 +158,17 @@ def test_why_there_is_no_ground(refused, coco, tmp_path: Path) -> None:
     arguments = ["--backgrounds", tmp_path / "grounds", "--aspect", 5, 6]
     line = refused("prepare", "scenes", file, "-o", tmp_path / "out", *arguments)
     assert "1 cut-outs, none of a width / height from 5 to 6: widen --aspect" in line
+
+
+def test_one_source_without_ground_is_no_error_where_another_has_some(scenes, coco, tmp_path: Path) -> None:
+    photos, file = coco([("a.png", 200, 100)], [(1, "dog", [20.0, 10.0, 100.0, 60.0])])
+    photos.rename(tmp_path / "images")
+    document = json.loads(file.read_text())
+    document["annotations"][0]["segmentation"] = [[20, 10, 120, 10, 120, 70, 20, 70]]
+    file.write_text(json.dumps(document))
+    grounds = tmp_path / "meadows"
+    grounds.mkdir()
+    Image.new("RGB", (120, 120), (90, 160, 80)).save(grounds / "grass.png")
+    where = ("--backgrounds", file, "--backgrounds", grounds, "--count", 1)
+    result = scenes(file, "-o", tmp_path / "scenes", *where)
+    assert result.exit_code == 0, result.stderr
