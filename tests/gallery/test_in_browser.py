@@ -82,14 +82,15 @@ const grid = document.querySelector(".grid"), tasks = [], seen = new Set();
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration)))
   .observe({ entryTypes: ["longtask"] });
 let steps = 0;
-(function step() {
+grid.scrollTop = 0;
+requestAnimationFrame(function step() {
   grid.scrollTop += 700;
   for (const tile of document.querySelectorAll(".tile .name")) seen.add(tile.textContent);
   steps += 1;
   if (grid.scrollTop + grid.clientHeight < grid.scrollHeight - 1) requestAnimationFrame(step);
   else setTimeout(() => done({ longest: Math.max(0, ...tasks), seen: seen.size, steps,
     tiles: document.querySelectorAll(".tile").length }), 100);
-})();
+});
 """
 
 
@@ -110,10 +111,13 @@ def test_a_thousand_images_show_at_once_and_scroll_smoothly(browser, many):
 
     assert best_of(4, first, 2000) < 2000  # ms
     assert count(browser) == "1,000 images"
-    result = browser.execute_async_script(SCROLL)
-    assert result["seen"] == MANY and result["tiles"] < 60  # all came by, few exist
-    longest = best_of(4, lambda: browser.execute_async_script(SCROLL)["longest"], 200)
-    assert longest < 200  # ms
+
+    def scroll():
+        result = browser.execute_async_script(SCROLL)
+        assert result["seen"] == MANY and result["tiles"] < 60  # all came by, few exist
+        return result["longest"]
+
+    assert best_of(4, scroll, 200) < 200  # ms
 
 
 def test_the_worst_come_first_and_can_be_sorted_otherwise(browser, many):
