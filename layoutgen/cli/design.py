@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import console
+from layoutgen.cli.options import Device, Model
 
 
 def design(
@@ -20,14 +21,7 @@ def design(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            show_default="the small model in the package",
-            help="A run folder of `train`, a Stable Diffusion v1 folder, or a hub id.",
-        ),
-    ] = None,
+    model: Model = None,
     detector: Annotated[
         str | None,
         typer.Option(
@@ -47,10 +41,7 @@ def design(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
-    ] = None,
+    device: Device = None,
     dtype: Annotated[
         str, typer.Option(metavar="TYPE", help="fp32, bf16 or fp16; auto: the fastest.")
     ] = "auto",

@@ -20,7 +20,7 @@ from layoutgen.cli.evaluate_inputs import (
     output_beside,
 )
 from layoutgen.cli.inputs import read_options
-from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Device, Overwrite, Quiet, Strict, Units
 
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Detections
@@ -120,10 +120,7 @@ def evaluate(
         int | None, typer.Option(metavar="PX", show_default="the detector's", help="What such tiles share.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Tiles that are searched together.")] = 4,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
-    ] = None,
+    device: Device = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -43,6 +43,15 @@ Device = Annotated[
         "--device", metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."
     ),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        show_default="the small model in the package",
+        help="A run folder of `train`, a Stable Diffusion v1 folder, or a hub id.",
+    ),
+]
 
 
 def spell_options(message: str, command: Any) -> str:

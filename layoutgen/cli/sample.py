@@ -12,7 +12,7 @@ import typer
 from layoutgen.cli import console
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.inputs import read_options
-from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Device, Model, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.sample_inputs import output_name, parse_words, read_requests
 from layoutgen.denoising.schedulers import SCHEDULERS
 from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
@@ -48,14 +48,7 @@ def sample(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", show_default="out/LAYOUT", help="Folder to write to."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            show_default="the small model in the package",
-            help="A run folder of `train`, a Stable Diffusion v1 folder, or a hub id.",
-        ),
-    ] = None,
+    model: Model = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -139,10 +132,7 @@ def sample(
     height: Annotated[
         int | None, typer.Option(min=1, metavar="PX", show_default="512", help="Canvas, without a file.")
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."),
-    ] = None,
+    device: Device = None,
     dtype: Annotated[
         str,
         typer.Option(
