@@ -23,8 +23,18 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArr
     Raises:
         ValueError: it is none, or does not fit the image.
     """
+    return _decoded(_encoded(segmentation, height, width))
+
+
+def _encoded(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+    """`segmentation` as run lengths whose counts are compressed: bytes, or the text that it has already.
+
+    Raises:
+        ValueError: it is none, or does not fit the image.
+    """
     from pycocotools import mask  # here, since reading boxes should not need to load it
 
+    encoded: dict[str, Any]
     if isinstance(segmentation, list):
         encoded = mask.merge(mask.frPyObjects(_polygons(segmentation, height, width), height, width))
     elif isinstance(segmentation, dict):
@@ -33,7 +43,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> npt.NDArr
             encoded = mask.frPyObjects(encoded, height, width)
     else:
         raise ValueError("there is no segmentation")
-    return _decoded(encoded)
+    return encoded
 
 
 def _decoded(encoded: dict[str, Any]) -> npt.NDArray[np.bool_]:
@@ -139,17 +149,9 @@ def compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     Raises:
         ValueError: it is none, or does not fit the image.
     """
-    from pycocotools import mask
-
-    if isinstance(segmentation, list):
-        encoded = mask.merge(mask.frPyObjects(_polygons(segmentation, height, width), height, width))
-    elif isinstance(segmentation, dict):
-        encoded = _run_lengths(segmentation, height, width)
-        if isinstance(encoded["counts"], str):
-            return encoded
-        encoded = mask.frPyObjects(encoded, height, width)
-    else:
-        raise ValueError("there is no segmentation")
+    encoded = _encoded(segmentation, height, width)
+    if isinstance(encoded["counts"], str):
+        return encoded
     return {"size": _size(height, width), "counts": encoded["counts"].decode("ascii")}
 
 
