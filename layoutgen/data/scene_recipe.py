@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from layoutgen.data.scene_sources import SceneSource, read_all_backgrounds, read_cutouts
 from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.errors import InvalidFile
-from layoutgen.io.files import read_json, replacing
+from layoutgen.io.files import read_json, write_json
 
 SCENES_FILE = "scenes.json"
 
@@ -30,8 +29,7 @@ class SceneRecipe:
 
     def write(self, path: Path) -> None:
         """Write as json."""
-        with replacing(path) as aside:
-            aside.write_text(json.dumps(asdict(self), indent=1))
+        write_json(path, asdict(self), indent=1)
 
     @staticmethod
     def read(path: Path) -> SceneRecipe:

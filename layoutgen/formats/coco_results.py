@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from layoutgen.formats.dialects import (
 from layoutgen.formats.entries import shown
 from layoutgen.formats.masks import run_lengths_corners
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json_list, replacing
+from layoutgen.io.files import read_json_list, write_json
 
 NO_SCORE = "result without a score"
 NO_IMAGE = "the annotations have no such image"
@@ -165,5 +164,4 @@ def write_results(path: Path, detections: Detections, categories: Mapping[int, s
         for image, found in detections.items()
         for one in found
     ]
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    write_json(path, content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from layoutgen.domain.annotated_image import AnnotatedImages
 from layoutgen.domain.labels import COCO_CATEGORIES
 from layoutgen.domain.layout import Box, Layout
 from layoutgen.formats.masks import encode_box
-from layoutgen.io.files import replacing
+from layoutgen.io.files import write_json
 
 _FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
 
@@ -39,8 +38,7 @@ def write_coco(
         ],
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    write_json(path, content)
 
 
 def write_annotated(path: Path, data: AnnotatedImages) -> None:
@@ -68,8 +66,7 @@ def write_annotated(path: Path, data: AnnotatedImages) -> None:
         "annotations": [{"id": number} | one for number, one in enumerate(annotations, start=1)],
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    write_json(path, content)
 
 
 def _entry(image: int, category: int, box: Box) -> dict[str, Any]:

@@ -8,7 +8,6 @@ Own code: labelformat and datumaro do not read it, and supervision's reader load
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from layoutgen.formats.dataset_format import BEYOND, DatasetFormat
 from layoutgen.formats.dialects import number
 from layoutgen.formats.image_files import ImageFiles, image_size
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json_list, replacing
+from layoutgen.io.files import read_json_list, write_json
 from layoutgen.io.json_head import json_head
 
 _FILE = "_annotations.createml.json"  # what Roboflow and supervision call it
@@ -72,8 +71,7 @@ def write(data: AnnotatedImages, folder: Path) -> None:
         }
         for image in data.images
     ]
-    with replacing(folder / _FILE) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    write_json(folder / _FILE, content, ensure_ascii=False)
 
 
 FORMAT = DatasetFormat(

@@ -10,7 +10,7 @@ Own code: ``datasets`` copies every image into its cache, and stops at the first
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,14 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
 
 def write(data: AnnotatedImages, folder: Path) -> None:
     """Write the index of the images."""
+    write_index(folder, data.images)
+
+
+def write_index(folder: Path, images: Iterable[AnnotatedImage]) -> None:
+    """Write the index of `images`, which are in `folder` or will be."""
     with replacing(folder / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for image in data.images:
-            file.write(json.dumps(line_of(image), ensure_ascii=False, allow_nan=False) + "\n")
+        for image in images:
+            file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 FORMAT = DatasetFormat(
@@ -95,7 +100,7 @@ FORMAT = DatasetFormat(
 )
 
 
-def line_of(image: AnnotatedImage) -> dict[str, Any]:
+def _line(image: AnnotatedImage) -> dict[str, Any]:
     """The line of `image`; its masks as run lengths: in one column, ``datasets`` wants values of one kind."""
     boxes = [one.box for one in image.instances]
     objects: dict[str, Any] = {

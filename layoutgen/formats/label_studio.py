@@ -10,7 +10,6 @@ others.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_cor
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.outlines import outline_of
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json_list, replacing
+from layoutgen.io.files import read_json_list, write_json
 from layoutgen.io.json_head import json_head
 
 _FILE = "label_studio.json"
@@ -87,8 +86,7 @@ def write(data: AnnotatedImages, folder: Path) -> None:
         }
         for image in data.images
     ]
-    with replacing(folder / _FILE) as temporary:
-        temporary.write_text(json.dumps(tasks, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    write_json(folder / _FILE, tasks, ensure_ascii=False)
 
 
 FORMAT = DatasetFormat(

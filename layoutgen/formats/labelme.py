@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import math
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,7 +29,7 @@ from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_cor
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.masks import decode_segmentation, encode_mask
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json
+from layoutgen.io.files import read_json, write_json
 from layoutgen.io.json_head import json_head
 
 NO_OBJECT = "point or line, not an object"
@@ -90,9 +89,7 @@ def write(data: AnnotatedImages, folder: Path) -> None:
             "imageHeight": image.size[1],
             "imageWidth": image.size[0],
         }
-        target.write_text(
-            json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8"
-        )
+        write_json(target, content, ensure_ascii=False, indent=1)
 
 
 FORMAT = DatasetFormat(

@@ -7,7 +7,6 @@ area}``, in pixels, with ``segmentation`` and ``mask_score`` where there are mas
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from layoutgen.errors import InvalidFile, InvalidLayout
 from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.entries import Entries, shown
 from layoutgen.formats.huggingface import INDEX as INDEX
-from layoutgen.formats.huggingface import line_of
-from layoutgen.io.files import parse_json_object, read_text, replacing
+from layoutgen.formats.huggingface import write_index
+from layoutgen.io.files import parse_json_object, read_text
 
 
 def read_prepared(folder: Path) -> AnnotatedImages:
@@ -52,9 +51,7 @@ def read_prepared(folder: Path) -> AnnotatedImages:
 
 def write_prepared(folder: Path, images: Iterable[AnnotatedImage]) -> None:
     """Write the index of `images`, which are in `folder` or will be."""
-    with replacing(Path(folder) / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for image in images:
-            file.write(json.dumps(line_of(image), ensure_ascii=False, allow_nan=False) + "\n")
+    write_index(Path(folder), images)
 
 
 def _image(file: Entries, number: int) -> AnnotatedImage:

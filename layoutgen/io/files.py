@@ -115,3 +115,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any, *, ensure_ascii: bool = True, indent: int | None = None) -> None:
+    """Write `content` as the JSON file `path`; numbers that JSON does not have are an error.
+
+    Raises:
+        ValueError: `content` has a NaN or an infinity.
+    """
+    text = json.dumps(content, ensure_ascii=ensure_ascii, indent=indent, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

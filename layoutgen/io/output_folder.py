@@ -146,7 +146,7 @@ def _arrive(aside: Path, folder: Path) -> None:
 
 
 def _half_written(aside: Path) -> list[str]:
-    """The files in `aside` that killed writers left, under the names of ``formats.files.replacing``."""
+    """The files in `aside` that killed writers left, under the names of ``io.files.replacing``."""
     return [
         path.relative_to(aside).as_posix()
         for path in aside.rglob(".*")
