@@ -3,13 +3,14 @@ import Konva from "konva/lib/Core";
 import { Image as Picture } from "konva/lib/shapes/Image";
 import { Rect } from "konva/lib/shapes/Rect";
 import { Transformer } from "konva/lib/shapes/Transformer";
+import { OUTCOME_COLOURS } from "../shared/outcomes";
 import { darkened } from "../shared/theme";
 import { addBox, put, select } from "./actions";
 import { photo, photoStrength } from "./background";
 import { boxesVisible, current, key, outcomes, pictureVisible, work } from "./generation";
 import { type Box, moved, snapped } from "./layout";
 import type { Region } from "./questions";
-import { extraBox, nameOf, OUTCOMES } from "./shapes";
+import { extraBox, nameOf } from "./shapes";
 import { colorOf, label, layout, model, selected, step, tool } from "./state";
 import { panBy, placement, view, zoomBy } from "./view";
 import { warnings } from "./checks";
@@ -134,7 +135,8 @@ export class Board {
   private drawBox(box: Box, at: number, warned: boolean): void {
     const node = this.nodes.get(box.id) ?? this.makeNode(box.id);
     const evaluated = outcomes.value?.get(key(box.label, [box.x0, box.y0, box.x1, box.y1]));
-    const colour = (pictureVisible.value && evaluated?.outcome && OUTCOMES[evaluated.outcome]) || colorOf(box.label);
+    const colour =
+      (pictureVisible.value && evaluated?.outcome && OUTCOME_COLOURS[evaluated.outcome]) || colorOf(box.label);
     node.setAttrs({
       x: box.x0,
       y: box.y0,

@@ -3,17 +3,8 @@ import type Konva from "konva/lib/Core";
 import { Label, Tag } from "konva/lib/shapes/Label";
 import { Rect } from "konva/lib/shapes/Rect";
 import { Text } from "konva/lib/shapes/Text";
+import { OUTCOME_COLOURS } from "../shared/outcomes";
 import type { Evaluated } from "./api";
-
-/** The colour of what became of a box, the same as in the gallery. */
-export const OUTCOMES: Record<string, string> = {
-  matched: "#3cdc5a",
-  misplaced: "#ffaa1e",
-  mislabelled: "#f05ae6",
-  missed: "#ff463c",
-  extra: "#50aaff",
-  duplicate: "#50aaff",
-};
 
 /** What the detector saw and nobody asked for. */
 export function extraBox({ xyxy: [x0, y0, x1, y1] }: Evaluated): Rect {
@@ -23,7 +14,7 @@ export function extraBox({ xyxy: [x0, y0, x1, y1] }: Evaluated): Rect {
     y: y0,
     width: x1 - x0,
     height: y1 - y0,
-    stroke: OUTCOMES.extra,
+    stroke: OUTCOME_COLOURS.extra,
     strokeWidth: 2,
     dash: [2, 3],
     strokeScaleEnabled: false,

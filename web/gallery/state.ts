@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import { OUTCOME_COLOURS } from "../shared/outcomes";
 import { type Box, evaluated, labels, outcomes, pictures } from "./data";
 import { EVERYTHING, type Filter, type Order, picks, picksBoxes, select } from "./filter";
 
@@ -38,20 +39,9 @@ export function drawn(boxes: readonly Box[]): Box[] {
   return boxes.filter((box) => !hidden.has(box.label) && (!picksBoxes(chosen) || picks(chosen, box)));
 }
 
-// On pictures, whatever the theme of the page: bright, with a dark seam around them.
-const ON_PICTURES: Record<string, string> = {
-  matched: "#3cdc5a",
-  misplaced: "#ffaa1e",
-  mislabelled: "#f05ae6",
-  missed: "#ff463c",
-  extra: "#50aaff",
-  duplicate: "#50aaff",
-  ignored: "#c8c8c8",
-};
-
 export function colourOf(box: Box): string {
   const outcome = outcomes[box.outcome];
-  return colouring.value === "outcome" && outcome ? ON_PICTURES[outcome] : labels[box.label].color;
+  return colouring.value === "outcome" && outcome ? OUTCOME_COLOURS[outcome] : labels[box.label].color;
 }
 
 /** A pattern of dashes for each outcome: colour alone tells not everybody apart. */
