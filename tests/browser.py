@@ -53,14 +53,20 @@ def browser(chromium: Any) -> Iterator[Any]:
     yield chromium
     # That a server refuses is logged, too, but is no error of a page.
     logged = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
-    extra = chromium.window_handles[1:]
-    for handle in extra:
+    leave_all(chromium)
+    errors = [message for message in logged if "the server responded with a status of 4" not in message]
+    if errors:
+        pytest.fail("the page reported in its console: " + "\n".join(errors))
+
+
+def leave_all(chromium: Any) -> None:
+    """Close all tabs but one, and leave that one empty."""
+    for handle in chromium.window_handles[1:]:
         chromium.switch_to.window(handle)
         _leave(chromium)
         chromium.close()
     chromium.switch_to.window(chromium.window_handles[0])
     _leave(chromium)
-    assert [message for message in logged if "the server responded with a status of 4" not in message] == []
 
 
 def _leave(chromium: Any) -> None:

@@ -23,6 +23,7 @@ from layoutgen.design.server import application
 from layoutgen.design.session import Session
 from layoutgen.domain.layout import Layout
 from layoutgen.model_info import find_model
+from tests.browser import leave_all
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def evaluator() -> PictureEvaluator:
 
 
 @pytest.fixture
-def edit(painter: Painter, evaluator: PictureEvaluator) -> Iterator[Callable[..., Editor]]:
+def edit(
+    painter: Painter, evaluator: PictureEvaluator, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Editor]]:
     """Starts an editor of a file, or of an empty canvas of 192 x 192 pixels."""
     running = []
 
@@ -100,6 +103,9 @@ def edit(painter: Painter, evaluator: PictureEvaluator) -> Iterator[Callable[...
         return Editor(session, access)
 
     yield start
+    if "browser" in request.fixturenames:
+        # A page that is still open would ask a server that is gone, and report that as an error.
+        leave_all(request.getfixturevalue("browser"))
     for server, thread, listener in running:
         server.should_exit = True
         thread.join(10)
