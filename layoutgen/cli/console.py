@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +28,11 @@ def error(message: str) -> None:
 def say(message: str) -> None:
     """Print one line of a result, as it is, not wrapped (paths can be copied)."""
     out.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(content: Any) -> None:
+    """Print `content` as one JSON document."""
+    say(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def warn(message: str) -> None:

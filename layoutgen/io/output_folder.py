@@ -18,7 +18,9 @@ from pathlib import Path, PurePosixPath
 from layoutgen.errors import InvalidOption, OutputExists
 from layoutgen.io.files import replacing
 
-SAMPLES = ("images", "overlays", "annotations.json")
+GRID = "grid.jpg"
+"""Where several images of a layout are shown side by side."""
+SAMPLES = ("images", "overlays", "annotations.json", GRID)
 """What every producer of samples writes into its output folder."""
 _LIST = ".layoutgen"
 _LOCK = ".lock"

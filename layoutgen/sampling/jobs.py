@@ -13,13 +13,16 @@ from typing import Any
 from PIL import Image
 
 from layoutgen.domain.layout import Layout
+from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
 from layoutgen.errors import CannotSave, InvalidFile
 from layoutgen.formats.layout_file import layout_to_dict
 from layoutgen.formats.png import read_png, write_png
 from layoutgen.io.files import replacing
 from layoutgen.io.images import save_drawing
+from layoutgen.io.output_folder import GRID
 
+_GRID_LIMIT, _GRID_COLUMNS, _GRID_TILE = 100, 16, 320
 _PATIENCE = 1800  # seconds without a new image after which other processes count as dead
 
 
@@ -36,12 +39,47 @@ class Job:
         """The name of its image."""
         return f"{self.name}_{self.seed}.png"
 
+    @property
+    def overlay(self) -> str:
+        """The name of its overlay."""
+        return f"{self.name}_{self.seed}.jpg"
+
+
+def jobs_of(layouts: Sequence[tuple[str, Layout]], seeds: Sequence[int], num_images: int) -> list[Job]:
+    """The images of the named `layouts`, `num_images` of each, with seeds from its one of `seeds` on."""
+    return [
+        Job(name, layout, seed + number)
+        for (name, layout), seed in zip(layouts, seeds, strict=True)
+        for number in range(num_images)
+    ]
+
 
 def write_job(aside: Path, job: Job, image: Image.Image, options: dict[str, Any]) -> None:
     """Write overlay and image; the image last, as it says that the job is finished."""
-    with replacing(aside / "overlays" / f"{job.name}_{job.seed}.jpg") as temporary:
+    with replacing(aside / "overlays" / job.overlay) as temporary:
         save_drawing(overlay(image, job.layout), temporary)
     write_png(image, aside / "images" / job.file, job.layout, options | {"seed": job.seed})
+
+
+def write_grid(aside: Path, jobs: Sequence[Job]) -> None:
+    """Write the images of `jobs` side by side where a layout has several; the first of them if they are many.
+
+    Of several layouts each has a row.
+    """
+    names = list(dict.fromkeys(job.name for job in jobs))
+    if len(names) == len(jobs):
+        return
+    shown = jobs[:_GRID_LIMIT]
+    each = len(jobs) // len(names)
+    tiles = []
+    for job in shown:
+        with Image.open(aside / "images" / job.file) as image:
+            image.thumbnail((_GRID_TILE, _GRID_TILE))
+            tiles.append(image.copy())
+    captions = [f"seed {job.seed}" if len(names) == 1 else job.file for job in shown]
+    columns = each if len(names) > 1 and each <= _GRID_COLUMNS else None
+    with replacing(aside / GRID) as temporary:
+        save_drawing(contact_sheet(tiles, captions, columns, tile=_GRID_TILE), temporary)
 
 
 def is_finished(aside: Path, job: Job, options: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.model_info import check_painter
 from layoutgen.pipeline import LayoutPipeline, Step
-from layoutgen.sampling.jobs import Job, is_finished, key_of, wait_for, write_job
+from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for, write_grid, write_job
 from layoutgen.sampling.processes import ALONE, Processes
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -90,6 +90,7 @@ def sample(
     settings: SampleSettings,
     output: Path,
     *,
+    seeds: Sequence[int] | None = None,
     num_images: int = 1,
     batch_size: int | None = None,
     overwrite: bool = False,
@@ -97,9 +98,10 @@ def sample(
 ) -> Iterator[Painting]:
     """Paint each of the named `layouts` `num_images` times into `output`, which appears when all are done.
 
-    Image k of a layout has the seed ``settings.seed + k``; the same seed gives the same image on the same
-    kind of device. Layouts of one size are painted together, as many as fill a batch of `batch_size` windows
-    (None: what fits into memory). Images that an earlier call with the same arguments finished are kept.
+    Image k of a layout has the seed s + k, where s is the one of `seeds` that belongs to the layout (None:
+    ``settings.seed``); the same seed gives the same image on the same kind of device. Layouts of one size are
+    painted together, as many as fill a batch of `batch_size` windows (None: what fits into memory). Images
+    that an earlier call with the same arguments finished are kept.
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
@@ -110,7 +112,7 @@ def sample(
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
     recorded = recorded_settings(pipeline, method, settings)
-    jobs = [Job(name, layout, settings.seed + k) for name, layout in layouts for k in range(num_images)]
+    jobs = jobs_of(layouts, [settings.seed] * len(layouts) if seeds is None else seeds, num_images)
     with shared_folder(
         output, SAMPLES, key_of(jobs, recorded), overwrite=overwrite, leader=processes.rank == 0
     ) as aside:
@@ -123,6 +125,7 @@ def sample(
         yield from painter.run(todo, aside, output, total=len(mine))
         if processes.rank == 0:
             wait_for(aside, jobs)
+            write_grid(aside, jobs)
             about = {"settings": recorded}
             write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
 

@@ -13,10 +13,15 @@ from layoutgen.cli import app
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """Runs `layoutgen` with the arguments given; an exception that is a bug comes out as it is."""
+    """Runs `layoutgen` with the arguments given; an exception that is a bug comes out as it is.
 
-    def invoke(*arguments: object) -> Result:
-        return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    `code` is the exit code that it must have, None any.
+    """
+
+    def invoke(*arguments: object, code: int | None = None) -> Result:
+        result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+        assert code in (None, result.exit_code), result.output
+        return result
 
     return invoke
 

@@ -66,7 +66,13 @@ def check(out: Path, beside: int = 1) -> None:
     names = {f"a_{number}_{seed}" for number in range(5) for seed in (0, 1)}
     assert {p.stem for p in (out / "images").iterdir()} == names
     assert {p.stem for p in (out / "overlays").iterdir()} == names
-    assert {p.name for p in out.iterdir()} == {"images", "overlays", "annotations.json", ".layoutgen"}
+    assert {p.name for p in out.iterdir()} == {
+        "images",
+        "overlays",
+        "annotations.json",
+        "grid.jpg",
+        ".layoutgen",
+    }
     assert len(list(out.parent.iterdir())) == beside
     coco = COCO(out / "annotations.json")
     assert len(coco.imgs) == len(names) == 10
