@@ -26,6 +26,12 @@ class LayoutgenError(Exception):
     """Something the user can mend; the message is one line for the user."""
 
 
+def first_line(error: BaseException) -> str:
+    """What another library's `error` says, in one line; its name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class InvalidLayout(LayoutgenError, ValueError):
     """A box, an instance or a layout with values that cannot exist."""
 

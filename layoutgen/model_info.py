@@ -16,6 +16,7 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.io.files import read_json
+from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import Role, kind_of
 
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -83,13 +84,14 @@ def check_painter(folder: Path, name: str) -> None:
 
     Raises:
         InvalidOption: says what it is instead.
-        InvalidFile: one of its json files is broken.
+        InvalidFile: one of its json files is broken, or loading it could run code.
     """
     kind = kind_of(folder) if folder.is_dir() else None
     if kind is None:
         raise InvalidOption(f"`model` {name} is no model: it holds no model_index.json")
     if kind.role is not Role.PAINTER:
         raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
+    check_model_files(folder)
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:

@@ -27,6 +27,7 @@ from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
+from layoutgen.model_files import check_model_files
 from layoutgen.model_info import check_labels, size_prior_of
 from layoutgen.numerics import check_finite
 
@@ -81,10 +82,21 @@ class LayoutPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """See diffusers; also takes a run folder of ``layoutgen train``, and opens the ``model/`` in it."""
+        """See diffusers; also takes a run folder of ``layoutgen train``, and opens the ``model/`` in it.
+
+        Raises:
+            InvalidFile: loading what is in the folder could run code.
+        """
         model = Path(pretrained_model_name_or_path) / "model"
         source = model if (model / "model_index.json").is_file() else pretrained_model_name_or_path
-        return super().from_pretrained(source, **options)
+        if Path(source).is_dir():
+            check_model_files(Path(source))
+        return super().from_pretrained(source, **{"use_safetensors": True} | options)
+
+    @classmethod
+    def download(cls, pretrained_model_name: Any, **options: Any) -> Any:
+        """See diffusers; weights that are pickles are not downloaded."""
+        return super().download(pretrained_model_name, **{"use_safetensors": True} | options)
 
     @property
     def backbone(self) -> Backbone:

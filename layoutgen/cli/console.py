@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 from rich.console import Console
@@ -14,14 +15,43 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
-out = Console()
-err = Console(stderr=True)
+_KEPT = "\n\t\u200c\u200d"  # joiners are inside of words of some scripts, and of emoji
+_ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, format, half characters, line and paragraph separators
+_LONGEST = 1_000  # characters of an error
+
+
+def printable(text: str) -> str:
+    """`text` with everything escaped that would change how the terminal shows the rest of it.
+
+    Names and labels come from files: a terminal obeys control characters, and a mark of writing from right
+    to left turns the rest of the line round.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one in _KEPT or unicodedata.category(one) not in _ESCAPED else ascii(one)[1:-1] for one in text
+    )
+
+
+class _Printable(Console):
+    """A console on which brackets are no markup, and no text commands the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """What every string passes through on its way out, also those in tables."""
+        return super().render_str(printable(text), **options)
+
+
+out = _Printable(markup=False, emoji=False)
+err = _Printable(markup=False, emoji=False, stderr=True)
 
 
 def error(message: str) -> None:
     """Print one line for the user, as it is: brackets are no markup, and long lines are not wrapped."""
     line = " ".join(message.splitlines())
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 3 :]}"
     err.print(f"layoutgen: {line}", markup=False, highlight=False, soft_wrap=True, style="red")
 
 

@@ -20,6 +20,7 @@ from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.masks import decode_segmentation, encode_mask
 from layoutgen.io.images import save_drawing
+from layoutgen.model_files import SAFE, check_model_files
 from layoutgen.numerics import check_finite
 
 GRABCUT = "grabcut"
@@ -123,9 +124,11 @@ class SegmentAnything(BoxMasker):
         """
         from transformers import AutoModelForMaskGeneration, AutoProcessor
 
+        if Path(name).is_dir():
+            check_model_files(Path(name))
         try:
-            model = AutoModelForMaskGeneration.from_pretrained(name)
-            processor = AutoProcessor.from_pretrained(name)
+            model = AutoModelForMaskGeneration.from_pretrained(name, **SAFE)
+            processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:  # SAM 2 needs torchvision
             reason = " ".join(str(error).split())[:200]
             raise InvalidOption(

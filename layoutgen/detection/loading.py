@@ -20,7 +20,8 @@ from layoutgen.assets import DETECTOR
 from layoutgen.detection.detectors import ClosedDetector, Detector
 from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
 from layoutgen.devices import resolve_device
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, first_line
+from layoutgen.model_files import SAFE, check_model_files
 from layoutgen.model_kind import UNKNOWN, Role, kind_of
 
 
@@ -45,8 +46,8 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
     _quiet()
     try:
         return _load(str(folder) if folder.exists() else source, device)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
+    except Exception as error:  # what the libraries raise on a broken folder is anything
+        reason = first_line(error)
         raise InvalidOption(f"`detector` {source} cannot be loaded on {device}: {reason}") from error
 
 
@@ -55,19 +56,23 @@ def _check_detector(folder: Path, name: str) -> None:
     kind = kind_of(folder)
     if kind is not None and kind.role is not Role.DETECTOR and kind != UNKNOWN:
         raise InvalidOption(f"`detector` {name} is {kind.what}: give {Role.DETECTOR.value} of transformers")
+    check_model_files(folder)
 
 
 def _load(source: str, device: str) -> Detector:
-    kind = AutoConfig.from_pretrained(source).model_type
+    kind = AutoConfig.from_pretrained(source, trust_remote_code=False).model_type
     classes: dict[str, Any] = dict.fromkeys(OWL, OwlDetector) | dict.fromkeys(GROUNDING, GroundingDetector)
     if kind in classes:
-        model = AutoModelForZeroShotObjectDetection.from_pretrained(source)
+        model = AutoModelForZeroShotObjectDetection.from_pretrained(source, **SAFE)
         detector: Detector = classes[kind](
-            model.float().eval().to(device), AutoProcessor.from_pretrained(source), device
+            model.float().eval().to(device),
+            AutoProcessor.from_pretrained(source, trust_remote_code=False),
+            device,
         )
         return detector
-    model = AutoModelForObjectDetection.from_pretrained(source)
-    return ClosedDetector(model.float().eval().to(device), AutoImageProcessor.from_pretrained(source), device)
+    model = AutoModelForObjectDetection.from_pretrained(source, **SAFE)
+    processor = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
+    return ClosedDetector(model.float().eval().to(device), processor, device)
 
 
 def _quiet() -> None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from layoutgen.devices import resolve_device
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.images import read_photo
+from layoutgen.model_files import weights_only
 
 _SUBSET = 1000  # images of a KID subset, as in the paper's code
 _BATCH = 16
@@ -82,7 +83,8 @@ def _inception(weights: str | None) -> nn.Module:
         from torchmetrics.image.fid import NoTrainInceptionV3
     except RuntimeError as error:  # a torchvision that was built for another torch
         raise ImportError(_line(error)) from error
-    network: nn.Module = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights)
+    with weights_only():
+        network: nn.Module = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights)
     return network
 
 

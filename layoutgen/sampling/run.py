@@ -19,7 +19,7 @@ from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
@@ -65,8 +65,10 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
         check_painter(Path(folder), source)
         pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(folder, torch_dtype=_DTYPES[dtype])
         pipeline.to(device)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except LayoutgenError:
+        raise
+    except Exception as error:  # what the libraries raise on a broken folder is anything
+        reason = first_line(error)
         raise InvalidOption(f"`model` {source} cannot be loaded on {device}: {reason}") from error
     if device.startswith("cuda"):  # on CPUs the plain order is faster
         pipeline.unet.to(memory_format=torch.channels_last)

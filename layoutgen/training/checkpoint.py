@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from layoutgen.errors import CannotSave, InvalidFile
+from layoutgen.model_files import weights_only
 
 _PREFIX = "images-"
 _WEIGHTS = "trained.safetensors"
@@ -86,7 +87,8 @@ class Checkpoints:
         try:
             if self._accelerator.distributed_type == "FSDP":
                 fill_state(self._optimizer)
-            self._accelerator.load_state(str(paths[-1]))
+            with weights_only():
+                self._accelerator.load_state(str(paths[-1]))
             state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
         except torch.OutOfMemoryError:
             raise
