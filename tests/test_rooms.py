@@ -70,6 +70,7 @@ TORCH_FREE_MODULES = (
     "layoutgen.data.health",
     "layoutgen.data.health_page",
     "layoutgen.data.prepare_coco",
+    "layoutgen.data.scene_recipe",
     "layoutgen.training.config",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")

@@ -17,9 +17,8 @@ from layoutgen.cli.evaluate_inputs import (
     named_sources,
     open_beside,
     open_sources,
-    output_beside,
 )
-from layoutgen.cli.inputs import read_options
+from layoutgen.cli.inputs import beside, read_options
 from layoutgen.cli.options import Device, Overwrite, Quiet, Strict, Units
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def evaluate(
         overlap=overlap,
         batch_size=batch_size,
     )
-    output = output or output_beside(paths[0])
+    output = output or beside(paths[0], "_evaluation")
     check_comparison(html, compare, detections, compare_detections)
     check_output(output, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
     required = detections is None or real is not None or bool(overlays)

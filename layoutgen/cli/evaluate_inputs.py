@@ -70,9 +70,3 @@ def named_sources(samples: list[Path], images: Path | None, annotations: Path | 
     if not samples:
         raise InvalidOption("name a folder of samples, or --annotations FILE with --images DIR")
     return samples
-
-
-def output_beside(path: Path) -> Path:
-    """Where the report goes when the user names no folder."""
-    whole = path.resolve()
-    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}_evaluation"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layoutgen.cli import console
+from layoutgen.cli.inputs import beside
 
 if TYPE_CHECKING:
     from layoutgen.evaluation.report import Report
@@ -33,8 +34,7 @@ def write_gallery(
     """Write the page of data, samples or a training run to `output`, beside it if None."""
     from layoutgen.io.output_folder import check_output, output_folder
 
-    whole = shown.path.resolve()
-    output = output or whole.parent / f"{whole.stem if whole.is_file() else whole.name}_gallery"
+    output = output or beside(shown.path, "_gallery")
     check_output(output, (PAGE,), overwrite=overwrite)
     gallery = _training(shown, compare) or _pictures(shown, compare)
     with output_folder(output, (PAGE,), overwrite=overwrite) as aside:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layoutgen.io.files import STANDARD_INPUT
+
 if TYPE_CHECKING:
     from layoutgen.formats.annotated_source import AnnotatedSource
     from layoutgen.formats.read_options import ReadOptions
@@ -39,6 +41,20 @@ def read_inputs(paths: Sequence[Path], options: ReadOptions) -> AnnotatedSource:
 
     pairs = list(_pairs(paths))
     return merged([read_annotated(path, replace(options, images=images)) for images, path in pairs])
+
+
+def beside(path: Path, ending: str) -> Path:
+    """Where what is made of `path` goes when the user names no place: its name with `ending`, beside it.
+
+    Beside the folder, if that is one of nothing but images: programs that read it would find strangers there.
+    """
+    if path == STANDARD_INPUT:
+        return Path(f"stdin{ending}")
+    whole = path.resolve()
+    name = f"{whole.stem if whole.is_file() else whole.name}{ending}"
+    if whole.parent.name == "images" and whole.is_file():
+        return whole.parent.parent / name
+    return path.parent / name if path.name else whole.parent / name
 
 
 def _pairs(paths: Sequence[Path]) -> Iterator[tuple[Path | None, Path]]:

@@ -10,7 +10,7 @@ import typer
 
 from layoutgen.cli import console
 from layoutgen.cli.defects import by_reason
-from layoutgen.cli.inputs import read_inputs, read_options
+from layoutgen.cli.inputs import beside, read_inputs, read_options
 from layoutgen.cli.options import Quiet, Strict, Units
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def inspect(
                 pass
         health = replace(health, broken=tuple(check.broken), same_images=check.same_images)
     rows = list(_findings(health, prior))
-    page = output or _beside(data[-1])
+    page = output or beside(data[-1], "_health.html")
     if html:
         with replacing(page) as aside:
             aside.write_text(health_page(health, str(data[-1]), prior, rows), encoding="utf-8")
@@ -82,12 +82,6 @@ def inspect(
         _show(health, rows)
         if html:
             console.say(f"Page: {page}")
-
-
-def _beside(path: Path) -> Path:
-    """Where the page goes when the user names no file."""
-    whole = path.resolve()
-    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}_health.html"
 
 
 def _findings(health: Health, prior: SizePrior) -> Iterator[tuple[str, int, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layoutgen.io.files import STANDARD_INPUT
+
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Defect
     from layoutgen.domain.requests import LayoutRequest, Quantity
@@ -15,7 +17,9 @@ def parse_words(words: list[str], numbers: list[int]) -> tuple[list[Path], list[
     """The layout files among the words, and how many of what."""
     from layoutgen.errors import InvalidOption
 
-    files = [word for word in words if Path(word).suffix or Path(word).is_file() or _is_folder(word)]
+    files = [word for word in words if _is_layout(word)]
+    if files.count(str(STANDARD_INPUT)) > 1:
+        raise InvalidOption("- stands for standard input, which can be read once only")
     labels = [word for word in words if word not in files]
     if len(numbers) == 1 and labels:
         labels = [" ".join(labels)]  # -n 3 teddy bears
@@ -26,6 +30,12 @@ def parse_words(words: list[str], numbers: list[int]) -> tuple[list[Path], list[
     if not files and not numbers:
         raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
     return [Path(file) for file in files], list(zip(numbers, labels, strict=True))
+
+
+def _is_layout(word: str) -> bool:
+    """Whether a word names a layout file, or standard input, and no label."""
+    path = Path(word)
+    return path == STANDARD_INPUT or bool(path.suffix) or path.is_file() or _is_folder(word)
 
 
 def _is_folder(word: str) -> bool:
@@ -64,7 +74,7 @@ def read_requests(
 def _named(path: Path, requests: tuple[LayoutRequest, ...]) -> list[tuple[str, LayoutRequest]]:
     if path.suffix.lower() == ".png":  # its own seed comes last in its name
         return [(path.stem.rpartition("_")[0] or path.stem, requests[0])]
-    stem = path.stem or path.resolve().stem
+    stem = _stem(path)
     if len(requests) == 1:
         return [(stem, requests[0])]
     return [(f"{stem}_{index:04d}", one) for index, one in enumerate(requests, start=1)]
@@ -84,8 +94,13 @@ def _unlike(named: list[tuple[str, LayoutRequest]]) -> list[tuple[str, LayoutReq
     return result
 
 
+def _stem(path: Path) -> str:
+    """What images of the layouts of `path` are called."""
+    return "stdin" if path == STANDARD_INPUT else path.stem or path.resolve().stem
+
+
 def output_name(paths: list[Path], quantities: list[Quantity]) -> str:
     """A folder name that says what was asked for."""
     asked = ["_".join([str(count), *label.split()]) for count, label in quantities]
-    stems = [path.stem or path.resolve().stem for path in paths[:3]]
+    stems = [_stem(path) for path in paths[:3]]
     return "_".join(dict.fromkeys([*stems, *asked])) or "sample"

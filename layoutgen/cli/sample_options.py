@@ -16,8 +16,9 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[LAYOUT]... [LABEL]...",
-        help="Layout file (.yaml), annotations of any known format such as a COCO json, or a PNG that "
-        "layoutgen made, which is made again; several are painted one after the other. "
+        help="Layout file (.yaml or .json; - is standard input), annotations of any known format such as a "
+        "COCO json, or a PNG that layoutgen made, which is made again; several are painted one after the "
+        "other. "
         "Then the label of each -n, as in: layout.yaml -n 100 dogs.",
         show_default=False,
     ),

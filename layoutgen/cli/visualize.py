@@ -9,18 +9,19 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.defects import say_defects
-from layoutgen.cli.inputs import read_options
-from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+from layoutgen.cli.inputs import beside, read_options
+from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.visualize_sources import Drawings, open_drawings, words_and_path
 
 
 def visualize(
-    path: Annotated[
-        Path,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="PATH",
-            help="Prepared data, a folder of samples, annotations of any known format, or one image that "
-            "layoutgen made.",
+            metavar="PATH [LABEL]...",
+            help="Prepared data, a folder of samples, annotations of any known format, one image that "
+            "layoutgen made, the recipe of endless scenes, or a layout file (- is standard input), whose "
+            "boxes are drawn on a blank canvas. Then the label of each -n.",
         ),
     ],
     output: Annotated[
@@ -52,6 +53,28 @@ def visualize(
             help="Write one page that shows them all.",
         ),
     ] = None,
+    number: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--number",
+            "-n",
+            metavar="N",
+            show_default=False,
+            help="Of a layout file: what `sample` would make of it with the same -n.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", show_default="0", help="Of a layout file: where its groups go."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default="the small model in the package",
+            help="Of a layout file: whose sizes its groups get.",
+        ),
+    ] = None,
     html: Annotated[
         bool,
         typer.Option(
@@ -65,47 +88,59 @@ def visualize(
     ] = None,
     units: Units = "pixels",
     strict: Strict = False,
+    as_json: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw the boxes of a dataset, a COCO file or samples on their images, and a contact sheet of all."""
+    """Draw boxes on the images of a dataset, a COCO file, samples or a layout, and a contact sheet of all."""
+    from layoutgen.errors import InvalidOption
+
+    path, quantities = words_and_path(words, number or [])
     if html or compare is not None:
         from layoutgen.cli.gallery import Selection, write_gallery
-        from layoutgen.errors import InvalidOption
 
-        if not html or sheet is not None:
-            raise InvalidOption("--compare goes with --html, and --sheet does not")
+        if not html or sheet is not None or as_json:
+            raise InvalidOption("--compare goes with --html, --sheet does not, nor does --json")
         wanted = Selection(path, images, image_id, limit)
         write_gallery(wanted, compare, output, overwrite=overwrite, quiet=quiet)
         return
-    limit = limit or 48
 
-    from layoutgen.drawing.gallery import SHEET_LIMIT, WRITES, draw_gallery
-    from layoutgen.formats.annotated_source import open_annotated
+    from layoutgen.drawing.gallery import WRITES, draw_gallery
     from layoutgen.io.output_folder import check_output
 
-    output = output or _beside(path)
+    output = output or beside(path, "_visualized")
     check_output(output, WRITES, overwrite=overwrite)
-    source = open_annotated(path, images, image_id=image_id, options=read_options(strict, units))
-    found = len(source.images)
-    shown = min(found, limit)
-    with_sheet = sheet if sheet is not None else shown > 1
-    run = draw_gallery(source, output, limit=limit, sheet=with_sheet, overwrite=overwrite)
-    with closing(run), console.progress(quiet) as bar:
-        overlays = list(bar.track(run, total=shown, description="overlays"))
-    if quiet:
+    reading = read_options(strict, units)
+    with console.progress(quiet) as bar:
+        task = bar.add_task("opening", total=None)
+        found = open_drawings(
+            path, images, image_id, limit, reading, quantities=quantities, seed=seed, model=model
+        )
+        with_sheet = sheet if sheet is not None else found.shown > 1
+        run = draw_gallery(found.pictures, output, sheet=with_sheet, overwrite=overwrite)
+        bar.update(task, description="overlays", total=found.shown)
+        with closing(run):
+            overlays = list(bar.track(run, task_id=task))
+    _say(found, output, overlays, with_sheet, as_json=as_json, quiet=quiet)
+
+
+def _say(
+    found: Drawings, output: Path, overlays: list[Path], sheet: bool, *, as_json: bool, quiet: bool
+) -> None:
+    """What was drawn, and where it is."""
+    from layoutgen.drawing.gallery import SHEET_LIMIT
+
+    page = output / "contact_sheet.jpg"
+    if not quiet:
+        found.say_defects(err=as_json)
+    if as_json:
+        files = [str(overlay) for overlay in overlays]
+        console.print_json({"overlays": files, "contact_sheet": str(page) if sheet else None})
+    if as_json or quiet:
         return
-    say_defects(source.data.dropped, source.data.mended)
-    rest = f" of {found:,}; --limit N draws more" if found > shown else ""
+    rest = f" of {found.count:,}; --limit N draws more" if found.count > found.shown else ""
     place = overlays[0] if len(overlays) == 1 else output / "overlays"
     console.say(f"Overlays ({len(overlays):,}{rest}): {place}")
-    if with_sheet:
+    if sheet:
         part = f" (the first {SHEET_LIMIT})" if len(overlays) > SHEET_LIMIT else ""
-        console.say(f"Contact sheet{part}: {output / 'contact_sheet.jpg'}")
-
-
-def _beside(path: Path) -> Path:
-    """Where the overlays of `path` go when the user names no folder."""
-    whole = path.resolve()
-    name = f"{whole.stem if whole.is_file() else whole.name}_visualized"
-    return path.parent / name if path.name else whole.parent / name
+        console.say(f"Contact sheet{part}: {page}")

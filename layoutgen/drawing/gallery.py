@@ -1,12 +1,14 @@
-"""Overlays of many annotated images, wherever they come from."""
+"""Overlays of many pictures, wherever they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from layoutgen.domain.layout import Layout
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
 from layoutgen.formats.annotated_source import AnnotatedSource
@@ -18,33 +20,55 @@ WRITES = ("overlays", "contact_sheet.jpg")
 SHEET_LIMIT = 100
 """How many images a contact sheet shows at most."""
 _TILE = 320
+_BLANK = (238, 238, 234)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image to draw the boxes of its layout on; `name` may have folders in it."""
+
+    name: str
+    image: Image.Image
+    layout: Layout
+
+
+def pictures_of(source: AnnotatedSource, limit: int) -> Iterator[Picture]:
+    """The first `limit` images of `source`, without the regions to ignore.
+
+    Raises:
+        InvalidFile: an image is missing, unreadable or of another size than its layout.
+    """
+    for image in source.images[:limit]:
+        yield Picture(image.file_name.removeprefix("images/"), source.read_image(image), image.layout)
+
+
+def blank_picture(name: str, layout: Layout) -> Picture:
+    """The boxes of `layout` alone, of which there is no image yet."""
+    return Picture(name, Image.new("RGB", (layout.width, layout.height), _BLANK), layout)
 
 
 def draw_gallery(
-    source: AnnotatedSource, output: Path, *, limit: int, sheet: bool = True, overwrite: bool = False
+    pictures: Iterable[Picture], output: Path, *, sheet: bool = True, overwrite: bool = False
 ) -> Generator[Path, None, None]:
     """Write ``overlays/`` and, with `sheet`, ``contact_sheet.jpg`` to `output`; yield each overlay's path.
-
-    They show the first `limit` images of `source`, without the regions to ignore.
 
     They appear in `output` all at once when the last is drawn. The sheet shows the first `SHEET_LIMIT`.
 
     Raises:
-        InvalidFile: an image is missing, unreadable or of another size than its layout.
         OutputExists: `output` holds results and `overwrite` is not set.
     """
     taken: set[str] = set()
     tiles: list[Image.Image] = []
-    images = source.images[:limit]
+    captions: list[str] = []
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
-        for image in images:
-            drawn = overlay(source.read_image(image), image.layout)
-            name = name_inside("overlays", image.file_name.removeprefix("images/"), ".jpg", taken)
+        for picture in pictures:
+            drawn = overlay(picture.image, picture.layout)
+            name = name_inside("overlays", picture.name, ".jpg", taken)
             save_drawing(drawn, aside / name)
             if sheet and len(tiles) < SHEET_LIMIT:
                 drawn.thumbnail((2 * _TILE, 2 * _TILE))  # a hundred large ones would not fit into memory
                 tiles.append(drawn)
+                captions.append(picture.name.rpartition("/")[2])
             yield output / name
         if tiles:
-            names = [Path(image.file_name).name for image in images[:SHEET_LIMIT]]
-            save_drawing(contact_sheet(tiles, names, tile=_TILE), aside / "contact_sheet.jpg")
+            save_drawing(contact_sheet(tiles, captions, tile=_TILE), aside / "contact_sheet.jpg")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from layoutgen.domain.requests import LayoutRequest
 from layoutgen.errors import InvalidFile, InvalidLayout, InvalidOption
+from layoutgen.io.files import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import AnnotatedImages, Defect
@@ -36,12 +37,12 @@ def read_layouts(
 def read_layout_file(
     path: Path, *, image_id: int | None = None, options: ReadOptions | None = None
 ) -> LayoutFile:
-    """What a file asks for: one layout of a YAML file or a PNG, one per image of annotations of any format.
+    """What a file asks for: one layout of a layout file or a PNG, one per image of annotations of any format.
 
     Nothing is arranged yet, see :func:`layoutgen.domain.requests.arrange_request`.
 
     Args:
-        path: the file, or the folder of annotations that are one.
+        path: the file, or the folder of annotations that are one; ``-``: standard input, a layout file.
         image_id: only this image of annotations.
         options: how annotations are read.
 
@@ -50,24 +51,37 @@ def read_layout_file(
             outside its canvas, or so have annotations that are read strictly.
         InvalidOption: `image_id` without annotations, or with those that do not have it.
     """
-    from layoutgen.formats.layout_file import read_yaml
+    from layoutgen.formats.layout_file import read_layout
     from layoutgen.formats.png import read_png
     from layoutgen.formats.registry import find_format, recognised
 
     path = Path(path)
     suffix = path.suffix.lower()
-    layout = suffix in (".yaml", ".yml") and not (path.exists() and recognised(path))
+    layout = is_layout_file(path)
     if image_id is not None and (layout or suffix == ".png"):
         raise InvalidOption(f"`image_id` goes with a COCO json, and {path} is none")
     if layout:
-        return LayoutFile((read_yaml(path),))
+        return LayoutFile((read_layout(path),))
     if suffix == ".png":
         painted, settings = read_png(path)
         return LayoutFile((LayoutRequest(painted, settings=settings),))
     if path.exists() and suffix != ".json" and not recognised(path):
-        remedy = "give a .yaml layout, a COCO .json, or a .png that layoutgen made"
+        remedy = "give a .yaml or .json layout, a COCO .json, or a .png that layoutgen made"
         raise InvalidFile(path, f"is no layout file: {suffix or 'no suffix'}", remedy=remedy)
     return _annotated(path, find_format(path).name == "coco", image_id, options)
+
+
+def is_layout_file(path: Path) -> bool:
+    """Whether `path` names a layout in YAML or JSON, or standard input; it need not be there."""
+    from layoutgen.formats.registry import recognised
+    from layoutgen.io.json_head import json_head
+
+    if path == STANDARD_INPUT:
+        return True
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return not (path.exists() and recognised(path))
+    head = json_head(path) if path.suffix.lower() == ".json" else None
+    return head is not None and head.has("canvas") and not (head.has("images") or head.has("annotations"))
 
 
 def _annotated(path: Path, is_coco: bool, image_id: int | None, options: ReadOptions | None) -> LayoutFile:

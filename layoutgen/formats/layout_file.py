@@ -1,4 +1,4 @@
-"""The layout file: a canvas, a prompt and instances, in YAML, by hand or by a program.
+"""The layout file: a canvas, a prompt and instances, in YAML or JSON, by hand or by a program.
 
     canvas: {width: 1024, height: 1024}
     prompt: a meadow on a sunny day, photo
@@ -15,6 +15,7 @@ the shorter side of the canvas. `aspect: [0.6, 1.0]` asks for boxes of that widt
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,33 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import LayoutRequest
 from layoutgen.formats.entries import Entries, Lines
 from layoutgen.formats.instances import read_instances
-from layoutgen.formats.marked_yaml import read_marked_yaml, write_plain_yaml
+from layoutgen.formats.marked_yaml import parse_marked_yaml, read_marked_yaml, write_plain_yaml
+from layoutgen.io.files import STANDARD_INPUT, STANDARD_INPUT_NAME, read_json, read_text
 
 _FIELDS = ("canvas", "prompt", "negative_prompt", "units", "seed", "instances")
 _CANVAS = "write canvas: {width: 512, height: 512}"
 
 
+def read_layout(path: Path) -> LayoutRequest:
+    """What the file at `path`, in YAML or JSON, asks for; ``-``: standard input.
+
+    Raises:
+        InvalidFile: names the line of YAML, the field and what to do.
+    """
+    if path.suffix.lower() == ".json":
+        return request_from_dict(read_json(path), path=path)
+    if path != STANDARD_INPUT:
+        return read_yaml(path)
+    text, shown = read_text(path), Path(STANDARD_INPUT_NAME)
+    try:
+        content, lines = json.loads(text), None
+    except ValueError:
+        content, lines = parse_marked_yaml(text, shown)
+    return request_from_dict(content, path=shown, lines=lines)
+
+
 def read_yaml(path: Path) -> LayoutRequest:
-    """What the file at `path` asks for.
+    """What the YAML file at `path` asks for.
 
     Raises:
         InvalidFile: names the line, the field and what to do.
@@ -41,7 +61,7 @@ def read_yaml(path: Path) -> LayoutRequest:
 def request_from_dict(
     content: Any, *, path: Path | str = "layout", lines: Lines | None = None, inside: bool = True
 ) -> LayoutRequest:
-    """What `content`, the values of a layout file, asks for; see :func:`read_yaml`.
+    """What `content`, the values of a layout file, asks for; see :func:`read_layout`.
 
     Errors name `path` and the place, with its line if `lines` has it. Only if not `inside`, boxes may lie
     outside the canvas.

@@ -28,7 +28,11 @@ def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
     Raises:
         InvalidFile: it cannot be read, is empty or cut off, is no YAML, or says a key twice.
     """
-    text = read_text(path)
+    return parse_marked_yaml(read_text(path), path)
+
+
+def parse_marked_yaml(text: str, path: Path) -> tuple[Any, dict[str, int]]:
+    """The content of `text`, which comes from `path`, as :func:`read_marked_yaml` gives it."""
     yaml = YAML(typ="safe", pure=True)
     lines: dict[str, int] = {}
     try:

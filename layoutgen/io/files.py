@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,19 @@ from typing import Any
 
 from layoutgen.errors import InvalidFile
 
+STANDARD_INPUT = Path("-")
+"""Names standard input where a command reads a file."""
+STANDARD_INPUT_NAME = "standard input"
+
 
 def read_bytes(path: Path) -> bytes:
-    """The content of the file at `path`.
+    """The content of the file at `path`; ``-``: of standard input.
 
     Raises:
         InvalidFile: it is missing, a folder, or may not be read.
     """
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -34,8 +41,9 @@ def read_text(path: Path) -> str:
     Raises:
         InvalidFile: it cannot be read, is empty, or is no text.
     """
+    data, path = read_bytes(path), Path(STANDARD_INPUT_NAME) if path == STANDARD_INPUT else path
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8" if error.start else "is it the right file?"
         raise InvalidFile(path, f"is not UTF-8 text (byte {error.start})", remedy=remedy) from None

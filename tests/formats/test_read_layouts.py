@@ -60,7 +60,7 @@ def test_files_of_no_known_format(tmp_path: Path) -> None:
             read_layouts(tmp_path / name)
     for name in ("layout.txt", "layout"):
         (tmp_path / name).write_text("canvas: {width: 9, height: 9}")
-        with pytest.raises(InvalidFile, match=r"give a .yaml layout, a COCO .json"):
+        with pytest.raises(InvalidFile, match=r"give a .yaml or .json layout, a COCO .json"):
             read_layouts(tmp_path / name)
     with pytest.raises(InvalidFile, match="no such file"):
         read_layouts(tmp_path / "dogs")
