@@ -29,6 +29,8 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         hidden_channels: width of the convolutions that correct linearly decoded patches.
         decoder_channels, decoder_blocks: width and residual blocks of each level of a convolutional decoder,
             at 1, 2, 4, ... cells per latent; (): patches are decoded linearly and corrected, with seams.
+        decoder_adds_patches: the convolutional decoder corrects linearly decoded patches, so that what the
+            code holds is there from the first step of its training.
         scaling_factor: what latents are multiplied with before diffusion, as in diffusers.
     """
 
@@ -41,6 +43,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         scaling_factor: float = 1.0,
         decoder_channels: tuple[int, ...] = (),
         decoder_blocks: tuple[int, ...] = (),
+        decoder_adds_patches: bool = False,
     ) -> None:
         super().__init__()
         pixels = 3 * patch_size**2
@@ -49,10 +52,11 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         self.decode_basis = nn.Parameter(torch.eye(pixels, latent_channels), requires_grad=False)
         if decoder_channels:
             self.decoder = _decoder(latent_channels, decoder_channels, decoder_blocks, patch_size)
+            if decoder_adds_patches:
+                _to_zero(self.decoder[-1])
             return
         last = nn.Conv2d(hidden_channels, pixels, 3, padding=1, padding_mode="replicate")
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        _to_zero(last)
         self.refine = nn.Sequential(
             nn.Conv2d(latent_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
             nn.SiLU(),
@@ -81,11 +85,15 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         if self.config.decoder_channels:
             cells = self.decoder(latents.contiguous(memory_format=torch.channels_last))
             images = F.pixel_shuffle(cells, self.config.patch_size >> (len(self.config.decoder_channels) - 1))
-            return DecoderOutput(sample=images) if return_dict else (images,)
-        patches = F.linear(latents.movedim(1, -1), self.decode_basis) + self.mean
-        patches = patches.movedim(-1, 1) + self.refine(latents)
-        images = F.pixel_shuffle(patches, self.config.patch_size)
+            if self.config.decoder_adds_patches:
+                images = images + F.pixel_shuffle(self._patches(latents), self.config.patch_size)
+        else:
+            images = F.pixel_shuffle(self._patches(latents) + self.refine(latents), self.config.patch_size)
         return DecoderOutput(sample=images) if return_dict else (images,)
+
+    def _patches(self, latents: Tensor) -> Tensor:
+        """The linearly decoded patches (B, 3PP, h, w) of `latents` (B, C, h, w)."""
+        return (F.linear(latents.movedim(1, -1), self.decode_basis) + self.mean).movedim(-1, 1)
 
     @torch.no_grad()
     def fit(self, images: Iterable[Tensor]) -> None:
@@ -121,8 +129,7 @@ class _ResidualBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+        _to_zero(self.second)
 
     def forward(self, states: Tensor) -> Tensor:
         return states + self.second(F.relu(self.first(F.relu(states))))
@@ -143,6 +150,11 @@ def _decoder(
         layers += [_ResidualBlock(width) for _ in range(count)]
     cell = patch_size >> (len(widths) - 1)
     return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(widths[-1], 3 * cell**2, 3, padding=1))
+
+
+def _to_zero(convolution: nn.Module) -> None:
+    for values in convolution.parameters():
+        nn.init.zeros_(values)
 
 
 def to_pixels(image: Image.Image) -> Tensor:

@@ -6,7 +6,8 @@ SCENES: an endless recipe of `layoutgen prepare scenes`. MODEL: a model folder w
 the same model with the new decoder; the code itself stays, so that its U-Net stays what it is.
 
 The loss is the mean absolute error of pixels and of the features of EfficientNet-Lite0. Latents get a little
-noise, so that the decoder forgives what a denoiser gets wrong.
+noise, so that the decoder forgives what a denoiser gets wrong. The decoder corrects the linearly decoded
+patches: what the code holds is there from the first step, and training goes into what hides their seams.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ NOISE, FEATURE_WEIGHT, LEARNING_RATE, WARMUP = 0.2, 0.3, 1e-3, 100
 def with_decoder(old: PatchAutoencoder) -> PatchAutoencoder:
     """The code of `old` with an untrained convolutional decoder."""
     config = {key: value for key, value in old.config.items() if not key.startswith(("_", "decoder_"))}
-    new: PatchAutoencoder = PatchAutoencoder(**config, decoder_channels=CHANNELS, decoder_blocks=BLOCKS)
+    new: PatchAutoencoder = PatchAutoencoder(
+        **config, decoder_channels=CHANNELS, decoder_blocks=BLOCKS, decoder_adds_patches=True
+    )
     for name in ("mean", "encode_basis", "decode_basis"):
         getattr(new, name).data.copy_(getattr(old, name))
     return new.to(memory_format=torch.channels_last)

@@ -60,3 +60,13 @@ def test_a_convolutional_decoder_is_saved_and_loaded(tmp_path: Path) -> None:
     assert_close(
         PatchAutoencoder.from_pretrained(tmp_path).decode(latents).sample, vae.decode(latents).sample
     )
+
+
+def test_a_decoder_that_adds_patches_starts_as_the_linear_one() -> None:
+    images = torch.rand(40, 3, 16, 16) * 2 - 1
+    vae = PatchAutoencoder(4, 48, decoder_channels=(16, 8), decoder_blocks=(1, 1), decoder_adds_patches=True)
+    vae.fit([images[:20], images[20:]])
+    latents = vae.encode(images).latent_dist.mode()
+    assert_close(vae.decode(latents).sample, images, atol=1e-4, rtol=1e-4)
+    torch.nn.init.normal_(vae.decoder[-1].weight)
+    assert (vae.decode(latents).sample - images).abs().mean() > 0.1  # and its convolutions are heard
