@@ -102,12 +102,29 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
     """
     for label in sorted(labels):
         if known is not None and label not in known:
-            near = closest(label, known)
-            hint = f" (did you mean {near!r}?)" if near else ""
+            hint = _hint(label, known)
             raise UnknownLabel(
                 f"the model has not learnt {label!r}{hint}, only {', '.join(known)}: use one of these "
                 f"labels, or pass `model` with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
             )
+
+
+_SIZES = frozenset({"big", "large", "huge", "giant", "small", "little", "tiny"})
+
+
+def _hint(label: str, known: Collection[str]) -> str:
+    """What `label` probably means, in brackets; "" if nobody knows."""
+    parts = [closest(word, known, near=False) for word in label.split() if word not in ("and", "&", "+")]
+    if len(parts) > 1 and None not in parts:
+        named = " and ".join(repr(part) for part in dict.fromkeys(parts))
+        return f" (did you mean {named}? ask for each with a number of its own)"
+    near = closest(label, known)
+    if near is None:
+        return ""
+    size = next((word for word in label.lower().split() if word in _SIZES), None)
+    if size is not None:
+        return f" (did you mean {near!r}? how {size} they are is said in a layout file, as size: [40, 56])"
+    return f" (did you mean {near!r}?)"
 
 
 def _read(folder: Path) -> ModelInfo:

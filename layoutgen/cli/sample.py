@@ -13,8 +13,9 @@ from layoutgen.cli.defects import say_defects
 from layoutgen.cli.inputs import read_options
 from layoutgen.cli.options import Device, Json, Model, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.sample_images import Series, images_asked_for
-from layoutgen.cli.sample_inputs import output_name, parse_words, read_requests
+from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
 from layoutgen.cli.sample_settings import check_negative_prompt, settings_asked_for
+from layoutgen.cli.sample_words import parse_words
 
 if TYPE_CHECKING:
     from layoutgen.cli.sample_images import Images
@@ -80,6 +81,8 @@ def sample(
         "strength": strength,
     }
     info = find_model(model if model is not None else painted[0].get("model"))
+    canvas = None if paths else (width, height)
+    requests, quantities = in_words_of(info, requests, quantities, canvas=canvas)
     settings = settings_asked_for(method, given, painted, info.sampling)
     asked = images_asked_for(requests, quantities, series, info, prompt, negative_prompt)
     check_labels({label for layout in asked.layouts for label in layout.labels}, info.labels)

@@ -11,38 +11,7 @@ if TYPE_CHECKING:
     from layoutgen.domain.annotated_image import Defect
     from layoutgen.domain.requests import LayoutRequest, Quantity
     from layoutgen.formats.read_options import ReadOptions
-
-
-def parse_words(words: list[str], numbers: list[int]) -> tuple[list[Path], list[Quantity]]:
-    """The layout files among the words, and how many of what."""
-    from layoutgen.errors import InvalidOption
-
-    files = [word for word in words if _is_layout(word)]
-    if files.count(str(STANDARD_INPUT)) > 1:
-        raise InvalidOption("- stands for standard input, which can be read once only")
-    labels = [word for word in words if word not in files]
-    if len(numbers) == 1 and labels:
-        labels = [" ".join(labels)]  # -n 3 teddy bears
-    if len(labels) != len(numbers):
-        if not numbers:
-            raise InvalidOption(f"{labels[0]} is no layout file; to ask for objects write -n 100 dogs")
-        raise InvalidOption(f"{len(numbers)} numbers but {len(labels)} labels: write each as in -n 100 dogs")
-    if not files and not numbers:
-        raise InvalidOption("name a layout file, or ask for objects, as in: layoutgen sample -n 100 dogs")
-    return [Path(file) for file in files], list(zip(numbers, labels, strict=True))
-
-
-def _is_layout(word: str) -> bool:
-    """Whether a word names a layout file, or standard input, and no label."""
-    path = Path(word)
-    return path == STANDARD_INPUT or bool(path.suffix) or path.is_file() or _is_folder(word)
-
-
-def _is_folder(word: str) -> bool:
-    """Whether a word names a folder of annotations: one called `dogs` may well stand beside -n 100 dogs."""
-    from layoutgen.formats.registry import recognised
-
-    return Path(word).is_dir() and recognised(Path(word)) is not None
+    from layoutgen.model_info import ModelInfo
 
 
 def read_requests(
@@ -69,6 +38,30 @@ def read_requests(
         mended += file.mended
         named += _named(path, file.requests)
     return _unlike(named), (dropped, mended)
+
+
+def in_words_of(
+    info: ModelInfo,
+    requests: list[tuple[str, LayoutRequest]],
+    quantities: list[Quantity],
+    *,
+    canvas: tuple[int | None, int | None] | None,
+) -> tuple[list[tuple[str, LayoutRequest]], list[Quantity]]:
+    """What is asked for in the labels of the model, and without a file on a canvas on which it looks good.
+
+    Args:
+        canvas: width and height as the user gave them, None what is to be chosen; None: files have theirs.
+    """
+    from layoutgen.domain.canvas import canvas_side
+    from layoutgen.domain.layout import Layout
+    from layoutgen.domain.requests import LayoutRequest, asked_for
+
+    quantities = asked_for(quantities, info.labels)
+    if canvas is not None:
+        side = canvas_side(sum(count for count, _ in quantities), info.size_prior, info.window)
+        width, height = (given or side for given in canvas)
+        requests = [(name, LayoutRequest(Layout(width, height))) for name, _ in requests]
+    return [(name, one.in_words_of(info.labels)) for name, one in requests], quantities
 
 
 def _named(path: Path, requests: tuple[LayoutRequest, ...]) -> list[tuple[str, LayoutRequest]]:

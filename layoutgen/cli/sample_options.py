@@ -24,7 +24,7 @@ Words = Annotated[
     ),
 ]
 Number = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option(
         "--number",
         "-n",
@@ -103,13 +103,13 @@ ImageId = Annotated[
 Width = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="PX", show_default="512", rich_help_panel=_IMAGES, help="Canvas, without a file."
+        min=1, metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
     ),
 ]
 Height = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="PX", show_default="512", rich_help_panel=_IMAGES, help="Canvas, without a file."
+        min=1, metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
     ),
 ]
 

@@ -54,7 +54,7 @@ def visualize(
         ),
     ] = None,
     number: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
             "--number",
             "-n",

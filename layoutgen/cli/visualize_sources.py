@@ -35,13 +35,13 @@ class Drawings:
         defects.say_defects(self.dropped, self.mended, err=err)
 
 
-def words_and_path(words: list[str], numbers: list[int]) -> tuple[Path, list[Quantity]]:
+def words_and_path(words: list[str], numbers: list[str]) -> tuple[Path, list[Quantity]]:
     """The path that is named, and how many of what, as `sample` understands these words.
 
     Raises:
         InvalidOption: not one path, or labels without numbers.
     """
-    from layoutgen.cli.sample_inputs import parse_words
+    from layoutgen.cli.sample_words import parse_words
 
     if numbers:
         paths, quantities = parse_words(words, numbers)
@@ -111,14 +111,20 @@ def _annotated(
 
 def _layout(path: Path, quantities: Sequence[Quantity], seed: int, model: str | None) -> Drawings:
     """The layout as `sample` arranges it, on a blank canvas."""
-    from layoutgen.domain.requests import arrange_request
+    from layoutgen.domain.requests import arrange_request, asked_for
     from layoutgen.drawing.gallery import blank_picture
     from layoutgen.formats import read_layout_file
     from layoutgen.io.files import STANDARD_INPUT
     from layoutgen.model_info import find_model
 
     (request,) = read_layout_file(path).requests
-    layout = arrange_request(request, quantities, size_prior=find_model(model).size_prior, seed=seed)
+    info = find_model(model)
+    layout = arrange_request(
+        request.in_words_of(info.labels),
+        asked_for(quantities, info.labels),
+        size_prior=info.size_prior,
+        seed=seed,
+    )
     name = "stdin" if path == STANDARD_INPUT else path.name
     return Drawings([blank_picture(name, layout)], 1, 1)
 

@@ -37,6 +37,28 @@ _COCO_NAMES = frozenset(COCO_CATEGORIES.values())
 # The library takes two seconds to load: what it says of COCO's names, where that is no mere -s.
 _PLURALS = {"person": "people", "sheep": "sheep", "knife": "knives", "mouse": "mice"}
 _PLURALS |= {name: name + "es" for name in ("bus", "bench", "wine glass", "sandwich", "couch", "toothbrush")}
+_SYNONYMS = {
+    name: label
+    for label, names in {
+        "person": "man woman child boy girl kid human pedestrian people",
+        "dog": "puppy pup doggy doggie hound",
+        "cat": "kitten kitty",
+        "airplane": "plane aeroplane aircraft jet",
+        "motorcycle": "motorbike",
+        "bicycle": "bike",
+        "car": "automobile",
+        "boat": "ship",
+        "cow": "cattle calf bull",
+        "horse": "pony foal",
+        "sheep": "lamb",
+        "couch": "sofa",
+        "tv": "television tvmonitor monitor",
+        "cell phone": "phone mobile smartphone",
+        "refrigerator": "fridge",
+        "donut": "doughnut",
+    }.items()
+    for name in names.split()
+}
 _PLURAL_ONLY = frozenset({"skis", "scissors"})
 _SINGULARS = {plural: name for name, plural in _PLURALS.items()}
 
@@ -65,13 +87,20 @@ def closest(label: str, known: Collection[str], *, near: bool = True) -> str | N
     """The one of the `known` labels that `label` probably means; None if it resembles none of them.
 
     "Dog", "dogs" and " dog" are "dog", "hot_dog" and "Hot-Dogs" are "hot dog"; only if `near`, "dgo" is close
-    enough to "dog".
+    enough to "dog", and so are "puppies" and "big dogs".
     """
     plain = {_plain(one): one for one in known}
-    for name in (_plain(label), _plain(singular(label.replace("_", " ").replace("-", " ")))):
+    one = _plain(singular(label.replace("_", " ").replace("-", " ")))
+    for name in (_plain(label), one):
         if name in plain:
             return plain[name]
-    found = difflib.get_close_matches(_plain(label), plain, n=1, cutoff=0.5) if near else []
+    if not near:
+        return None
+    last = one.rpartition(" ")[2]
+    for other in (_SYNONYMS.get(one), last, _SYNONYMS.get(last)):
+        if other in plain:
+            return plain[other]
+    found = difflib.get_close_matches(_plain(label), plain, n=1, cutoff=0.5)
     return plain[found[0]] if found else None
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from layoutgen.domain.arrange import How, arrange, ask_for
-from layoutgen.domain.labels import singular
-from layoutgen.domain.layout import Layout
+from layoutgen.domain.labels import closest, singular
+from layoutgen.domain.layout import Instance, Layout
+from layoutgen.domain.prompt_counts import with_counts
 from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
 from layoutgen.errors import DoesNotFit, InvalidLayout, InvalidOption
 
@@ -52,6 +54,38 @@ class LayoutRequest:
     seed: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def in_words_of(self, known: Collection[str] | None) -> LayoutRequest:
+        """The same request in the words of a model that knows the labels `known`: "Dogs" are "dog" to it.
+
+        Other labels stay as they are, all of them if `known` is None (any text).
+        """
+        if known is None:
+            return self
+        instances = tuple(Instance(_word_for(one.label, known), one.box) for one in self.layout.instances)
+        groups = tuple(replace(group, label=_word_for(group.label, known)) for group in self.groups)
+        return replace(self, layout=self.layout.with_instances(instances), groups=groups)
+
+
+def asked_for(quantities: Sequence[Quantity], known: Collection[str] | None = None) -> list[Quantity]:
+    """`quantities` with each label once, as one of it: 5 dogs and 5 dogs are 10.
+
+    Args:
+        known: the labels that a model knows, in whose words they are given; None: any text.
+
+    Raises:
+        InvalidOption: a number below 1.
+    """
+    total: Counter[str] = Counter()
+    for count, label in quantities:
+        if count < 1:
+            raise InvalidOption(f"the number of {label!r} must be 1 or more, not {count}")
+        total[singular(label) if known is None else _word_for(singular(label), known)] += count
+    return [(count, label) for label, count in total.items()]
+
+
+def _word_for(label: str, known: Collection[str]) -> str:
+    return label if label in known else closest(label, known, near=False) or label
+
 
 def arrange_request(
     request: LayoutRequest,
@@ -64,7 +98,8 @@ def arrange_request(
 
     First come the groups of other labels, then the `quantities` in their order. Each of these keeps the boxes
     of its label that are placed by hand, and stands for all groups of its label: it takes size, aspect and
-    arrangement of the first of them, and becomes smaller where so many have no room at that size.
+    arrangement of the first of them, and becomes smaller where so many have no room at that size. A prompt
+    that counts what is asked for says the new number.
 
     Raises:
         DoesNotFit: a group, or what is asked for, has no room.
@@ -72,7 +107,8 @@ def arrange_request(
         InvalidOption: a number below 1, or an empty label.
     """
     seed = seed if request.seed is None else request.seed
-    asked = {singular(label) for _, label in quantities}
+    quantities = asked_for(quantities)
+    asked = {label for _, label in quantities}
     layout = request.layout
     for group in request.groups:
         if singular(group.label) not in asked:
@@ -85,7 +121,7 @@ def arrange_request(
             ask_for, layout, count, label, aspect=same.aspect, how=same.how, size_prior=size_prior, seed=seed
         )
         layout = _at_size_or_smaller(complete, same.size)
-    return layout
+    return replace(layout, prompt=with_counts(layout.prompt, {label: count for count, label in quantities}))
 
 
 def _add(layout: Layout, group: Group, size_prior: SizePrior, seed: int) -> Layout:

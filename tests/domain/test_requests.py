@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.domain.requests import Group, LayoutRequest, arrange_request
+from layoutgen.domain.requests import Group, LayoutRequest, arrange_request, asked_for
 from layoutgen.errors import DoesNotFit, InvalidLayout, InvalidOption
 
 KEPT = Instance("bird", Box(4, 4, 40, 30))
@@ -71,3 +71,25 @@ def test_what_cannot_be_arranged_says_where_it_is_asked_for() -> None:
         arrange_request(LayoutRequest(empty, (Group("dog", 1, (5, 9), where="a group"),)))
     with pytest.raises(InvalidOption, match="1 or more"):
         arrange_request(LayoutRequest(empty), [(0, "dogs")])
+
+
+def test_what_is_asked_for_twice_is_asked_for_together() -> None:
+    assert asked_for([(5, "dogs"), (2, "cats"), (5, "Dog")]) == [(10, "dog"), (2, "cat")]
+    assert counts(arrange_request(REQUEST, [(5, "dogs"), (4, "dog")])) == {"bird": 1, "dog": 9, "cats": 5}
+
+
+def test_the_number_in_the_prompt_follows_what_is_asked_for() -> None:
+    request = LayoutRequest(Layout(512, 384, (KEPT,), prompt="3 dogs and a bird"), (DOGS,))
+    assert arrange_request(request).prompt == "3 dogs and a bird"
+    assert arrange_request(request, [(7, "dogs")]).prompt == "7 dogs and a bird"
+
+
+def test_a_request_is_said_in_the_words_of_a_model() -> None:
+    known = ["bird", "cat", "Bernese dog"]
+    loud = LayoutRequest(Layout(64, 64, (Instance("Birds", KEPT.box),)), (Group("bernese-dogs", 2), CATS))
+    said = loud.in_words_of(known)
+    assert said.layout.labels == ("bird",)
+    assert [group.label for group in said.groups] == ["Bernese dog", "cat"]
+    assert LayoutRequest(Layout(64, 64), (Group("dgo", 1),)).in_words_of(known).groups[0].label == "dgo"
+    assert loud.in_words_of(None) == loud
+    assert asked_for([(2, "bernese dogs"), (1, "Bernese Dog")], known) == [(3, "Bernese dog")]
