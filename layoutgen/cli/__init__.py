@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from layoutgen import __version__
 from layoutgen.cli import (
@@ -16,6 +15,7 @@ from layoutgen.cli import (
     convert,
     design,
     evaluate,
+    examples,
     inspect,
     prepare,
     prepare_scenes,
@@ -23,11 +23,12 @@ from layoutgen.cli import (
     train,
     visualize,
 )
+from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
 
-class _OneLineErrors(TyperGroup):
+class _OneLineErrors(HelpfulGroup):
     """Turns what the user can mend into one line and exit code 2; everything else keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -46,6 +47,7 @@ app = typer.Typer(
     name="layoutgen",
     cls=_OneLineErrors,
     no_args_is_help=True,
+    epilog=examples.LAYOUTGEN,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -67,12 +69,15 @@ def main(
     """Objects exactly where you say: a layout goes in, an image comes out."""
 
 
-prepare.app.command()(prepare_scenes.scenes)
+prepare.app.command(cls=HelpfulCommand, epilog=examples.SCENES)(prepare_scenes.scenes)
+for command, shown in (
+    (sample.sample, examples.SAMPLE),
+    (visualize.visualize, examples.VISUALIZE),
+    (design.design, examples.DESIGN),
+    (evaluate.evaluate, examples.EVALUATE),
+    (inspect.inspect, examples.INSPECT),
+    (convert.convert, examples.CONVERT),
+    (train.train, examples.TRAIN),
+):
+    app.command(cls=HelpfulCommand, epilog=shown)(command)
 app.add_typer(prepare.app, name="prepare")
-app.command()(convert.convert)
-app.command()(inspect.inspect)
-app.command()(train.train)
-app.command()(sample.sample)
-app.command()(visualize.visualize)
-app.command()(evaluate.evaluate)
-app.command()(design.design)

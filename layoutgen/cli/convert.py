@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from layoutgen.cli import console
+from layoutgen.cli import completion, console
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.inputs import read_inputs, read_options
 from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
@@ -27,7 +27,9 @@ def convert(
     to: Annotated[
         str,
         typer.Option(
-            metavar="FORMAT", help="coco, yolo, voc, labelme, huggingface, createml or label-studio."
+            metavar="FORMAT",
+            help="coco, yolo, voc, labelme, huggingface, createml or label-studio.",
+            autocompletion=completion.written_formats,
         ),
     ],
     boxes_only: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from layoutgen.cli import console
+from layoutgen.cli import completion, console
 from layoutgen.cli.options import Device, Model
 
 
@@ -43,7 +43,10 @@ def design(
     ] = True,
     device: Device = None,
     dtype: Annotated[
-        str, typer.Option(metavar="TYPE", help="fp32, bf16 or fp16; auto: the fastest.")
+        str,
+        typer.Option(
+            metavar="TYPE", help="fp32, bf16 or fp16; auto: the fastest.", autocompletion=completion.dtypes
+        ),
     ] = "auto",
 ) -> None:
     """Draw a layout in the browser, see it painted, and save the file that `sample` reads.

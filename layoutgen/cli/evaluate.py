@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layoutgen.cli import console
+from layoutgen.cli import completion, console
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.evaluate_inputs import (
     check_options,
@@ -77,7 +77,10 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", show_default=False, help="Add the figures of a benchmark: coco-mig or yolo-score."
+            metavar="NAME",
+            show_default=False,
+            help="Add the figures of a benchmark: coco-mig or yolo-score.",
+            autocompletion=completion.protocols,
         ),
     ] = None,
     reference: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from layoutgen.cli import completion
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.registry import METHODS, TRAINABLE
 
@@ -31,7 +32,10 @@ Strict = Annotated[
 Units = Annotated[
     str,
     typer.Option(
-        "--units", metavar="pixels|fraction", help="Of boxes in formats that mean pixels: of the image."
+        "--units",
+        metavar="pixels|fraction",
+        help="Of boxes in formats that mean pixels: of the image.",
+        autocompletion=completion.units,
     ),
 ]
 Masks = Annotated[
@@ -42,12 +46,17 @@ Masks = Annotated[
         show_default="those of the annotations",
         help="Make the masks that are missing, from the boxes: by GrabCut, or by a SAM or SAM 2 checkpoint "
         "of transformers, a folder or hub id. masks.jpg shows how well.",
+        autocompletion=completion.maskers,
     ),
 ]
 Device = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="DEVICE", show_default="cuda if there is one", help="cpu, cuda, cuda:1."
+        "--device",
+        metavar="DEVICE",
+        show_default="cuda if there is one",
+        help="cpu, cuda, cuda:1.",
+        autocompletion=completion.devices,
     ),
 ]
 Model = Annotated[

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layoutgen.cli import console
+from layoutgen.cli import console, examples
 from layoutgen.cli.defects import say_defects
+from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.inputs import read_inputs, read_options
 from layoutgen.cli.options import Device, Masks, Output, Overwrite, Quiet, Strict, Units
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from layoutgen.data.prepare_coco import Outcome
     from layoutgen.domain.annotated_image import AnnotatedImages
 
-app = typer.Typer(no_args_is_help=True, help="Make training data.")
+app = typer.Typer(cls=HelpfulGroup, no_args_is_help=True, help="Make training data.", epilog=examples.PREPARE)
 
 
-@app.command()
+@app.command(cls=HelpfulCommand, epilog=examples.COCO)
 def coco(
     annotations: Annotated[
         list[Path],

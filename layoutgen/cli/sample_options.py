@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from layoutgen.cli import completion
 from layoutgen.denoising.schedulers import SCHEDULERS
 from layoutgen.denoising.settings import DEFAULT_STRENGTH, DEFAULTS
 
@@ -21,6 +22,7 @@ Words = Annotated[
         "other. "
         "Then the label of each -n, as in: layout.yaml -n 100 dogs.",
         show_default=False,
+        autocompletion=completion.labels,
     ),
 ]
 Number = Annotated[
@@ -45,11 +47,17 @@ Method = Annotated[
         show_default="the model's best",
         help="img2img, text2img or regional. Several, as a,b or repeated, or both (img2img and text2img): "
         "each paints into a folder of its name in the output folder.",
+        autocompletion=completion.methods,
     ),
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(metavar="box|text", show_default="the trained one", help="Of text2img."),
+    typer.Option(
+        metavar="box|text",
+        show_default="the trained one",
+        help="Of text2img.",
+        autocompletion=completion.encodings,
+    ),
 ]
 Prompt = Annotated[str | None, typer.Option(show_default="the file's", help="What else to show.")]
 NegativePrompt = Annotated[
@@ -92,6 +100,7 @@ Vary = Annotated[
         rich_help_panel=_IMAGES,
         help="What differs between the images of a layout; layout: objects without a place of their own "
         "are placed anew, too.",
+        autocompletion=completion.one_of("seed", "layout"),
     ),
 ]
 ImageId = Annotated[
@@ -120,6 +129,7 @@ Scheduler = Annotated[
         show_default=DEFAULTS.scheduler,
         rich_help_panel=_QUALITY,
         help=f"{', '.join(SCHEDULERS)}, or model: its own.",
+        autocompletion=completion.schedulers,
     ),
 ]
 Steps = Annotated[
@@ -189,6 +199,7 @@ BatchSize = Annotated[
         metavar="N|auto",
         rich_help_panel=_SPEED,
         help="Windows at once, over all images; auto: what fits into memory.",
+        autocompletion=completion.one_of("auto"),
     ),
 ]
 Dtype = Annotated[
@@ -197,5 +208,6 @@ Dtype = Annotated[
         metavar="TYPE",
         rich_help_panel=_SPEED,
         help="fp32, bf16 or fp16; auto: fp16 on cuda, bf16 on a CPU that has it, else fp32.",
+        autocompletion=completion.dtypes,
     ),
 ]

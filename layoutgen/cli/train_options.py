@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from layoutgen.training.config import TrainConfig
+from layoutgen.cli import completion
+from layoutgen.cli.options import parse_methods
+from layoutgen.training.config import CHOICES, TrainConfig
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
 _MODEL = None  # the panel of all options without another one
@@ -33,6 +35,9 @@ def _setting(panel: str | None, name: str, *flags: str, help: str, unset: str = 
         shown = ", ".join(default)
     else:
         shown = f"{default:g}" if isinstance(default, float) else str(default)
+    values = CHOICES.get(name)
+    if values is not None:
+        more.setdefault("autocompletion", completion.one_of(*values))
     return typer.Option(*flags, show_default=shown, rich_help_panel=panel, help=help, **more)
 
 
@@ -44,7 +49,9 @@ Methods = Annotated[
         "methods",
         "--method",
         metavar="METHOD",
-        help="text2img or img2img; give it twice for one model that can do both.",
+        help="text2img or img2img; both, or a,b, for one model that can do both.",
+        callback=lambda words: list(parse_methods(words)),
+        autocompletion=completion.trainable_methods,
     ),
 ]
 Model = Annotated[

@@ -92,7 +92,7 @@ def visualize(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw boxes on the images of a dataset, a COCO file, samples or a layout, and a contact sheet of all."""
+    """Draw boxes on images, or those of a layout on a blank canvas, and a contact sheet of all."""
     from layoutgen.errors import InvalidOption
 
     path, quantities = words_and_path(words, number or [])

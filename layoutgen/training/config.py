@@ -14,12 +14,13 @@ from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.files import read_text
 from layoutgen.methods.registry import TRAINABLE
 
-_CHOICES = {
+CHOICES = {
     "encoding": ("box", "text"),
     "mixed_precision": ("no", "fp16", "bf16"),
     "optimizer": ("adamw", "adamw8bit"),
     "schedule": ("constant", "linear", "cosine", "warmup_stable_decay"),
 }
+"""The values that some settings take."""
 _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_checkpoints")
 _SHARES = ("drop_caption", "drop_layout", "ema")  # at least 0, below 1
 _NOT_NEGATIVE = (
@@ -107,7 +108,7 @@ class TrainConfig:
         if not self.methods or any(method not in TRAINABLE for method in self.methods):
             named = ", ".join(self.methods) or "none"
             raise InvalidOption(f"`methods` must be text2img, img2img or both, not {named}")
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in _AT_LEAST_ONE:
             self._check(name, getattr(self, name) >= 1, "at least 1")
