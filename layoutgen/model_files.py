@@ -16,6 +16,7 @@ from typing import Any
 
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_json
+from layoutgen.io.pickles import check_tensors_only
 
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """What ``from_pretrained`` of transformers is asked for, also with a hub id."""
@@ -33,8 +34,11 @@ _LIBRARIES = {
 """The modules of a pipeline's components, and their classes."""
 
 
-def check_model_files(folder: Path) -> None:
+def check_model_files(folder: Path, *, pickled_tensors: bool = False) -> None:
     """Refuse the model in `folder` if loading it could run code that comes with it.
+
+    Args:
+        pickled_tensors: pickles that name nothing but tensors may stay; a loader of weights alone reads them.
 
     Raises:
         InvalidFile: it holds Python code, names a class that is not known, has its weights in a pickle only,
@@ -51,7 +55,7 @@ def check_model_files(folder: Path) -> None:
     for name in ("", *components):
         # A name with a slash in it is no component, and would lead elsewhere.
         if Path(name).name == name and (folder / name).is_dir():
-            _check_weights(folder / name)
+            _check_weights(folder / name, pickled_tensors)
             _check_config(folder / name)
 
 
@@ -75,13 +79,18 @@ def _check_classes(index: Path, components: dict[str, Any]) -> None:
             raise InvalidFile(index, problem, where=name, remedy=remedy)
 
 
-def _check_weights(folder: Path) -> None:
+def _check_weights(folder: Path, pickled_tensors: bool) -> None:
     """Refuse pickled weights that have no safetensors beside them."""
     files = [path for path in folder.iterdir() if path.is_file()]
     pickles = sorted(
         path for path in files if path.suffix.lower() in _PICKLES and "training_args" not in path.name
     )
-    if pickles and not any(path.suffix.lower() == _WEIGHTS for path in files):
+    if any(path.suffix.lower() == _WEIGHTS for path in files):
+        return
+    if pickled_tensors:
+        for path in pickles:
+            check_tensors_only(path)
+    elif pickles:
         problem = "is a pickle, which can run code when it is read, and there are no safetensors beside it"
         remedy = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
         raise InvalidFile(pickles[0], problem, remedy=remedy)

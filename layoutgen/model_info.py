@@ -16,9 +16,13 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.io.files import read_json
+from layoutgen.io.pickles import check_tensors_only
 from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import Role, kind_of
 
+WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+"""How files of weights end, the usual one first; the others are pickles."""
+_WINDOWS = {"sd1": 512, "sd2": 768, "sdxl": 1024}
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 
@@ -53,14 +57,17 @@ class ModelInfo:
 
 
 def find_model(name: str | None) -> ModelInfo:
-    """The model called `name`: a run folder of ``train``, a diffusers folder, a hub id; None: ours.
+    """The model called `name`: a run folder of ``train``, a diffusers folder, a file, a hub id; None: ours.
 
     Raises:
-        InvalidOption: a folder that is no model, or a name that can be neither folder nor hub id.
+        InvalidOption: a folder or a file that is no model, or a name that can be neither of these nor hub id.
+        InvalidFile: it is broken, or loading it could run code.
     """
     if name is None:
         return _read(MODEL)
     folder = Path(name).expanduser()
+    if folder.is_file() or folder.suffix in WEIGHT_FILES:
+        return _of_single_file(folder, name)
     for place in (folder / "model", folder):
         if (place / "model_index.json").is_file():
             check_painter(place, name)
@@ -79,6 +86,22 @@ def find_model(name: str | None) -> ModelInfo:
     return ModelInfo(name)
 
 
+def _of_single_file(path: Path, name: str) -> ModelInfo:
+    """What is known of a single-file checkpoint; one that is a pickle is looked into when it is opened."""
+    if not path.is_file():
+        raise InvalidOption(f"`model` {name}: there is no such file")
+    if path.suffix not in WEIGHT_FILES:
+        raise InvalidOption(f"`model` {name} is no checkpoint: give a folder, or a {WEIGHT_FILES[0]} file")
+    if path.suffix != WEIGHT_FILES[0]:
+        check_tensors_only(path)  # what they are of is seen when it is opened
+        return ModelInfo(str(path))
+    kind = kind_of(path)
+    if kind is None or kind.role is not Role.PAINTER:
+        what = "no model" if kind is None else kind.what
+        raise InvalidOption(f"`model` {name} is {what}: give {Role.PAINTER.value}, or a run of `train`")
+    return ModelInfo(str(path), window=_WINDOWS[kind.base or "sd1"])
+
+
 def check_painter(folder: Path, name: str) -> None:
     """Refuse what is in `folder`, which the user calls `name`, unless it is a model that we can paint with.
 
@@ -91,7 +114,7 @@ def check_painter(folder: Path, name: str) -> None:
         raise InvalidOption(f"`model` {name} is no model: it holds no model_index.json")
     if kind.role is not Role.PAINTER:
         raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
-    check_model_files(folder)
+    check_model_files(folder, pickled_tensors=True)
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:

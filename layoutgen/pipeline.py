@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
+from layoutgen.checkpoints.opening import as_invalid_file, local_path
+from layoutgen.checkpoints.single_file import open_single_file
+from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
 from layoutgen.denoising.sampler import Generators, Sampler
@@ -27,8 +29,7 @@ from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
-from layoutgen.model_files import check_model_files
-from layoutgen.model_info import check_labels, size_prior_of
+from layoutgen.model_info import check_labels, check_painter, size_prior_of
 from layoutgen.numerics import check_finite
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
@@ -49,7 +50,7 @@ class Step:
 
 
 class LayoutPipeline(DiffusionPipeline):
-    """Paints layouts with a Stable Diffusion v1 checkpoint, or with what ``layoutgen train`` made.
+    """Paints layouts with a Stable Diffusion v1 or v2 checkpoint, or with what ``layoutgen train`` made.
 
     Args:
         layout_encoder: what the model has learnt of layouts.
@@ -82,21 +83,28 @@ class LayoutPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **options: Any) -> Any:
-        """See diffusers; also takes a run folder of ``layoutgen train``, and opens the ``model/`` in it.
+        """Open a checkpoint: a diffusers folder, a run folder of ``layoutgen train``, one file, or a hub id.
+
+        Args:
+            options: those of diffusers, of which a single file knows `torch_dtype` alone. Weights of another
+                precision (fp16 files), or in torch's older format, are found without being told.
 
         Raises:
-            InvalidFile: loading what is in the folder could run code.
+            InvalidOption: there is no such model, or it is of another kind.
+            InvalidFile: it is damaged.
         """
-        model = Path(pretrained_model_name_or_path) / "model"
-        source = model if (model / "model_index.json").is_file() else pretrained_model_name_or_path
-        if Path(source).is_dir():
-            check_model_files(Path(source))
-        return super().from_pretrained(source, **{"use_safetensors": True} | options)
-
-    @classmethod
-    def download(cls, pretrained_model_name: Any, **options: Any) -> Any:
-        """See diffusers; weights that are pickles are not downloaded."""
-        return super().download(pretrained_model_name, **{"use_safetensors": True} | options)
+        name = str(pretrained_model_name_or_path)
+        if "dtype" not in options:  # transformers would take that of the file
+            options.setdefault("torch_dtype", torch.float32)
+        path = local_path(name)
+        if path.is_file():
+            parts = open_single_file(path, options.pop("torch_dtype", None) or options.pop("dtype"))
+            if options:
+                raise InvalidOption(f"a single file is opened without {', '.join(sorted(options))}")
+            return cls(**parts)
+        check_painter(path, name)
+        with as_invalid_file(path):
+            return super().from_pretrained(path, **loading_options(path) | options)
 
     @property
     def backbone(self) -> Backbone:

@@ -27,6 +27,7 @@ ROOMS = (
     "model_kind",
     "model_info",
     "autoencoder",
+    "checkpoints",
     "data",
     "conditioning",
     "backbones",

@@ -1,6 +1,8 @@
-"""The models that ship inside the package, trained by layoutgen itself; their cards say on what."""
+"""What ships in the package: models, each with its card; CLIP's vocabulary; base models' configurations."""
 
 from pathlib import Path
 
 MODEL = Path(__file__).parent / "model"
 DETECTOR = Path(__file__).parent / "detector"
+CLIP_MERGES = Path(__file__).parent / "clip" / "merges.txt.gz"
+CONFIGURATIONS = Path(__file__).parent / "configurations"

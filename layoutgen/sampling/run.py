@@ -23,7 +23,6 @@ from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
-from layoutgen.model_info import check_painter
 from layoutgen.pipeline import LayoutPipeline, Step
 from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for, write_grid, write_job
 from layoutgen.sampling.processes import ALONE, Processes
@@ -61,9 +60,7 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     if dtype == "fp16" and device == "cpu":
         raise InvalidOption("`dtype` fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
-        folder = source if Path(source).is_dir() else LayoutPipeline.download(source)
-        check_painter(Path(folder), source)
-        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(folder, torch_dtype=_DTYPES[dtype])
+        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
         pipeline.to(device)
     except LayoutgenError:
         raise

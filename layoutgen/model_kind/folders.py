@@ -1,32 +1,12 @@
-"""What kind of model a folder holds, by its json files alone: one check for all commands."""
+"""What kind of model a folder holds, by its json files alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from layoutgen.io.files import read_json
-
-
-class Role(Enum):
-    """What a model can be used for here."""
-
-    PAINTER = "a Stable Diffusion v1 or v2 text-to-image model"
-    DETECTOR = "an object-detection model"
-    OTHER = "something else"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelKind:
-    """What a model is for, and what it is in words: "a Stable Diffusion XL model"."""
-
-    role: Role
-    what: str
-
-
-UNKNOWN = ModelKind(Role.OTHER, "a model of an unknown kind")
+from layoutgen.model_kind.kinds import LORA, UNKNOWN, ModelKind, Role
 
 _PIPELINES = {
     "StableDiffusionXL": "a Stable Diffusion XL model",
@@ -51,7 +31,7 @@ _NETWORKS = {
 }
 
 
-def kind_of(folder: Path) -> ModelKind | None:
+def kind_of_folder(folder: Path) -> ModelKind | None:
     """The kind of the model in `folder`; None: it holds no model.
 
     Raises:
@@ -60,7 +40,7 @@ def kind_of(folder: Path) -> ModelKind | None:
     if (folder / "model_index.json").is_file():
         return _pipeline_kind(folder)
     if (folder / "adapter_config.json").is_file() or (folder / "pytorch_lora_weights.safetensors").is_file():
-        return ModelKind(Role.OTHER, "a LoRA, which belongs to a model")
+        return LORA
     if (folder / "config.json").is_file():
         return _network_kind(read_json(folder / "config.json"))
     return None

@@ -1,0 +1,57 @@
+"""Opens checkpoints that are one file, in the original key layout, without a network."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from layoutgen.checkpoints.configuration import configuration_of, write_configuration
+from layoutgen.checkpoints.opening import as_invalid_file
+from layoutgen.checkpoints.pickles import pickled_header
+from layoutgen.errors import InvalidFile
+from layoutgen.io.tensor_header import TensorHeader, read_tensor_header
+from layoutgen.model_kind import ModelKind, Role, kind_of_tensors
+
+COMPONENTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+
+
+def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, Any]:
+    """The components of the checkpoint at `path` by name, as a diffusers pipeline has them.
+
+    Raises:
+        InvalidFile: it is no Stable Diffusion checkpoint, or damaged; says what it is.
+    """
+    header = header_of(path)
+    kind = kind_of_tensors(header.shapes)
+    check_single_file(path, kind)
+    assert kind.base is not None  # a painter has one
+    with as_invalid_file(path), tempfile.TemporaryDirectory() as folder:
+        configuration = configuration_of(kind.base, header.shapes, header.metadata)
+        write_configuration(configuration, Path(folder))
+        pipeline = StableDiffusionPipeline.from_single_file(
+            str(path), config=folder, local_files_only=True, torch_dtype=dtype, requires_safety_checker=False
+        )
+    return {name: getattr(pipeline, name) for name in COMPONENTS}
+
+
+def header_of(path: Path) -> TensorHeader:
+    """Names and shapes of the tensors in the file at `path`, and its metadata.
+
+    Raises:
+        InvalidFile: it is no file of weights, or holds more than weights.
+    """
+    return read_tensor_header(path) if path.suffix == ".safetensors" else pickled_header(path)
+
+
+def check_single_file(path: Path, kind: ModelKind) -> None:
+    """Refuse a file that is no model to paint with.
+
+    Raises:
+        InvalidFile: says what it is.
+    """
+    if kind.role is not Role.PAINTER:
+        raise InvalidFile(path, f"is {kind.what}", remedy=f"give {Role.PAINTER.value}")

@@ -1,0 +1,69 @@
+"""Which of a diffusers folder's weight files to read: there may be several precisions and formats of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_model|model|pytorch_model)(\.(?P<variant>\w+?))?(-\d+-of-\d+)?(\.(?P<old>\w+?))?"
+    r"\.(?P<format>safetensors|bin)"
+)
+_OTHER_FILES = (".json", ".txt", ".model")
+
+
+class _Weights(NamedTuple):
+    """A weight file: its place, the component that it belongs to, its precision ("" is the usual one)."""
+
+    name: str
+    component: str
+    variant: str
+    safe: bool
+
+
+def loading_options(folder: Path) -> dict[str, Any]:
+    """What diffusers must be told to open the weights in `folder`: their variant, if they have one."""
+    names = [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
+    variant = _variant(_weights(names))
+    return {"variant": variant} if variant else {}
+
+
+def files_to_download(names: Iterable[str], components: Collection[str]) -> list[str]:
+    """Of the files called `names` in a diffusers folder those that are needed: no weights twice.
+
+    Args:
+        components: folders that a pipeline reads.
+    """
+    inside = [name for name in names if name.count("/") == 1 and name.split("/")[0] in components]
+    weights = _weights(inside)
+    variant = _variant(weights)
+    chosen = ["model_index.json", *(name for name in inside if name.endswith(_OTHER_FILES))]
+    for component in sorted({one.component for one in weights}):
+        own = [one for one in weights if one.component == component]
+        wanted = variant if any(one.variant == variant for one in own) else ""
+        own = [one for one in own if one.variant == wanted]
+        safe = any(one.safe for one in own)
+        chosen += [one.name for one in own if one.safe == safe]
+    return list(dict.fromkeys(chosen))
+
+
+def _weights(names: Iterable[str]) -> list[_Weights]:
+    found = []
+    for name in names:
+        component, _, file = name.rpartition("/")
+        match = _WEIGHTS.fullmatch(file)
+        if match is not None:
+            variant = match["variant"] or match["old"] or ""
+            found.append(_Weights(name, component, variant, match["format"] == "safetensors"))
+    return found
+
+
+def _variant(weights: Sequence[_Weights]) -> str:
+    """The variant without which some component has no weights; "": none is needed."""
+    for component in sorted({one.component for one in weights}):
+        variants = sorted({one.variant for one in weights if one.component == component})
+        if "" not in variants:
+            return "fp16" if "fp16" in variants else variants[0]
+    return ""

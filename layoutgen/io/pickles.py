@@ -1,0 +1,66 @@
+"""What a pickle would import, found without reading it as one (or torch)."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import zipfile
+from pathlib import Path
+
+from layoutgen.errors import InvalidFile
+
+_TENSORS = {"collections OrderedDict", "_codecs encode", "torch Size", "torch device", "torch dtype"}
+_UTILS = ("torch._utils _rebuild_", "torch.serialization _get_layout", "torch._tensor _rebuild_")
+_CONTENT = ("data.pkl",)
+
+
+def check_tensors_only(path: Path) -> None:
+    """Refuse the weights at `path`, in torch's older format, if they name anything but parts of tensors.
+
+    Only names are looked for, so that nothing of the file runs; and who reads it afterwards should do so by
+    torch's own loader of weights alone.
+
+    Raises:
+        InvalidFile: the file names something else, which may be code; or it is cut off.
+    """
+    try:
+        names = [name for pickled in _pickles(path) for name in _imported(pickled)]
+    except OSError as error:
+        raise InvalidFile(path, f"cannot be read: {error.strerror or error}") from None
+    except Exception:  # a broken pickle raises anything
+        raise InvalidFile(path, "is a pickle that is cut off, or none", remedy="copy it again") from None
+    foreign = [name for name in names if not _is_part_of_tensors(name)]
+    if foreign:
+        problem = f"is a pickle, which can run code when it is read: it names {foreign[0][:80]}"
+        remedy = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
+        raise InvalidFile(path, problem, remedy=remedy)
+
+
+def _pickles(path: Path) -> list[bytes]:
+    """The pickles in the file at `path`: one in a zip archive, or, in an older format, several in a row."""
+    if not zipfile.is_zipfile(path):
+        return [path.read_bytes()]
+    with zipfile.ZipFile(path) as archive:
+        return [archive.read(name) for name in archive.namelist() if name.endswith(_CONTENT)]
+
+
+def _imported(pickled: bytes) -> list[str]:
+    """The names "module object" that the pickles in `pickled` import; "?" for one that is composed."""
+    names, stream, legacy = [], io.BytesIO(pickled), 0
+    while stream.tell() < len(pickled):
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name in ("GLOBAL", "INST"):
+                names.append(str(argument))
+            elif opcode.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
+                names.append("something that is composed as it is read")
+        legacy += 1
+        if legacy == 5:  # magic number, protocol, system, weights, names of storages: then raw values
+            break
+    return names
+
+
+def _is_part_of_tensors(name: str) -> bool:
+    module, _, kind = name.partition(" ")
+    if name in _TENSORS or name.startswith(_UTILS):
+        return True
+    return module in ("torch", "torch.storage") and kind.endswith(("Storage", "Tensor", "Parameter"))

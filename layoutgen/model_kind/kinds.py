@@ -1,0 +1,31 @@
+"""What a model can be used for here, and what it is in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(Enum):
+    """What a model can be used for here."""
+
+    PAINTER = "a Stable Diffusion v1 or v2 text-to-image model"
+    DETECTOR = "an object-detection model"
+    OTHER = "something else"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """What a model is for, and what it is in words: "a FLUX model".
+
+    Attributes:
+        base: of a painter in one file: the name of its configuration in the package; else None.
+    """
+
+    role: Role
+    what: str
+    base: str | None = None
+
+
+UNKNOWN = ModelKind(Role.OTHER, "a model of an unknown kind")
+LORA = ModelKind(Role.OTHER, "a LoRA, which belongs to a model")

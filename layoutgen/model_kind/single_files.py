@@ -1,0 +1,80 @@
+"""What a file of weights holds, by the names and shapes of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from layoutgen.io.tensor_header import Shapes
+from layoutgen.model_kind.kinds import LORA, UNKNOWN, ModelKind, Role
+
+FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
+"""Of the U-Net in the original key layout of Stable Diffusion."""
+
+_OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    (
+        "a ControlNet alone",
+        lambda key: key.startswith(("control_model.", "controlnet_", "input_hint_block.")),
+    ),
+    ("an IP-Adapter, which belongs to a model", lambda key: key.startswith(("ip_adapter.", "image_proj."))),
+    ("a motion module, which belongs to a model", lambda key: ".motion_modules." in key),
+    ("a FLUX model", lambda key: "double_blocks.0.img_attn" in key),
+    ("a Stable Diffusion 3 model", lambda key: "joint_blocks.0.context_block" in key),
+    ("a Qwen-Image or a Z-Image model", lambda key: "transformer_blocks.0.img_mod" in key),
+    ("a PixArt model", lambda key: "adaln_single." in key),
+    ("a Stable Diffusion XL refiner", lambda key: key.startswith("conditioner.embedders.0.model.")),
+    ("a Stable Diffusion XL model", lambda key: key.startswith("conditioner.embedders.1.")),
+)
+"""What a file is in which some tensor has such a name; the first that fits."""
+_INPUTS = {
+    5: "a depth-to-image model",
+    7: "an upscaling model",
+    8: "an instruct-pix2pix model",
+    9: "an inpainting model",
+}
+"""What a U-Net of Stable Diffusion is made for that reads so many channels, of which 4 are its latents."""
+_LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down", "hada_w1", "lokr_w1")
+_EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
+
+
+def kind_of_tensors(shapes: Shapes) -> ModelKind:
+    """The kind of a file with tensors of these `shapes`."""
+    if any(mark in key for key in shapes for mark in _LORA_MARKS):
+        return LORA
+    for what, fits in _OTHERS:
+        if any(map(fits, shapes)):
+            return ModelKind(Role.OTHER, what)
+    if FIRST_CONVOLUTION in shapes:
+        return _stable_diffusion(shapes)
+    network = _network(shapes)
+    return UNKNOWN if network is None else ModelKind(Role.OTHER, network)
+
+
+def _stable_diffusion(shapes: Shapes) -> ModelKind:
+    """Of a file with a U-Net in the original layout."""
+    channels = shapes[FIRST_CONVOLUTION][1]
+    if channels != 4:
+        return ModelKind(Role.OTHER, _INPUTS.get(channels, f"a U-Net that reads {channels} channels"))
+    if any(key.startswith("cond_stage_model.transformer.") for key in shapes):
+        base = "sd1"
+    elif any(key.startswith("cond_stage_model.model.") for key in shapes):
+        base = "sd2"
+    else:
+        return ModelKind(Role.OTHER, "a U-Net without its text encoder")
+    if not any(key.startswith("first_stage_model.decoder.") for key in shapes):
+        return ModelKind(Role.OTHER, "a checkpoint without its autoencoder")
+    return ModelKind(Role.PAINTER, Role.PAINTER.value, base)
+
+
+def _network(shapes: Shapes) -> str | None:
+    """What a file is that holds one network; None: unknown."""
+    if len(shapes) <= 2 and any(key in shapes for key in _EMBEDDINGS):
+        return "a textual inversion embedding, which belongs to a model"
+    if len(shapes) == 1 and len(next(iter(shapes.values()))) <= 2:
+        return "a textual inversion embedding, which belongs to a model"
+    if any("decoder.mid" in key or "decoder.up" in key for key in shapes):
+        return "an autoencoder alone"
+    if "time_embedding.linear_1.weight" in shapes and "conv_in.weight" in shapes:
+        return "a U-Net alone"
+    if any("text_model.encoder.layers." in key for key in shapes):
+        return "a text encoder alone"
+    return None
