@@ -11,6 +11,7 @@ from layoutgen.checkpoints.hub import downloaded
 from layoutgen.errors import InvalidFile, LayoutgenError, first_line
 from layoutgen.model_info import find_model
 
+
 def local_path(name: str) -> Path:
     """The folder or file of the checkpoint called `name`; a hub id is downloaded.
 

@@ -11,7 +11,8 @@ from layoutgen.errors import InvalidFile
 
 _TENSORS = {"collections OrderedDict", "_codecs encode", "torch Size", "torch device", "torch dtype"}
 _UTILS = ("torch._utils _rebuild_", "torch.serialization _get_layout", "torch._tensor _rebuild_")
-_CONTENT = ("data.pkl",)
+_CONTENT = "data.pkl"
+_IN_A_ROW = 5  # magic number, protocol, system, weights, names of storages: then raw values
 
 
 def check_tensors_only(path: Path) -> None:
@@ -41,20 +42,19 @@ def _pickles(path: Path) -> list[bytes]:
     if not zipfile.is_zipfile(path):
         return [path.read_bytes()]
     with zipfile.ZipFile(path) as archive:
-        return [archive.read(name) for name in archive.namelist() if name.endswith(_CONTENT)]
+        return [archive.read(name) for name in archive.namelist() if name.endswith(_CONTENT)] or [b""]
 
 
 def _imported(pickled: bytes) -> list[str]:
     """The names "module object" that the pickles in `pickled` import; "?" for one that is composed."""
-    names, stream, legacy = [], io.BytesIO(pickled), 0
-    while stream.tell() < len(pickled):
+    names, stream = [], io.BytesIO(pickled)
+    for _ in range(_IN_A_ROW):
         for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name in ("GLOBAL", "INST"):
                 names.append(str(argument))
             elif opcode.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
                 names.append("something that is composed as it is read")
-        legacy += 1
-        if legacy == 5:  # magic number, protocol, system, weights, names of storages: then raw values
+        if stream.tell() == len(pickled):
             break
     return names
 
