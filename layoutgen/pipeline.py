@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
@@ -21,18 +19,18 @@ from layoutgen.checkpoints.opening import as_invalid_file, local_path
 from layoutgen.checkpoints.single_file import open_single_file
 from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
+from layoutgen.denoising.image_codec import ImageCodec
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
 from layoutgen.denoising.sampler import Generators, Sampler
 from layoutgen.denoising.settings import SampleSettings, settings_of
+from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
 from layoutgen.model_info import check_labels, check_painter, size_prior_of
-from layoutgen.numerics import check_finite
 
-_UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
 
 
@@ -122,6 +120,15 @@ class LayoutPipeline(DiffusionPipeline):
         return ANY_SIZE if self.layout_encoder is None else size_prior_of(self.layout_encoder.config)
 
     @property
+    def drawn_well(self) -> float:
+        """Longer side, in pixels, from which an object has the detail that the model can give it.
+
+        A model that has learnt layouts still draws the smallest, but barely; of any other it is the size of
+        an object of which four fit along a side of the photos that it has seen.
+        """
+        return self.window / 4 if self.layout_encoder is None else 1.5 * self.size_prior.smallest
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """The labels, and with them the words, that the model has learnt; None: any text."""
         labels = None if self.layout_encoder is None else self.layout_encoder.config.labels
@@ -165,6 +172,7 @@ class LayoutPipeline(DiffusionPipeline):
         background_guidance: float | None = None,
         coarse_above: float | None = None,
         cache_interval: int | None = None,
+        zoom: int | None = None,
         strength: float | None = None,
         num_images: int = 1,
         batch_size: int | None = None,
@@ -194,6 +202,7 @@ class LayoutPipeline(DiffusionPipeline):
             "background_guidance": background_guidance,
             "coarse_above": coarse_above,
             "cache_interval": cache_interval,
+            "zoom": zoom,
             "strength": strength,
         }
         asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -202,22 +211,31 @@ class LayoutPipeline(DiffusionPipeline):
             self.check(one, method, settings.strength)
         if len({(one.width, one.height) for one in map(self._padded, layouts)}) != 1:
             raise InvalidOption("layouts that are painted together must have one canvas size")
+        zoom = self.zoom(layouts, settings)
+        layouts = [zoomed(one, zoom) for one in layouts]
         largest = settings.coarse_above or math.inf
         coarsest = max(own_layers(one, largest)[0] for one in layouts)
         canvases = [self._padded(one, 2**coarsest) for one in layouts for _ in range(num_images)]
         backbone = method.backbone
         layers = layers_of(canvases, largest, backbone.pixels_per_latent, _MIN_CELLS)
-        sampler = Sampler(method, self.scheduler, settings, self._to_pixels, self._to_latents, batch_size)
+        codec = self._codec
+        sizes = [(one.width, one.height) for one in layouts for _ in range(num_images)]
+        sampler = Sampler(method, self.scheduler, settings, codec.to_pixels, codec.to_latents, batch_size)
         latents: Tensor | None = None
         with backbone.reading_layouts():
             for event in sampler.run(layers, generator):
                 if isinstance(event, Tensor):
                     latents = event
                 else:
-                    preview = partial(self._preview, event.estimate, layouts, num_images)
+                    preview = partial(self._preview, event.estimate, sizes, zoom)
                     yield Step(event.number, event.total, preview)
         assert latents is not None  # the last event
-        yield self._decode(latents, layouts, num_images)
+        yield reduced(codec.to_images(latents, sizes), zoom)
+
+    def zoom(self, layouts: Layout | Sequence[Layout], settings: SampleSettings) -> int:
+        """How many times as large the canvas of `layouts` is painted: as `settings` say, or as it needs."""
+        layouts = [layouts] if isinstance(layouts, Layout) else layouts
+        return settings.zoom or zoom_for(layouts, self.drawn_well)
 
     def images_at_once(self, layout: Layout, *, guided: bool, batch_size: int | None = None) -> int:
         """How many images of the size of `layout` fill a batch of `batch_size` windows; at least 1."""
@@ -245,57 +263,16 @@ class LayoutPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def _preview(
-        self, estimate: Callable[[], Tensor], layouts: Sequence[Layout], num_images: int
+        self, estimate: Callable[[], Tensor], sizes: Sequence[tuple[int, int]], zoom: int
     ) -> list[Image.Image]:
         """See :class:`Step`; what a coarser layer paints is shown as large as the image will be."""
         latents, cell = estimate(), self.backbone.pixels_per_latent
-        images = self._decode(latents, layouts, num_images)
-        sizes = [one.size for one in images]
-        wanted = [(one.width, one.height) for one in layouts for _ in range(num_images)]
-        if sizes == wanted:
-            return images
-        scale = max(wanted[0][0] / (latents.shape[-1] * cell), wanted[0][1] / (latents.shape[-2] * cell))
-        return [
-            image.resize((round(image.width * scale), round(image.height * scale))).crop((0, 0, *size))
-            for image, size in zip(images, wanted, strict=True)
-        ]
+        painted = latents.shape[-1] * cell, latents.shape[-2] * cell
+        return reduced(enlarged_to(sizes, self._codec.to_images(latents, sizes), painted), zoom)
 
-    def _decode(self, latents: Tensor, layouts: Sequence[Layout], num_images: int) -> list[Image.Image]:
-        """Images of the layouts' own sizes."""
-        arrays = [
-            ((one.clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy()
-            for one in self._to_pixels(latents)
-        ]
-        sizes = [(one.height, one.width) for one in layouts for _ in range(num_images)]
-        return [
-            Image.fromarray(np.ascontiguousarray(a[:h, :w])) for a, (h, w) in zip(arrays, sizes, strict=True)
-        ]
-
-    def _to_pixels(self, latents: Tensor) -> Tensor:
-        """Pixels (I, 3, H, W) of `latents` (I, C, h, w), image by image."""
-        backbone = self.backbone
-        with self._tiled(latents):
-            pixels = [check_finite(backbone.to_pixels(one[None]), "the model") for one in latents]
-        return torch.cat(pixels)
-
-    def _to_latents(self, pixels: Tensor) -> Tensor:
-        """Latents (I, C, h, w) of `pixels` (I, 3, H, W), image by image."""
-        backbone = self.backbone
-        with self._tiled(pixels[..., :: backbone.pixels_per_latent, :: backbone.pixels_per_latent]):
-            return torch.cat([backbone.to_latents(one[None]) for one in pixels])
-
-    @contextmanager
-    def _tiled(self, latents: Tensor) -> Iterator[None]:
-        """Let an autoencoder that can work in tiles do so where its memory would outgrow the denoiser's."""
-        large = max(latents.shape[-2:]) * self.backbone.pixels_per_latent > _UNTILED
-        if not (large and hasattr(self.vae, "enable_tiling")) or self.vae.use_tiling:
-            yield
-            return
-        self.vae.enable_tiling()
-        try:
-            yield
-        finally:
-            self.vae.disable_tiling()
+    @property
+    def _codec(self) -> ImageCodec:
+        return ImageCodec(self.backbone, self.vae)
 
     def _padded(self, layout: Layout, times: int = 1) -> Layout:
         """The layout on a canvas of whole latent cells, a multiple of `times`, and at least 8 a side."""

@@ -42,6 +42,7 @@ def sample(
     background_guidance: options.BackgroundGuidance = None,
     coarse_above: options.CoarseAbove = None,
     strength: options.Strength = None,
+    zoom: options.Zoom = None,
     guidance_interval: options.GuidanceInterval = None,
     cache_interval: options.CacheInterval = None,
     batch_size: options.BatchSize = "auto",
@@ -60,6 +61,7 @@ def sample(
     settings: `layoutgen sample that.png` makes it again.
     """
     from layoutgen.cli.preview import open_preview
+    from layoutgen.cli.sample_costs import say_zoom
     from layoutgen.io.output_folder import SAMPLES, check_output
     from layoutgen.model_info import check_labels, find_model
     from layoutgen.sampling.processes import running_processes
@@ -78,6 +80,7 @@ def sample(
         "background_guidance": background_guidance,
         "coarse_above": coarse_above,
         "cache_interval": cache_interval,
+        "zoom": zoom,
         "strength": strength,
     }
     info = find_model(model if model is not None else painted[0].get("model"))
@@ -116,6 +119,8 @@ def sample(
                 processes=processes,
             )
             bar.update(task, description=f"painting by {one.method}" if len(settings) > 1 else "painting")
+            if leads and not quiet and one.zoom is None:
+                say_zoom(pipeline, asked.layouts, one)
             with closing(run):  # type: ignore[type-var]
                 for event in run:
                     bar.update(task, completed=event.step, total=event.steps)

@@ -165,6 +165,15 @@ CoarseAbove = Annotated[
         help="Paint boxes longer than this on a coarser canvas first, then enlarge and refine; 0: never.",
     ),
 ]
+Zoom = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        show_default="what small boxes need",
+        rich_help_panel=_QUALITY,
+        help="Paint the canvas K times as large and reduce the picture: K * K times the work.",
+    ),
+]
 Strength = Annotated[
     float | None,
     typer.Option(

@@ -9,6 +9,8 @@ from typing import Any
 from layoutgen.denoising.schedulers import check_scheduler
 from layoutgen.errors import InvalidOption
 
+_LARGEST_ZOOM = 16
+
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
@@ -24,6 +26,8 @@ class SampleSettings:
             None: never.
         cache_interval: the denoiser's deeper levels are computed in every such step, and their features used
             again in the others (DeepCache, Ma et al., arXiv 2312.00858).
+        zoom: the canvas is painted so many times as large, and the picture reduced, so that boxes are as
+            large as the model draws them well; None: the least that is enough for the median box.
         strength: where denoising starts from the drawn layout (img2img on a checkpoint that was not trained
             for layouts): how much of it is repainted, in (0, 1]; None: 0.9.
     """
@@ -38,6 +42,7 @@ class SampleSettings:
     background_guidance: float | None = None
     coarse_above: float | None = None
     cache_interval: int = 2
+    zoom: int | None = None
     strength: float | None = None
     seed: int = 0
 
@@ -60,6 +65,8 @@ class SampleSettings:
             raise InvalidOption(f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}")
         if self.cache_interval < 1:
             raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
+        if self.zoom is not None and not 1 <= self.zoom <= _LARGEST_ZOOM:
+            raise InvalidOption(f"`zoom` must be from 1 to {_LARGEST_ZOOM}, not {self.zoom}")
         check_scheduler(self.scheduler)
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")

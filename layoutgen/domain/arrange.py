@@ -43,12 +43,15 @@ def arrange(
 
     No new box overlaps another one, new or old, and all lie on the canvas. `size` is the range of the longer
     side in pixels; None takes the largest that leaves some air. `aspect` is the range of width / height.
-    What is not given, and the grid that edges are rounded to, is as a model draws it well: `size_prior`.
+    What is not given, and the grid that edges are rounded to, is as a model draws it well: `size_prior`, at
+    the `size` that is asked for.
 
     Raises:
         DoesNotFit: there is no room even at the lower end of `size`, or at the smallest; says what would do.
         InvalidOption: an argument makes no sense, or `size` begins below the smallest.
     """
+    if size and size[0] > 0:
+        size_prior = size_prior.at_size(size[0])
     aspect, smallest, grid = aspect or size_prior.aspect, size_prior.smallest, size_prior.grid
     _check(count, size, how, aspect, smallest, seed)
     if not count:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Range = tuple[float, float]
+
+LARGEST_ZOOM = 4
+"""How many times as large a canvas is painted, at most, without being asked for: 16 times the work."""
+_SMALLEST = 16.0  # pixels: an object of fewer cannot be told from another, however it was painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,15 @@ class SizePrior:
     largest: float = math.inf
     aspect: Range = (0.75, 1.33)
     grid: int = 1
+
+    def at_size(self, side: float) -> SizePrior:
+        """The boxes that the model draws well where it must draw some of `side` pixels.
+
+        For those the canvas is painted larger and the picture reduced, and with it all that is measured here.
+        """
+        zoom = min(LARGEST_ZOOM, max(1, math.ceil(self.smallest / side - 1e-9)))
+        smallest = max(self.smallest / zoom, min(self.smallest, _SMALLEST))
+        return replace(self, smallest=smallest, largest=self.largest / zoom, grid=max(1, self.grid // zoom))
 
 
 ANY_SIZE = SizePrior()

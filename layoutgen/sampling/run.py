@@ -17,6 +17,7 @@ from PIL import Image
 
 from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
+from layoutgen.denoising.zoom import zoomed
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption, LayoutgenError, first_line
@@ -118,7 +119,7 @@ def sample(
         for folder in SAMPLES[:2]:
             (aside / folder).mkdir(exist_ok=True)
         # So that those that can be painted together follow each other; the order of equals is kept.
-        mine = processes.share(sorted(jobs, key=partial(_kind, settings=settings)))
+        mine = processes.share(sorted(jobs, key=partial(_kind, pipeline=pipeline, settings=settings)))
         todo = [job for job in mine if not is_finished(aside, job, recorded)]
         painter = _Painter(pipeline, method, settings, recorded, batch_size)
         yield from painter.run(todo, aside, output, total=len(mine))
@@ -141,10 +142,13 @@ def recorded_settings(
     }
 
 
-def _kind(job: Job, settings: SampleSettings) -> tuple[int, int, tuple[int, ...]]:
-    """What images must have in common to be painted together: their size, and their layers."""
-    layers = own_layers(job.layout, settings.coarse_above or math.inf)
-    return job.layout.width, job.layout.height, layers
+def _kind(
+    job: Job, pipeline: LayoutPipeline, settings: SampleSettings
+) -> tuple[int, int, int, tuple[int, ...]]:
+    """What images must have in common to be painted together: their size, their zoom, and their layers."""
+    zoom = pipeline.zoom(job.layout, settings)
+    layers = own_layers(zoomed(job.layout, zoom), settings.coarse_above or math.inf)
+    return job.layout.width, job.layout.height, zoom, layers
 
 
 @dataclass(frozen=True)
@@ -196,10 +200,11 @@ class _Painter:
 
     def _groups(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
         """`jobs` in groups that are painted together: alike, as many as fill a batch."""
-        for _, same in groupby(jobs, key=partial(_kind, settings=self.settings)):
+        kind = partial(_kind, pipeline=self.pipeline, settings=self.settings)
+        for (*_, zoom, _), same in groupby(jobs, key=kind):
             row = list(same)
             count = self.pipeline.images_at_once(
-                row[0].layout, guided=self.settings.guidance > 1, batch_size=self.batch_size
+                zoomed(row[0].layout, zoom), guided=self.settings.guidance > 1, batch_size=self.batch_size
             )
             yield from (row[at : at + count] for at in range(0, len(row), count))
 

@@ -207,8 +207,19 @@ def test_ask_for_passes_its_arguments_on() -> None:
     assert asked == arrange(
         Layout(512, 512), "person", 30, size=(30, 40), how="grid", aspect=(0.5, 0.5), seed=5
     )
-    with pytest.raises(InvalidOption, match="below 64 px"):
-        ask_for(Layout(512, 512), 1, "dog", size=(30, 40), size_prior=SizePrior(64))
+    with pytest.raises(InvalidOption, match="below 16 px"):
+        ask_for(Layout(512, 512), 1, "dog", size=(12, 40), size_prior=SizePrior(64))
+
+
+def test_boxes_below_the_prior_are_those_of_a_canvas_painted_larger() -> None:
+    prior = SizePrior(smallest=24, largest=112, grid=8)
+    assert prior.at_size(24) == prior
+    assert prior.at_size(16) == SizePrior(smallest=16, largest=56, grid=4)
+    assert prior.at_size(7) == SizePrior(smallest=16, largest=28, grid=2)
+    small = ask_for(Layout(256, 256), 40, "dogs", size=(16, 18), aspect=(0.6, 0.9), size_prior=prior)
+    boxes = [one.box for one in small.instances]
+    assert {edge % 4 for box in boxes for edge in box.xyxy} == {0.0}
+    assert {max(box.width, box.height) for box in boxes} <= {16.0, 20.0}
 
 
 def test_ask_for_none_or_nothing_is_refused() -> None:

@@ -1,0 +1,62 @@
+"""Latents to images and back, one by one, in tiles where the autoencoder's memory would grow too large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from layoutgen.backbones.base import Backbone
+from layoutgen.numerics import check_finite
+
+_UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
+
+
+@dataclass(frozen=True)
+class ImageCodec:
+    """The autoencoder `vae` of a base model, for images of any size."""
+
+    backbone: Backbone
+    vae: Any
+
+    def to_images(self, latents: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Image.Image]:
+        """The images of `latents` (I, C, h, w), cut to `sizes`, width and height."""
+        arrays = [
+            ((one.clamp(-1, 1) + 1) * 127.5).round().byte().movedim(0, -1).cpu().numpy()
+            for one in self.to_pixels(latents)
+        ]
+        return [
+            Image.fromarray(np.ascontiguousarray(a[:h, :w])) for a, (w, h) in zip(arrays, sizes, strict=True)
+        ]
+
+    def to_pixels(self, latents: Tensor) -> Tensor:
+        """Pixels (I, 3, H, W) of `latents` (I, C, h, w)."""
+        with self._tiled(latents):
+            return torch.cat(
+                [check_finite(self.backbone.to_pixels(one[None]), "the model") for one in latents]
+            )
+
+    def to_latents(self, pixels: Tensor) -> Tensor:
+        """Latents (I, C, h, w) of `pixels` (I, 3, H, W)."""
+        side = self.backbone.pixels_per_latent
+        with self._tiled(pixels[..., ::side, ::side]):
+            return torch.cat([self.backbone.to_latents(one[None]) for one in pixels])
+
+    @contextmanager
+    def _tiled(self, latents: Tensor) -> Iterator[None]:
+        """Let an autoencoder that can work in tiles do so where its memory would outgrow the denoiser's."""
+        large = max(latents.shape[-2:]) * self.backbone.pixels_per_latent > _UNTILED
+        if not (large and hasattr(self.vae, "enable_tiling")) or self.vae.use_tiling:
+            yield
+            return
+        self.vae.enable_tiling()
+        try:
+            yield
+        finally:
+            self.vae.disable_tiling()
