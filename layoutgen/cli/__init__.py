@@ -5,6 +5,10 @@ Modules that import torch are imported inside the command functions, so that ``-
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -27,13 +31,33 @@ from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
+_TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give
+
+
+@contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that nothing unfinished is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 
 class _OneLineErrors(HelpfulGroup):
     """Turns what the user can mend into one line and exit code 2; everything else keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _ending_on_request():
+                return super().invoke(ctx)
         except LayoutgenError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             console.error(str(error) if command is None else spell_options(str(error), command))

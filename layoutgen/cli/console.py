@@ -23,7 +23,7 @@ _LONGEST = 1_000  # characters of an error
 
 
 def printable(text: str) -> str:
-    """`text` with everything escaped that would change how the terminal shows the rest of it.
+    """`text` with everything escaped, as in JSON, that would change how the terminal shows the rest of it.
 
     Names and labels come from files: a terminal obeys control characters, and a mark of writing from right
     to left turns the rest of the line round.
@@ -31,7 +31,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one in _KEPT or unicodedata.category(one) not in _ESCAPED else ascii(one)[1:-1] for one in text
+        one if one in _KEPT or unicodedata.category(one) not in _ESCAPED else json.dumps(one)[1:-1]
+        for one in text
     )
 
 

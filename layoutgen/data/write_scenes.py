@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import os
+import signal
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 from layoutgen.data.scene_recipe import SCENES_FILE, SceneRecipe
 from layoutgen.data.scenes import SceneComposer
 from layoutgen.domain.annotated_image import AnnotatedImage
+from layoutgen.errors import CannotSave
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.images import save_photo
 from layoutgen.io.output_folder import output_folder
@@ -30,6 +36,7 @@ def write_scenes(
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
+        CannotSave: a worker died, or the disk is full.
     """
     done = []
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
@@ -41,11 +48,22 @@ def write_scenes(
                 done.append(_write(job))
                 yield done[-1]
         else:
-            with ProcessPoolExecutor(workers, initializer=_start, initargs=(composer,)) as pool:
-                for image in pool.map(_write, jobs, chunksize=8):
-                    done.append(image)
-                    yield image
+            for image in _by_many(composer, jobs, workers):
+                done.append(image)
+                yield image
         write_prepared(aside, done)
+
+
+def _by_many(
+    composer: SceneComposer, jobs: Iterable[tuple[int, str]], workers: int
+) -> Iterator[AnnotatedImage]:
+    """What `jobs` give, in their order, by many processes."""
+    try:
+        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(composer,)) as pool:
+            yield from pool.map(_write, jobs, chunksize=8)
+    except BrokenProcessPool as error:
+        problem = f"one of {workers} `workers` was ended from outside, perhaps as memory ran out"
+        raise CannotSave(f"{problem}: pass fewer, and give the same command again") from error
 
 
 def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) -> None:
@@ -61,6 +79,22 @@ def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) 
 def _start(composer: SceneComposer) -> None:
     global _composer
     _composer = composer
+
+
+def _start_worker(composer: SceneComposer) -> None:
+    # Ctrl-C reaches all processes of a terminal, and it is the first one that ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
+    _start(composer)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next job for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write(job: tuple[int, str]) -> AnnotatedImage:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from layoutgen.errors import InvalidFile
+from layoutgen.errors import CannotSave, InvalidFile, first_line
+
+UNFINISHED = ".partial"
+"""In the names of files that are being written."""
 
 STANDARD_INPUT = Path("-")
 """Names standard input where a command reads a file."""
@@ -113,16 +117,75 @@ def type_name(value: object) -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a name beside `path` to write to; it becomes `path` at the end, or is gone after an error.
 
-    The temporary name keeps the suffix, for writers that look at it.
+    It is always the same name, so that what a killed process left is written over by the next one; who comes
+    second meanwhile waits. It keeps the suffix, for writers that look at it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
+    temporary = path.with_name(f".{path.stem}{UNFINISHED}{path.suffix}")
+    with locked(temporary):
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on the file `path`, made if need be; it goes when the process does.
+
+    Where the system or the file system knows no locks, nobody is kept out. Processes that were forked
+    meanwhile hold it, too: they should end with this one.
+
+    Raises:
+        BlockingIOError: another process, or thread, holds it; only if not `wait`.
+    """
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        import fcntl
+    except ImportError:
+        yield
+        return
+    while True:
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise
+            except OSError:
+                yield
+                return
+            if _is_at(file.fileno(), path):  # else who held it has removed or renamed it meanwhile
+                yield
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
+
+
+@contextmanager
+def saving(what: str, folder: Path) -> Iterator[None]:
+    """Turn a failed write below `folder` into one line about `what`; a failed read elsewhere stays as it is.
+
+    Raises:
+        CannotSave: the disk is full, the folder may not be written, or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = str(error.filename or "")
+        # Pillow's encoders fail without a number, and a full disk may be that of the temporary folder.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "encoder error" in str(error)
+        if not (full or place.startswith((str(folder), str(folder.resolve())))):
+            raise
+        remedy = "make room" if full else "make it writable, or choose another place"
+        reason = error.strerror or first_line(error)
+        raise CannotSave(
+            f"{what} cannot be written: {reason}: {remedy}, and give the same command again"
+        ) from error
 
 
 def write_json(path: Path, content: Any, *, ensure_ascii: bool = True, indent: int | None = None) -> None:

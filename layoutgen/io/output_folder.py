@@ -7,23 +7,22 @@ replaces exactly those and never touches a file that somebody else put there.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from layoutgen.errors import InvalidOption, OutputExists
-from layoutgen.io.files import replacing
+from layoutgen.io.files import UNFINISHED, locked, replacing, saving, write_json
 
 GRID = "grid.jpg"
 """Where several images of a layout are shown side by side."""
 SAMPLES = ("images", "overlays", "annotations.json", GRID)
 """What every producer of samples writes into its output folder."""
 _LIST = ".layoutgen"
-_LOCK = ".lock"
+_KEY = "new"  # of folders that one process fills
+_INCOMPLETE = "incomplete"  # while files are exchanged, their list stands under this name
 
 
 def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> None:
@@ -42,7 +41,7 @@ def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False)
     foreign = [name for name in taken if name not in ours]
     if foreign:
         raise OutputExists(f"{folder / foreign[0]} was not written by layoutgen; choose another `output`")
-    if not overwrite:
+    if not overwrite and not isinstance(_list(folder), dict):
         raise OutputExists(f"{folder} already holds {taken[0]}; choose another `output` or pass `overwrite`")
 
 
@@ -55,15 +54,20 @@ def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
 
     Raises:
         OutputExists: see :func:`check_output`.
-        InvalidOption: `folder` cannot be written.
+        InvalidOption: `folder` cannot be written, or another process writes to it.
+        CannotSave: the disk is full.
     """
     check_output(folder, names, overwrite=overwrite)
-    aside = _aside(folder, uuid.uuid4().hex[:8])
-    try:
-        yield aside
-        _arrive(aside, folder.resolve())
-    finally:
+    with _alone(folder), saving(f"`output` {folder}", _home(folder)):
+        check_output(folder, names, overwrite=overwrite)  # another process may just have finished it
+        aside = _aside(folder, _KEY)
         shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            yield aside
+            _arrive(aside, folder.resolve())
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager
@@ -79,20 +83,21 @@ def shared_folder(
         OutputExists: see :func:`check_output`; it is the leader who says so.
         InvalidOption: `folder` cannot be written, or is being written with this `key` by someone else.
     """
-    if leader:
-        check_output(folder, names, overwrite=overwrite)
-    aside = _aside(folder, key)
     if not leader:
-        yield aside
+        with saving(f"`output` {folder}", _home(folder)):
+            yield _aside(folder, key)
         return
-    with _locked(aside / _LOCK, folder):
+    check_output(folder, names, overwrite=overwrite)
+    with _alone(folder), saving(f"`output` {folder}", _home(folder)):
+        check_output(folder, names, overwrite=overwrite)
+        aside = _aside(folder, key)
         try:
             yield aside
-            for name in [_LOCK, *_half_written(aside)]:
+            for name in _half_written(aside):
                 (aside / name).unlink(missing_ok=True)
             _arrive(aside, folder.resolve())
         finally:
-            finished = [p for p in aside.rglob("*") if p.is_file() and p.name != _LOCK]
+            finished = [p for p in aside.rglob("*") if p.is_file()]
             if len(finished) == len(_half_written(aside)):
                 shutil.rmtree(aside, ignore_errors=True)
 
@@ -103,37 +108,69 @@ def added_file(folder: Path, name: str) -> Iterator[Path]:
 
     Call :func:`check_output` with `name` among the others before.
     """
-    with replacing(folder / name) as temporary:
-        yield temporary
-    _write_list(folder, sorted({*_written(folder), name}))
+    with saving(str(folder / name), folder):
+        with replacing(folder / name) as temporary:
+            yield temporary
+        _write_list(folder, sorted({*_written(folder), name}))
 
 
 def name_inside(folder: str, name: str, suffix: str, taken: set[str]) -> str:
-    """A path for `name` under `folder` with `suffix`, unlike those in `taken`, to which it is added.
+    """A path for `name` under `folder` with `suffix`, unlike those in `taken` also by case; it is added.
 
     Whatever `name` says (it comes from a file: an absolute path, ``..``), the result stays inside `folder`.
     """
     parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..")]
     path = PurePosixPath(folder, *parts)
     result, number = str(path.with_suffix(suffix)), 1
-    while result in taken:
+    while result.casefold() in taken:  # many file systems take A.png and a.png for one file
         number += 1
         result = str(path.with_name(f"{path.stem}-{number}{suffix}"))
-    taken.add(result)
+    taken.add(result.casefold())
     return result
+
+
+def _home(folder: Path) -> Path:
+    """Where the content of `folder` is made: on the same file system as `folder`.
+
+    Inside of a folder that exists, as its parent may be read-only.
+    """
+    folder = folder.resolve()
+    return folder if folder.exists() else folder.parent
 
 
 def _aside(folder: Path, key: str) -> Path:
     """The folder in which the content of `folder` is made."""
-    folder = folder.resolve()
-    # The same file system either way; the parent of a folder that exists may be read-only.
-    home = folder if folder.exists() else folder.parent
-    aside = home / f".{folder.name}.{key}.partial"
+    aside = _home(folder) / f".{folder.resolve().name}.{key}{UNFINISHED}"
+    aside.mkdir(parents=True, exist_ok=True)
+    return aside
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to `folder`; at the end, leave nothing useless beside it."""
+    home, name = _home(folder), folder.resolve().name
+    new = [parent for parent in (home, *home.parents) if not parent.exists()]
+    lock = home / f".{name}.lock"
     try:
-        aside.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     except OSError as error:
         raise InvalidOption(f"cannot write to `output` {folder}: {error.strerror}") from error
-    return aside
+    try:
+        with locked(lock, wait=False):
+            try:
+                yield
+                # Of a command that was killed; what a shared one has finished is kept for the same command.
+                shutil.rmtree(home / f".{name}.{_KEY}{UNFINISHED}", ignore_errors=True)
+            finally:
+                lock.unlink(missing_ok=True)
+    except BlockingIOError:
+        problem = f"another process is writing to `output` {folder}"
+        raise InvalidOption(f"{problem}: wait for it, or choose another folder") from None
+    finally:
+        for parent in new:
+            with suppress(OSError):  # it holds the result
+                parent.rmdir()
 
 
 def _arrive(aside: Path, folder: Path) -> None:
@@ -149,29 +186,8 @@ def _arrive(aside: Path, folder: Path) -> None:
 
 def _half_written(aside: Path) -> list[str]:
     """The files in `aside` that killed writers left, under the names of ``io.files.replacing``."""
-    return [
-        path.relative_to(aside).as_posix()
-        for path in aside.rglob(".*")
-        if re.fullmatch(r"\.[0-9a-f]{8}\..+", path.name)
-    ]
-
-
-@contextmanager
-def _locked(path: Path, folder: Path) -> Iterator[None]:
-    """Hold a lock that goes when the process does; where the system has none, trust."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InvalidOption(
-                f"another process is writing to `output` {folder}: wait for it, or choose another folder"
-            ) from None
-        yield
+    found = aside.rglob(f".*{UNFINISHED}*")
+    return [path.relative_to(aside).as_posix() for path in found if path.is_file()]
 
 
 def _replace(folder: Path, aside: Path, files: list[str]) -> None:
@@ -180,8 +196,8 @@ def _replace(folder: Path, aside: Path, files: list[str]) -> None:
     for name in set(files).difference(old):
         if (folder / name).exists():
             raise OutputExists(f"{folder / name} was not written by layoutgen; choose another `output`")
-    # Both lists until the exchange is complete: after a kill here, overwriting still knows what is ours.
-    _write_list(folder, sorted({*old, *files}))
+    # Both lists until the exchange is complete: after a kill, the same command knows what is ours.
+    _write_list(folder, sorted({*old, *files}), complete=False)
     for name in sorted(old, key=_indices_first):
         (folder / name).unlink(missing_ok=True)
     for name in sorted(files, key=_indices_first, reverse=True):
@@ -196,15 +212,18 @@ def _indices_first(name: str) -> tuple[bool, str]:
 
 def _written(folder: Path) -> list[str]:
     """The files that layoutgen wrote into `folder`, relative to it; a list that is broken counts as none."""
-    try:
-        names = json.loads((folder / _LIST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    names = _list(folder)
+    names = names.get(_INCOMPLETE) if isinstance(names, dict) else names
     inside = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
     return [n for n in inside if not Path(n).is_absolute() and ".." not in Path(n).parts]
 
 
-def _write_list(folder: Path, files: list[str]) -> None:
-    partial = folder / f"{_LIST}.{os.getpid()}"
-    partial.write_text(json.dumps(files, indent=0), encoding="utf-8")
-    partial.replace(folder / _LIST)
+def _list(folder: Path) -> Any:
+    try:
+        return json.loads((folder / _LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _write_list(folder: Path, files: list[str], *, complete: bool = True) -> None:
+    write_json(folder / _LIST, files if complete else {_INCOMPLETE: files}, indent=0)

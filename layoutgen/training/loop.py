@@ -14,8 +14,9 @@ from accelerate.utils import broadcast_object_list
 from diffusers.training_utils import EMAModel
 from torch.utils.data import DataLoader, Dataset
 
-from layoutgen.data.dataset import Example, LayoutDataset, collate
+from layoutgen.data.dataset import Batch, Example, LayoutDataset, collate
 from layoutgen.domain.layout import Layout
+from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig
@@ -107,7 +108,7 @@ def train(
     with denoiser.attached():
         while images < config.images:
             before = time.monotonic()
-            batch = next(batches)
+            batch = _next(batches)
             waited += time.monotonic() - before
 
             # One step: learning rate (DeepSpeed steps at the end of the backward pass), gradients, weights,
@@ -145,3 +146,18 @@ def train(
 def _passes(images: int, step_size: int, every: int) -> bool:
     """Whether the step that ends at `images` completes another `every` images, wherever a run began."""
     return images // every > (images - step_size) // every
+
+
+def _next(batches: Iterator[Batch]) -> Batch:
+    """The next of `batches`.
+
+    Raises:
+        CannotSave: one of the processes that read data is gone.
+    """
+    try:
+        return next(batches)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        problem = "one of the `workers` that read data was ended from outside, perhaps as memory ran out"
+        raise CannotSave(f"{problem}: pass fewer, and the same command continues") from error

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from layoutgen.errors import InvalidOption, OutputExists
-from layoutgen.io.output_folder import added_file, check_output, output_folder
+from layoutgen.errors import CannotSave, InvalidOption, OutputExists
+from layoutgen.io.output_folder import added_file, check_output, name_inside, output_folder
 
 NAMES = ("images", "index.json")
 
@@ -157,3 +158,97 @@ def test_a_file_is_added_and_belongs_to_the_results(tmp_path: Path) -> None:
         check_output(out, ["page.html"])
     write(out, NEW, overwrite=True)
     assert content(out) == NEW  # it is of the results that are gone
+
+
+def killed(folder: Path, code: str) -> None:
+    """Runs `code` in a process of its own until it prints, and kills it; `out` is `folder`."""
+    start = (
+        "import sys, os, time, pathlib\nfrom layoutgen.io.output_folder import *\n"
+        "out = pathlib.Path(sys.argv[1])\n"
+        "def stop(): print('now', flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", start + code, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as run:
+        assert run.stdout is not None and run.stdout.readline() == b"now\n"
+        run.send_signal(signal.SIGKILL)
+
+
+BUILDING = (
+    "with output_folder(out, ('images', 'index.json')) as aside:\n"
+    "    (aside / 'index.json').write_text('x'); stop()"
+)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_command_left_is_gone_after_the_next(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "out").mkdir()
+    killed(tmp_path / "out", BUILDING)
+    write(tmp_path / "out", OLD)
+    assert content(tmp_path) == {f"out/{name}": text for name, text in OLD.items()}
+    assert {p.name for p in [*tmp_path.iterdir(), *(tmp_path / "out").iterdir()]} == {
+        "out", "images", "index.json", ".layoutgen",
+    }  # fmt: skip
+
+
+def test_a_kill_in_the_middle_of_the_exchange_is_finished_by_the_same_command(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    exchange = (
+        "import layoutgen.io.output_folder as module\nreal, calls = pathlib.Path.replace, []\n"
+        "def replace(self, other):\n    calls.append(other)\n    if len(calls) == 3: stop()\n"
+        "    return real(self, other)\n"
+        "pathlib.Path.replace = replace\n"
+        "with output_folder(out, ('images', 'index.json')) as aside:\n    (aside / 'images').mkdir()\n"
+        "    [(aside / 'images' / n).write_text(n) for n in 'abc']\n"
+        "    (aside / 'index.json').write_text('new')\n"
+    )
+    killed(tmp_path / "out", exchange)
+    assert {"images"} < {p.name for p in (tmp_path / "out").iterdir()}
+    (tmp_path / "out" / "mine").write_text("mine")
+    write(tmp_path / "out", OLD)
+    assert content(tmp_path / "out") == OLD | {"mine": "mine"}
+
+
+def test_two_processes_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    code = "with output_folder(out, ('images',)): stop()"
+    start = "import sys, time, pathlib\nfrom layoutgen.io.output_folder import *\n"
+    start += f"out = pathlib.Path({str(tmp_path / 'out')!r})\n"
+    start += "def stop(): print('now', flush=True); time.sleep(60)\n"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", start + code], stdout=subprocess.PIPE, env=environment
+    ) as run:
+        assert run.stdout is not None and run.stdout.readline() == b"now\n"
+        with pytest.raises(
+            InvalidOption, match=r"another process is writing to `output` .*: wait for it, or choose"
+        ):
+            write(tmp_path / "out", OLD)
+        run.kill()
+    write(tmp_path / "out", OLD)
+    assert content(tmp_path / "out") == OLD
+
+
+def test_an_error_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), output_folder(tmp_path / "a" / "b" / "out", NAMES):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, number: int) -> None:
+    said = f"`output` {tmp_path / 'out'} cannot be written: .*: make room, and give the same command again"
+    with pytest.raises(CannotSave, match=said), output_folder(tmp_path / "out", NAMES):
+        raise OSError(number, os.strerror(number))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_that_fails_is_not_called_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), output_folder(tmp_path / "out", NAMES):
+        raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere/photo.png")
+
+
+def test_names_that_differ_by_case_are_two_files(tmp_path: Path) -> None:
+    taken: set[str] = set()
+    names = [name_inside("images", name, ".png", taken) for name in ("A.png", "a.png", "a.jpg", "../A.png")]
+    assert names == ["images/A.png", "images/a-2.png", "images/a-3.png", "images/A-4.png"]

@@ -155,7 +155,7 @@ def test_damaged_or_other_images_are_painted_again(
     first.write_bytes(first.read_bytes()[:200])
     with Image.open(second) as image:
         image.save(second)  # without what it shows
-    (aside / "images/.0123abcd.a_0_0.png").write_bytes(b"half")
+    (aside / "images/.a_0_0.partial.png").write_bytes(b"half")
     painted.clear()
     list(run(toy, out, 1, 2))
     assert sum(painted) == 2 * 2 * 2
