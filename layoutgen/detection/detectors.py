@@ -14,6 +14,7 @@ from torch import Tensor
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
+from layoutgen.domain.size_prior import Range
 from layoutgen.numerics import check_finite
 
 
@@ -25,6 +26,7 @@ class Detector(ABC):
         tiling: the tiles in which it searches an image larger than what it was trained on.
         threshold: score from which it means what it says.
         nms_iou: IoU from which two of its boxes show one object; None: it never shows one twice.
+        sizes: longer sides, in pixels, of the objects that it has learnt; None: any.
         max_detections: objects that it can answer at once; None: any number.
     """
 
@@ -32,6 +34,7 @@ class Detector(ABC):
     tiling: Tiling
     threshold: float
     nms_iou: float | None = None
+    sizes: Range | None = None
     max_detections: int | None = None
 
     @abstractmethod
@@ -53,6 +56,8 @@ class ClosedDetector(Detector):
         self.labels = tuple(sorted({*self._names.values()} - {"N/A"}))
         self.tiling = tiling_of(processor)
         self.threshold = float(getattr(processor, "score_threshold", 0.5))
+        sizes = getattr(processor, "object_sizes", None)
+        self.sizes = None if sizes is None else (float(sizes[0]), float(sizes[1]))
         queries = getattr(model.config, "num_queries", None) or getattr(
             model.config, "num_detection_tokens", None
         )

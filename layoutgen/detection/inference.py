@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 
 from layoutgen.detection.detectors import Detector
+from layoutgen.detection.scales import scales_for
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.labels import closest, singular
@@ -14,6 +16,15 @@ from layoutgen.domain.layout import Box
 from layoutgen.domain.windows import Window
 from layoutgen.errors import InvalidOption, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How tiles are searched: see :func:`run_inference`."""
+
+    score_threshold: float
+    nms_iou: float | None
+    batch_size: int
 
 
 def run_inference(
@@ -27,6 +38,9 @@ def run_inference(
     batch_size: int = 4,
 ) -> Iterator[tuple[AnnotatedImage, tuple[Detection, ...]]]:
     """What `detector` sees in each image, in pixels of its layout and in the layout's words.
+
+    Where an image asks for objects larger or smaller than the detector has learnt, it is searched at a size
+    at which they are such, and at its own size only if some of them are at that.
 
     Args:
         score_threshold: lowest score that is of interest.
@@ -43,24 +57,58 @@ def run_inference(
     tiling = tiling or detector.tiling
     # An empty scene is searched, too: what is detected in it is too much.
     labels = _asked(source) or list(source.labels)
+    options = _Search(score_threshold, nms_iou or detector.nms_iou, batch_size)
     words = {singular(label).lower(): label for label in source.labels}
     for image in source.images:
         # Models paint squares for layouts of other shapes.
         pixels = source.read_image(image, any_size=True)
         if side is not None:
             pixels = pixels.resize((side, side), Image.Resampling.BICUBIC)
-        tiles = tiling.tiles(*pixels.size)
         stretch = image.layout.width / pixels.width, image.layout.height / pixels.height
-        parts = tiles[:-1] if tiling.whole and len(tiles) > 1 else tiles
-        _check_number(detector, image, [Box(*_corners(part)).scale(*stretch) for part in parts])
-        crops = [pixels.crop(_corners(tile)) for tile in tiles]
+        scales: tuple[float, ...] = (1.0,)
+        if side is None:
+            targets = [one.box.scale(1 / stretch[0], 1 / stretch[1]) for one in image.instances]
+            scales = scales_for(targets, detector.sizes)
         found = [
-            one
-            for start in range(0, len(crops), batch_size)
-            for one in detector.detect(crops[start : start + batch_size], labels, score_threshold)
+            (_whole(pixels), one)
+            for scale in scales
+            for one in [_search(detector, image, pixels, scale, tiling, labels, options)]
         ]
-        merged = tiling.merge(zip(tiles, found, strict=True), *pixels.size, nms_iou or detector.nms_iou)
+        merged = found[0][1] if len(found) == 1 else tiling.merge(found, *pixels.size, options.nms_iou)
         yield image, tuple(_in_layout(d, stretch, words) for d in merged)
+
+
+def _search(
+    detector: Detector,
+    image: AnnotatedImage,
+    pixels: Image.Image,
+    scale: float,
+    tiling: Tiling,
+    labels: Sequence[str],
+    options: _Search,
+) -> tuple[Detection, ...]:
+    """What `detector` sees in `pixels` scaled by `scale`, in the pixels' own coordinates."""
+    scaled = pixels
+    if scale != 1:
+        size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+        scaled = pixels.resize(size, Image.Resampling.BICUBIC)
+    back = pixels.width / scaled.width, pixels.height / scaled.height
+    tiles = tiling.tiles(*scaled.size)
+    stretch = image.layout.width / scaled.width, image.layout.height / scaled.height
+    parts = tiles[:-1] if tiling.whole and len(tiles) > 1 else tiles
+    _check_number(detector, image, [Box(*_corners(part)).scale(*stretch) for part in parts])
+    crops = [scaled.crop(_corners(tile)) for tile in tiles]
+    found = [
+        one
+        for start in range(0, len(crops), options.batch_size)
+        for one in detector.detect(crops[start : start + options.batch_size], labels, options.score_threshold)
+    ]
+    merged = tiling.merge(zip(tiles, found, strict=True), *scaled.size, options.nms_iou)
+    return merged if scale == 1 else tuple(Detection(d.label, d.box.scale(*back), d.score) for d in merged)
+
+
+def _whole(pixels: Image.Image) -> Window:
+    return Window(0, 0, pixels.height, pixels.width)
 
 
 def _asked(source: AnnotatedSource) -> list[str]:

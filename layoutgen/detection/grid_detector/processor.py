@@ -21,6 +21,7 @@ class GridDetectorProcessor(BaseImageProcessor):  # type: ignore[misc]
         tile_size: side in pixels of the tiles in which larger images are searched.
         tile_overlap: pixels that neighbouring tiles share: the longest side of an object it has learnt.
         iou_threshold: of two boxes that overlap more, the one with the lower score is dropped.
+        object_sizes: shortest and longest side in pixels of the objects it has learnt; None: any.
         score_threshold: the score from which a detection counts, chosen on training scenes.
     """
 
@@ -32,10 +33,12 @@ class GridDetectorProcessor(BaseImageProcessor):  # type: ignore[misc]
         tile_overlap: int = 128,
         iou_threshold: float = 0.55,
         score_threshold: float = 0.5,
+        object_sizes: tuple[float, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tile_size, self.tile_overlap = tile_size, tile_overlap
+        self.object_sizes = object_sizes
         self.iou_threshold, self.score_threshold = iou_threshold, score_threshold
 
     def preprocess(
