@@ -17,6 +17,7 @@ import layoutgen
 ROOMS = (
     "errors",
     "devices",
+    "machine",
     "numerics",
     "domain",
     "io",
@@ -47,6 +48,7 @@ ROOMS = (
 TORCH_FREE_ROOMS = (
     "errors",
     "devices",
+    "machine",
     "numerics",
     "domain",
     "io",
