@@ -33,7 +33,7 @@ web:
 	cd web && npm ci && npm run build
 
 # The rooms that load no torch, on any supported Python: what torch has no CPU build for is tested there, too.
-LIGHT_PACKAGES := faster-coco-eval ijson inflect numpy packaging pillow psutil pycocotools pyyaml ruamel.yaml rich scipy \
+LIGHT_PACKAGES := defusedxml faster-coco-eval ijson inflect numpy packaging pillow psutil pycocotools pyyaml ruamel.yaml rich scipy \
 	setuptools starlette typer uvicorn hypothesis pytest
 LIGHT_TESTS := tests/domain tests/io tests/formats tests/drawing tests/evaluation tests/methods/test_class_map.py \
 	tests/data/test_prepare_coco.py tests/cli/test_app.py tests/cli/test_prepare_coco.py tests/cli/test_visualize.py \

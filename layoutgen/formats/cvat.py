@@ -6,7 +6,7 @@ Own code: datumaro, which CVAT uses itself, pins older Pillow, pandas and NumPy 
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_cor
 from layoutgen.formats.image_files import ImageFiles, beside, relative_name
 from layoutgen.formats.masks import encode_mask
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.formats.xml_files import read_xml
 
 _FILE = "annotations.xml"
 NO_OBJECT = "shape that is no object"
@@ -40,10 +41,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
         InvalidFile: it is cut off, or of videos.
     """
     file = path / _FILE if path.is_dir() else path
-    try:
-        root = ElementTree.parse(file).getroot()
-    except ElementTree.ParseError as error:
-        raise InvalidFile(file, f"is not XML: {error}", remedy="export it again") from None
+    root = read_xml(file)
     entries = root.findall("image")
     if not entries:
         what = "tracks of a video" if root.find("track") is not None else "no image"
@@ -67,7 +65,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
 FORMAT = DatasetFormat("cvat", "CVAT for images (XML)", recognises, read)
 
 
-def _read_shape(found: Collector, image_id: int, shape: ElementTree.Element, where: str) -> None:
+def _read_shape(found: Collector, image_id: int, shape: Element, where: str) -> None:
     label = str(shape.get("label")).strip()
     if shape.tag == "box":
         sides = [number(shape.get(key)) for key in ("xtl", "ytl", "xbr", "ybr")]
@@ -86,7 +84,7 @@ def _read_shape(found: Collector, image_id: int, shape: ElementTree.Element, whe
     return found.drop(where, NO_OBJECT, image_id)
 
 
-def _read_mask(found: Collector, image_id: int, shape: ElementTree.Element, label: str, where: str) -> None:
+def _read_mask(found: Collector, image_id: int, shape: Element, label: str, where: str) -> None:
     """A mask is run lengths, row by row, in its box."""
     sides = [whole(shape.get(key)) for key in ("left", "top", "width", "height")]
     runs = [whole(run) for run in shape.get("rle", "").split(",")]

@@ -17,6 +17,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_text, replacing
 
+_LONGEST = 8_000_000  # characters: some hundred thousand boxes, and minutes
 _CORE = "tag:yaml.org,2002:"
 # Of YAML 1.1, and no types of YAML 1.2's core: dates, merge keys and default values are texts.
 _TEXTS = {f"{_CORE}{name}" for name in ("timestamp", "merge", "value")}
@@ -28,7 +29,11 @@ def read_marked_yaml(path: Path) -> tuple[Any, dict[str, int]]:
     Raises:
         InvalidFile: it cannot be read, is empty or cut off, is no YAML, or says a key twice.
     """
-    return parse_marked_yaml(read_text(path), path)
+    text = read_text(path)
+    if len(text) > _LONGEST:
+        problem = f"has {len(text):,} characters, and YAML is read slowly: {_LONGEST:,} is the most"
+        raise InvalidFile(path, problem, remedy="write it as JSON")
+    return parse_marked_yaml(text, path)
 
 
 def parse_marked_yaml(text: str, path: Path) -> tuple[Any, dict[str, int]]:

@@ -21,6 +21,7 @@ from layoutgen.formats.dialects import number, pixel_size, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.outlines import polygons_of
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.formats.xml_files import read_xml
 
 _SOURCE = "layoutgen, in the pixels of PASCAL VOC"
 
@@ -96,8 +97,8 @@ def _first_xml(folder: Path) -> Path | None:
 
 def _root(file: Path) -> ElementTree.Element | None:
     try:
-        root = ElementTree.parse(file).getroot()
-    except (ElementTree.ParseError, OSError, ValueError, LookupError):
+        root = read_xml(file)
+    except InvalidFile:
         return None
     one = root.tag == "annotation" and (root.find("filename") is not None or root.find("size") is not None)
     return root if one else None

@@ -68,6 +68,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
     return found.finish(numbered(labels)), root
 
 
+_LARGEST = 64 * 2**20  # bytes of the picture of one object
 FORMAT = DatasetFormat("supervisely", "Supervisely", recognises, read)
 
 
@@ -102,7 +103,7 @@ def _read_bitmap(
     found: Collector, image: AnnotatedImage, label: str, bitmap: dict[str, Any], where: str
 ) -> None:
     with suppress(binascii.Error, zlib.error, OSError, ValueError, SyntaxError, KeyError, TypeError):
-        picture = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(bitmap["data"]))))
+        picture = Image.open(io.BytesIO(_unpacked(base64.b64decode(bitmap["data"]))))
         small = np.array(picture.convert("RGBA"))[..., 3] > 0
         if picture.mode in ("1", "L", "P"):
             small = np.array(picture.convert("L")) > 0
@@ -114,3 +115,12 @@ def _read_bitmap(
         corners = (x, y, x + small.shape[1], y + small.shape[0])
         return found.add(image.id, label, corners, where, mask=mask)
     return found.drop(where, "bitmap that cannot be read", image.id)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What zlib packed as `data`: a picture, of which a few bytes may say that it is gigabytes."""
+    packer = zlib.decompressobj()
+    content = packer.decompress(data, _LARGEST)
+    if packer.unconsumed_tail:
+        raise ValueError(f"more than {_LARGEST:,} bytes")
+    return content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ def read_bytes(path: Path) -> bytes:
     if path == STANDARD_INPUT:
         return sys.stdin.buffer.read()
     try:
+        check_regular(path)
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise InvalidFile(path, "there is no such file", remedy="check the path") from None
@@ -37,6 +39,21 @@ def read_bytes(path: Path) -> bytes:
         raise InvalidFile(path, "is a folder, not a file", remedy="give a file inside it") from None
     except OSError as error:
         raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is neither file nor folder at `path`: reading a device, or from nobody, would never end.
+
+    Pipes of the shell, ``<(command)``, are read.
+
+    Raises:
+        InvalidFile: it is a device, a socket, or a pipe with a name.
+        OSError: it cannot be looked at.
+    """
+    mode = Path(path).stat().st_mode
+    of_the_shell = stat.S_ISFIFO(mode) and str(path).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin"))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or of_the_shell):
+        raise InvalidFile(path, "is no file, but a device, a pipe or a socket", remedy="give a file")
 
 
 def read_text(path: Path) -> str:

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
 from layoutgen.errors import InvalidFile
+from layoutgen.io.files import check_regular
 
 PHOTO_SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 """The suffixes, in lower case, and formats of the photos that we write."""
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+"""Larger images are refused before they are decoded: a small file may hold any number of equal pixels."""
 _TO_LEARN_FROM, _TO_LOOK_AT = 95, 92  # JPEG qualities: no visible loss; smaller, with crisp lines
 _RANGES = (1.0, 255.0, 65535.0)  # fractions, 8 bits and 16 bits in more
 # What Pillow raises on files that are broken or no images.
@@ -36,11 +39,17 @@ def read_photo(
         InvalidFile: missing, no image, truncated, or, unless `any_size`, of another size.
     """
     try:
+        check_regular(path)
         with Image.open(path) as file:
             file.load()
             photo: Image.Image = file.copy()
     except FileNotFoundError:
         raise InvalidFile(path, "there is no such file", remedy="check the path") from None
+    except Image.DecompressionBombError:
+        problem = f"has more than the {MOST_PIXELS:,} pixels that are read at once"
+        raise InvalidFile(path, problem, remedy="scale it down, or cut it into parts") from None
+    except MemoryError:
+        raise InvalidFile(path, "needs more memory than there is", remedy="scale it down") from None
     except _BROKEN as error:
         reason = "" if str(path) in str(error) else f" ({error})"
         raise InvalidFile(path, f"is not an image that can be read{reason}") from None

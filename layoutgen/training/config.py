@@ -214,18 +214,29 @@ class ScratchConfig:
         return SizePrior(self.smallest, self.largest, self.aspect, self.grid)
 
 
+def read_mapping(path: Path) -> dict[Any, Any]:
+    """What the YAML file `path` maps.
+
+    Raises:
+        InvalidFile: it cannot be read, or is no YAML mapping.
+    """
+    try:
+        data = yaml.safe_load(read_text(path))
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # also a list as a key
+        problem = f"is not YAML: {' '.join(str(error).split())}"
+        raise InvalidFile(path, problem, remedy="copy it again, or write it anew") from error
+    if not isinstance(data, dict):
+        raise InvalidFile(path, "must be a mapping of options to values", remedy="write option: value")
+    return data
+
+
 def read_settings(path: Path, known: type) -> dict[str, Any]:
     """The settings in the YAML file `path`, for the dataclass `known`.
 
     Raises:
         InvalidFile: it is not a YAML mapping, or has a key that `known` does not, or a value of another type.
     """
-    try:
-        data = yaml.safe_load(read_text(path))
-    except (ValueError, yaml.YAMLError) as error:
-        raise InvalidFile(path, f"is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise InvalidFile(path, "must be a mapping of options to values")
+    data = read_mapping(path)
     defaults = {field.name: field.default for field in fields(known)}
     for key in data:
         if key not in defaults:

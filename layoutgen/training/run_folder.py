@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from layoutgen import __version__
-from layoutgen.errors import InvalidOption, OutputExists
+from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.io.files import replacing
 from layoutgen.training.checkpoint import images_done, saving
-from layoutgen.training.config import TrainConfig, read_settings
+from layoutgen.training.config import TrainConfig, read_mapping, read_settings
 from layoutgen.training.optimizer import learning_rates
 
 # Settings that may differ when a run is continued: they change neither the examples nor the gradients.
@@ -71,8 +71,18 @@ class RunFolder:
         stored = TrainConfig(**read_settings(file, TrainConfig))
         origin = self.path / "origin.yaml"
         # A run that was killed between the two files has not begun.
-        before = yaml.safe_load(origin.read_text(encoding="utf-8")) if origin.is_file() else self.origin
+        before = self._read_origin(origin) if origin.is_file() else self.origin
         self._compare(stored, plain(asdict(stored)) | before, plain(asdict(self.config)) | self.origin)
+
+    def _read_origin(self, file: Path) -> dict[str, Any]:
+        found = read_mapping(file)
+        missing = [key for key in self.origin if key not in found]
+        if missing or type(found["processes"]) is not int:
+            where = missing[0] if missing else "processes"
+            raise InvalidFile(
+                file, "is damaged", where=where, remedy="copy it again, or choose another `output`"
+            )
+        return found
 
     def _compare(self, stored: TrainConfig, before: dict[str, Any], now: dict[str, Any]) -> None:
         compared = [

@@ -261,3 +261,12 @@ def test_fiftyone(tmp_path: Path) -> None:
     detections = {"_cls": "Detections", "detections": [{"label": "dog", "bounding_box": box}]}
     write(tmp_path / "samples.json", {"samples": [{"filepath": "data/a.jpg", "ground_truth": detections}]})
     assert objects(opened(tmp_path, "fiftyone")) == DOG
+
+
+def test_a_bitmap_of_supervisely_that_is_gigabytes_is_dropped(tmp_path: Path) -> None:
+    photo(tmp_path / "ds0" / "img" / "a.jpg")
+    write(tmp_path / "meta.json", {"classes": []})
+    packed = base64.b64encode(zlib.compress(b"\0" * 70_000_000)).decode()
+    shape = {"classTitle": "cat", "geometryType": "bitmap", "bitmap": {"data": packed, "origin": [30, 10]}}
+    write(tmp_path / "ds0" / "ann" / "a.jpg.json", {"size": {"height": 48, "width": 64}, "objects": [shape]})
+    assert reasons(opened(tmp_path, "supervisely")) == ["bitmap that cannot be read"]

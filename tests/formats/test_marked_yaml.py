@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from layoutgen.domain.layout import Box
+from layoutgen.errors import InvalidFile
 from layoutgen.formats.layout_file import write_yaml
+from layoutgen.formats.marked_yaml import read_marked_yaml
 from tests.formats.test_layout_file import HEAD, arranged, file
 
 
@@ -41,3 +43,12 @@ def test_words_are_words(tmp_path: Path, word: str) -> None:
     assert (layout.prompt, layout.labels) == (word, (word,))
     write_yaml(tmp_path / "again.yaml", layout)
     assert arranged(tmp_path / "again.yaml") == layout
+
+
+def test_a_yaml_that_would_take_an_hour_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "layout.yaml"
+    path.write_text(
+        "canvas: {width: 64, height: 64}\ninstances:\n" + "- {label: dog, xyxy: [1, 1, 9, 9]}\n" * 240_000
+    )
+    with pytest.raises(InvalidFile, match=r"has 8,400,043 characters, .* is the most \(write it as JSON\)"):
+        read_marked_yaml(path)

@@ -1,3 +1,6 @@
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +8,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from layoutgen.errors import InvalidFile
+from layoutgen.io.files import read_bytes
 from layoutgen.io.images import is_plain, read_photo, save_drawing, save_photo
 
 
@@ -130,3 +134,66 @@ def test_drawings_are_jpegs_in_folders_that_are_made(tmp_path: Path, picture) ->
     save_drawing(picture(40, 30), tmp_path / "sub" / "a.jpg")
     with Image.open(tmp_path / "sub" / "a.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (40, 30))
+
+
+def bomb(path: Path, width: int, height: int) -> Path:
+    """A PNG of a few bytes that says it has `width` x `height` pixels."""
+    head = struct.pack(">II", width, height) + b"\x01\0\0\0\0"
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(body))
+    return path
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    said = r"a\.png: has more than the 178,956,970 pixels that are read at once \(scale it down, or cut it"
+    with pytest.raises(InvalidFile, match=said):
+        read_photo(bomb(tmp_path / "a.png", 20_000, 20_000))
+    with pytest.raises(InvalidFile, match="is not an image that can be read"):
+        read_photo(bomb(tmp_path / "b.png", 2**31 - 1, 0))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 1), (1, 20_000)])
+def test_photos_of_any_shape_are_read(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("RGB", size, "red").save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png", *size).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert read_photo(tmp_path / "a.gif", 8, 6).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_the_name_does_not_say_what_an_image_is(tmp_path: Path, picture) -> None:
+    picture(40, 30).save(tmp_path / "a.jpg", "PNG")
+    np.testing.assert_array_equal(
+        np.asarray(read_photo(tmp_path / "a.jpg", 40, 30)), np.asarray(picture(40, 30))
+    )
+    assert not is_plain(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(InvalidFile, match=r"a\.png: is "):
+        read_photo(path)
+    with pytest.raises(InvalidFile, match=r"a\.png: is "):
+        read_bytes(path)
+
+
+def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"content")
+    os.close(writing)
+    assert read_bytes(Path(f"/dev/fd/{reading}")) == b"content"
+    os.close(reading)
