@@ -13,17 +13,26 @@ from typing import Any
 from layoutgen.assets import MODEL
 from layoutgen.domain.labels import closest, count_phrase
 from layoutgen.domain.layout import Layout
-from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.io.files import read_json
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import Role, kind_of
+from layoutgen.model_words import known_words
 
 WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 """How files of weights end, the usual one first; the others are pickles."""
 _WINDOWS = {"sd1": 512, "sd2": 768, "sdxl": 1024}
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutTraining:
+    """The methods and encodings that a model was trained for; none: a plain text-to-image model."""
+
+    methods: tuple[str, ...] = ()
+    encodings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class ModelInfo:
         window: side, in pixels, of the canvas that it was trained on.
         size_prior: the boxes that it draws well.
         sampling: the settings that it paints best with, where they are not the usual ones.
+        words: those that it has read in training; None: it reads any text.
+        training: what it has learnt of layouts; None: nobody knows before it is loaded.
     """
 
     source: str
@@ -43,17 +54,27 @@ class ModelInfo:
     window: int = 512
     size_prior: SizePrior = ANY_SIZE
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    words: frozenset[str] | None = None
+    training: LayoutTraining | None = None
+
+    @property
+    def drawn_well(self) -> float:
+        """See :func:`layoutgen.domain.size_prior.drawn_well`; of an unknown model as of a plain one."""
+        learnt = self.training is not None and self.training.methods
+        return drawn_well(self.window, self.size_prior if learnt else None)
 
     def prompt_for(self, layout: Layout) -> str:
         """A neutral prompt for a layout without one: what is in it, in the words of the model's training.
 
-        A model of a few labels has read captions of composed scenes, which name the colour of the ground; any
-        other knows "a photo of".
+        A small model has read its own captions only: those of composed scenes name the colour of the ground,
+        composed ones of photos begin with "a photo of". Any other model knows that.
         """
         counted = count_phrase(Counter(instance.label for instance in layout.instances))
-        if self.labels is not None:
+        if self.words is not None and self.words >= {"green", "ground"}:
             return f"{counted} on green ground" if counted else "green ground"
-        return f"a photo of {counted}" if counted else "a photo"
+        if self.words is None or self.words >= {"photo", "of"}:
+            return f"a photo of {counted}" if counted else "a photo"
+        return counted
 
 
 def find_model(name: str | None) -> ModelInfo:
@@ -155,13 +176,21 @@ def _read(folder: Path) -> ModelInfo:
     sampling = read_json(folder / "model_index.json").get("sampling") or {}
     file = folder / "layout_encoder" / "config.json"
     if not file.is_file():
-        return ModelInfo(str(folder), sampling=sampling)
+        return ModelInfo(str(folder), sampling=sampling, training=LayoutTraining())
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         _check_channels(file, config)
         labels = config["labels"]
         known = None if labels is None else tuple(labels)
-        return ModelInfo(str(folder), known, int(config["window"]), size_prior_of(config), sampling)
+        return ModelInfo(
+            str(folder),
+            known,
+            int(config["window"]),
+            size_prior_of(config),
+            sampling,
+            known_words(folder),
+            LayoutTraining(tuple(config["methods"]), tuple(config["encodings"])),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
 

@@ -22,14 +22,14 @@ from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
 from layoutgen.denoising.image_codec import ImageCodec
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
 from layoutgen.denoising.sampler import Generators, Sampler
-from layoutgen.denoising.schedulers import check_steps
 from layoutgen.denoising.settings import SampleSettings, settings_of
 from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
 from layoutgen.domain.layout import Layout
-from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
+from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
+from layoutgen.methods.registry import check_strength
 from layoutgen.model_info import check_labels, check_painter, size_prior_of
 
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
@@ -122,12 +122,8 @@ class LayoutPipeline(DiffusionPipeline):
 
     @property
     def drawn_well(self) -> float:
-        """Longer side, in pixels, from which an object has the detail that the model can give it.
-
-        A model that has learnt layouts still draws the smallest, but barely; of any other it is the size of
-        an object of which four fit along a side of the photos that it has seen.
-        """
-        return self.window / 4 if self.layout_encoder is None else 1.5 * self.size_prior.smallest
+        """See :func:`layoutgen.domain.size_prior.drawn_well`."""
+        return drawn_well(self.window, None if self.layout_encoder is None else self.size_prior)
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -172,8 +168,6 @@ class LayoutPipeline(DiffusionPipeline):
         guidance_interval: tuple[float, float] | None = None,
         background_guidance: float | None = None,
         coarse_above: float | None = None,
-        guidance_rescale: float | None = None,
-        karras: bool | None = None,
         cache_interval: int | None = None,
         zoom: int | None = None,
         strength: float | None = None,
@@ -204,8 +198,6 @@ class LayoutPipeline(DiffusionPipeline):
             "guidance_interval": guidance_interval,
             "background_guidance": background_guidance,
             "coarse_above": coarse_above,
-            "guidance_rescale": guidance_rescale,
-            "karras": karras,
             "cache_interval": cache_interval,
             "zoom": zoom,
             "strength": strength,
@@ -214,7 +206,6 @@ class LayoutPipeline(DiffusionPipeline):
         settings = replace(settings or self.settings, **asked)
         for one in layouts:
             self.check(one, method, settings.strength)
-        self.check_settings(settings)
         if len({(one.width, one.height) for one in map(self._padded, layouts)}) != 1:
             raise InvalidOption("layouts that are painted together must have one canvas size")
         zoom = self.zoom(layouts, settings)
@@ -258,22 +249,7 @@ class LayoutPipeline(DiffusionPipeline):
             InvalidOption: `strength` where denoising starts from noise alone.
         """
         check_labels(layout.labels, self.labels)
-        if strength is None:
-            return
-        if not method.starts_from_drawing:
-            raise InvalidOption(
-                "`strength` is for `method` img2img on a checkpoint without layout training: leave it out"
-            )
-        if not 0 < strength <= 1:
-            raise InvalidOption(f"`strength` must be above 0 and at most 1, not {strength}")
-
-    def check_settings(self, settings: SampleSettings) -> None:
-        """Refuse `settings` that the model's noise schedule cannot follow.
-
-        Raises:
-            InvalidOption: the scheduler cannot take so many steps.
-        """
-        check_steps(settings.scheduler, self.scheduler, settings.steps, karras=settings.karras)
+        check_strength(strength, starts_from_drawing=method.starts_from_drawing)
 
     @torch.no_grad()
     def _preview(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from layoutgen.checkpoints.weight_files import files_to_download
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, LayoutgenError
+from layoutgen.hub import check_hub_model
 from layoutgen.io.files import read_json
 from layoutgen.model_info import check_painter
 
@@ -19,7 +20,7 @@ def downloaded(name: str) -> Path:
         InvalidOption: there is no such model, it is of another kind, or the hub cannot be reached.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         names = HfApi().list_repo_files(name)
@@ -32,21 +33,18 @@ def downloaded(name: str) -> Path:
     except RepositoryNotFoundError as error:
         problem = f"`model` {name}: there is no such folder, and the hub has no such model"
         raise InvalidOption(f"{problem} (or it is private: log in with `hf auth login`)") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        return _from_cache(name, error)
+    except LayoutgenError:
+        raise
+    except Exception:  # of the network, or of the library for the network
+        return _from_cache(name)
 
 
-def _from_cache(name: str, error: Exception) -> Path:
+def _from_cache(name: str) -> Path:
     """What an earlier download left of `name`, where the hub cannot be reached."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, OSError):
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        problem = f"`model` {name} is neither a folder here nor can it be downloaded: {reason}"
-        raise InvalidOption(problem) from error
+    check_hub_model(name, "model")
+    return Path(snapshot_download(name, local_files_only=True))
 
 
 def _refuse_without_index(name: str, names: list[str]) -> None:

@@ -11,10 +11,10 @@ from layoutgen.cli import console
 from layoutgen.cli import sample_options as options
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.inputs import read_options
-from layoutgen.cli.options import Device, Json, Model, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Device, Json, Model, Overwrite, Quiet, Units
 from layoutgen.cli.sample_images import Series, images_asked_for
 from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
-from layoutgen.cli.sample_settings import check_guided, settings_asked_for
+from layoutgen.cli.sample_settings import check_negative_prompt, settings_asked_for
 from layoutgen.cli.sample_words import parse_words
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ def sample(
     background_guidance: options.BackgroundGuidance = None,
     coarse_above: options.CoarseAbove = None,
     strength: options.Strength = None,
-    guidance_rescale: options.GuidanceRescale = None,
-    karras: options.Karras = None,
     zoom: options.Zoom = None,
     guidance_interval: options.GuidanceInterval = None,
     cache_interval: options.CacheInterval = None,
@@ -52,7 +50,7 @@ def sample(
     device: Device = None,
     preview: options.Preview = None,
     units: Units = "pixels",
-    strict: Strict = False,
+    strict: options.Strict = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -65,7 +63,9 @@ def sample(
     from layoutgen.cli.preview import open_preview
     from layoutgen.cli.sample_costs import say_zoom
     from layoutgen.io.output_folder import SAMPLES, check_output
-    from layoutgen.model_info import check_labels, find_model
+    from layoutgen.model_info import find_model
+    from layoutgen.preflight.check import check_painting
+    from layoutgen.preflight.options import check_device_names
     from layoutgen.sampling.processes import running_processes
 
     paths, quantities = parse_words(words or [], number or [])
@@ -81,26 +81,25 @@ def sample(
         "guidance_interval": guidance_interval,
         "background_guidance": background_guidance,
         "coarse_above": coarse_above,
-        "guidance_rescale": guidance_rescale,
-        "karras": karras,
         "cache_interval": cache_interval,
         "zoom": zoom,
         "strength": strength,
     }
+    check_device_names(device, dtype)
     info = find_model(model if model is not None else painted[0].get("model"))
     canvas = None if paths else (width, height)
     requests, quantities = in_words_of(info, requests, quantities, canvas=canvas)
     settings = settings_asked_for(method, given, painted, info.sampling)
     asked = images_asked_for(requests, quantities, series, info, prompt, negative_prompt)
-    check_labels({label for layout in asked.layouts for label in layout.labels}, info.labels)
     settings = [replace(one, seed=asked.seeds[0]) for one in settings]
-    check_guided({"negative_prompt": negative_prompt, "guidance_rescale": guidance_rescale}, settings)
+    check_negative_prompt(negative_prompt, settings)
     output = output or Path("out") / output_name(paths, quantities)
     folders = [output / str(one.method) if len(settings) > 1 else output for one in settings]
     windows, processes = _windows(batch_size), running_processes()
     leads = processes.rank == 0
     for folder in folders if leads else ():
         check_output(folder, SAMPLES, overwrite=overwrite)
+    console.note(check_painting(asked.named, info, settings, strict=strict), quiet=quiet or not leads)
     shown = open_preview(preview if leads else None, inline=not quiet)
     with shown, console.progress(quiet or not leads or shown.inline) as bar:
         task = bar.add_task("loading the model", total=None)
@@ -117,7 +116,6 @@ def sample(
                 one,
                 folder,
                 seeds=asked.seeds,
-                image_ids=asked.image_ids,
                 num_images=asked.num_images,
                 batch_size=windows,
                 overwrite=overwrite,

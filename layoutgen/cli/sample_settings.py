@@ -52,18 +52,17 @@ def settings_asked_for(
     return result
 
 
-def check_guided(given: Mapping[str, Any], settings: Sequence[SampleSettings]) -> None:
-    """Refuse what has no effect because guidance is off: those `given` that only guidance makes use of.
+def check_negative_prompt(negative_prompt: str | None, settings: Sequence[SampleSettings]) -> None:
+    """Refuse a negative prompt that has no effect.
 
     Raises:
-        InvalidOption: names the first of them.
+        InvalidOption: guidance is off, and it is guidance that moves away from it.
     """
     off = next((one for one in settings if one.guidance <= 1), None)
-    for name, value in given.items():
-        if value and off is not None:
-            raise InvalidOption(
-                f"`{name}` has no effect at a `guidance` of {off.guidance:g}: raise it above 1"
-            )
+    if negative_prompt and off is not None:
+        raise InvalidOption(
+            f"`negative_prompt` has no effect at a `guidance` of {off.guidance:g}: raise it above 1"
+        )
 
 
 def _common(painted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

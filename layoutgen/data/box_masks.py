@@ -19,6 +19,7 @@ from layoutgen.domain.layout import Box
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.masks import decode_segmentation, encode_mask
+from layoutgen.hub import check_hub_model
 from layoutgen.io.images import save_drawing
 from layoutgen.model_files import SAFE, check_model_files
 from layoutgen.numerics import check_finite
@@ -168,6 +169,7 @@ def load_masker(name: str, device: str = "cpu") -> BoxMasker:
         InvalidOption: it cannot be loaded.
     """
     if name != GRABCUT:
+        check_hub_model(name, "masks")
         return SegmentAnything.load(name, device)
     if find_spec("cv2") is None:
         remedy = 'pip install -c constraints.txt ".[masks]"'

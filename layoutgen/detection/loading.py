@@ -21,6 +21,7 @@ from layoutgen.detection.detectors import ClosedDetector, Detector
 from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
 from layoutgen.devices import resolve_device
 from layoutgen.errors import InvalidOption, first_line
+from layoutgen.hub import check_hub_model
 from layoutgen.model_files import SAFE, check_model_files
 from layoutgen.model_kind import UNKNOWN, Role, kind_of
 
@@ -40,6 +41,7 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
         raise InvalidOption(
             f"`detector` {name}: there is no such folder, and a hub id looks like google/owlv2-base"
         )
+    check_hub_model(name, "detector")
     folder = Path(source).expanduser()
     if folder.is_dir():
         _check_detector(folder, source)

@@ -40,3 +40,12 @@ class SizePrior:
 
 ANY_SIZE = SizePrior()
 """Of a model of which nothing else is known."""
+
+
+def drawn_well(window: int, learnt: SizePrior | None) -> float:
+    """Longer side, in pixels, from which an object has the detail that a model can give it.
+
+    A model that has `learnt` layouts still draws the smallest, but barely; of any other it is the size of an
+    object of which four fit along a side of the photos that it has seen, its `window`.
+    """
+    return window / 4 if learnt is None else 1.5 * learnt.smallest

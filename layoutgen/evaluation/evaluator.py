@@ -19,6 +19,8 @@ from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import Results, read_results
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.hub import check_hub_model
+from layoutgen.preflight.options import check_device_names
 
 if TYPE_CHECKING:
     from layoutgen.detection.detectors import Detector
@@ -62,9 +64,15 @@ class EvaluatorOptions:
 
 
 class Evaluator:
-    """Detects objects with one detector, or reads what was detected, and scores it."""
+    """Detects objects with one detector, or reads what was detected, and scores it.
+
+    Raises:
+        InvalidOption: there is no such detector, as far as can be seen without loading it, or no such device.
+    """
 
     def __init__(self, options: EvaluatorOptions) -> None:
+        check_device_names(options.device)
+        check_hub_model(options.detector, "detector")
         self.options = options
         self._detector: Detector | None = None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from layoutgen.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,72 @@ METHODS: Mapping[str, MethodInfo] = {method.name: method for method in (IMG2IMG,
 
 TRAINABLE = tuple(name for name, method in METHODS.items() if method.trainable)
 """The names of the methods that a model can be trained for."""
+
+
+def choose_method(
+    name: str | None,
+    encoding: str | None,
+    *,
+    trained: Sequence[str] = (),
+    trained_encodings: Sequence[str] = (),
+    closed: bool = False,
+) -> tuple[MethodInfo, str | None]:
+    """The method called `name` and its encoding, for a model that was `trained` for some methods.
+
+    Args:
+        name: None: the first that the model was trained for, or that needs no training.
+        encoding: one of the method's; None: the one that the model was trained for.
+        closed: the model knows the words of its training only, and so no other method or encoding.
+
+    Raises:
+        InvalidOption: there is no such method or encoding, or the model was not trained for it.
+    """
+    if name is None:
+        name = next((n for n, m in METHODS.items() if n in trained or not m.trainable))
+    if name not in METHODS:
+        raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, not {name}")
+    info = METHODS[name]
+    if encoding is not None and not info.encodings:
+        raise InvalidOption(f"`encoding` is an option of `method` text2img, not of {name}")
+    learnt = ", ".join(trained)
+    if closed and name not in trained:
+        raise InvalidOption(f"the model knows layouts by {learnt} only: pass one of that as `method`")
+    if trained and info.draws_layout and name not in trained:
+        raise InvalidOption(f"the model was trained for {learnt}: pass that as `method`")
+    if info.encodings:
+        encoding = _encoding(info, encoding, trained_encodings, closed=closed)
+    return info, encoding
+
+
+def _encoding(info: MethodInfo, encoding: str | None, trained: Sequence[str], *, closed: bool) -> str:
+    """The encoding to use: the trained one, or one that any model can read."""
+    encoding = encoding or next(iter((*trained, *info.untrained_encodings)))
+    if encoding not in info.encodings:
+        raise InvalidOption(f"`encoding` must be {' or '.join(info.encodings)}, not {encoding}")
+    if encoding not in (*trained, *info.untrained_encodings):
+        instead = info.untrained_encodings[0]
+        raise InvalidOption(
+            f"the model has no trained {encoding} tokens: pass `encoding` {instead}, or train it"
+        )
+    if closed and encoding not in trained:
+        raise InvalidOption(f"the model knows `encoding` {', '.join(trained)} only: leave it out")
+    return encoding
+
+
+def check_strength(strength: float | None, *, starts_from_drawing: bool) -> None:
+    """Refuse a strength that cannot be, or that has no effect where denoising starts from noise alone.
+
+    Raises:
+        InvalidOption: says which.
+    """
+    if strength is None:
+        return
+    if not starts_from_drawing:
+        raise InvalidOption(
+            "`strength` is for `method` img2img on a checkpoint without layout training: leave it out"
+        )
+    if not 0 < strength <= 1:
+        raise InvalidOption(f"`strength` must be above 0 and at most 1, not {strength}")
 
 
 def extra_channels(methods: tuple[str, ...], latent_channels: int) -> int:

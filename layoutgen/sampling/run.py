@@ -18,7 +18,7 @@ from PIL import Image
 from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.denoising.zoom import zoomed
-from layoutgen.devices import fastest_dtype, resolve_device
+from layoutgen.devices import DTYPES, resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
@@ -28,7 +28,6 @@ from layoutgen.pipeline import LayoutPipeline, Step
 from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for, write_grid, write_job
 from layoutgen.sampling.processes import ALONE, Processes
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _WRITERS = 2  # threads that write images while the next ones are painted
 _QUEUE = 64  # finished images that may wait for them
 
@@ -55,13 +54,14 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
         InvalidOption: there is no such device, or it cannot do `dtype`.
     """
     device = resolve_device(device)
-    dtype = fastest_dtype(device) if dtype in (None, "auto") else dtype
-    if dtype not in _DTYPES:
-        raise InvalidOption(f"`dtype` must be one of auto, {', '.join(_DTYPES)}, not {dtype}")
+    dtype = _fastest(device) if dtype in (None, "auto") else dtype
+    if dtype not in DTYPES:
+        raise InvalidOption(f"`dtype` must be one of auto, {', '.join(DTYPES)}, not {dtype}")
     if dtype == "fp16" and device == "cpu":
         raise InvalidOption("`dtype` fp16 needs a CUDA device: use fp32 or bf16 on the CPU")
     try:
-        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=_DTYPES[dtype])
+        number_format = getattr(torch, DTYPES[dtype])
+        pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=number_format)
         pipeline.to(device)
     except LayoutgenError:
         raise
@@ -74,6 +74,16 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     return pipeline
 
 
+def _fastest(device: str) -> str:
+    """The number format in which `device` is fastest."""
+    if device.startswith("cuda"):
+        return "fp16"
+    # torch has no public way to ask.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
+    return "bf16" if has_bf16 else "fp32"
+
+
 def sample(
     pipeline: LayoutPipeline,
     layouts: Sequence[tuple[str, Layout]],
@@ -81,7 +91,6 @@ def sample(
     output: Path,
     *,
     seeds: Sequence[int] | None = None,
-    image_ids: Sequence[int | None] | None = None,
     num_images: int = 1,
     batch_size: int | None = None,
     overwrite: bool = False,
@@ -90,10 +99,9 @@ def sample(
     """Paint each of the named `layouts` `num_images` times into `output`, which appears when all are done.
 
     Image k of a layout has the seed s + k, where s is the one of `seeds` that belongs to the layout (None:
-    ``settings.seed``); the same seed gives the same image on the same kind of device. Those of a data set
-    begin from noise of their own, by seed and image id, the one of `image_ids` (None: by the seed alone).
-    Layouts of one size are painted together, as many as fill a batch of `batch_size` windows (None: what fits
-    into memory). Images that an earlier call with the same arguments finished are kept.
+    ``settings.seed``); the same seed gives the same image on the same kind of device. Layouts of one size are
+    painted together, as many as fill a batch of `batch_size` windows (None: what fits into memory). Images
+    that an earlier call with the same arguments finished are kept.
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
@@ -103,10 +111,8 @@ def sample(
     method = pipeline.method(settings.method, settings.encoding)
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
-    pipeline.check_settings(settings)
     recorded = recorded_settings(pipeline, method, settings)
-    seeds = [settings.seed] * len(layouts) if seeds is None else seeds
-    jobs = jobs_of(layouts, seeds, num_images, image_ids)
+    jobs = jobs_of(layouts, [settings.seed] * len(layouts) if seeds is None else seeds, num_images)
     with shared_folder(
         output, SAMPLES, key_of(jobs, recorded), overwrite=overwrite, leader=processes.rank == 0
     ) as aside:
@@ -189,7 +195,7 @@ class _Painter:
             self.method,
             settings=self.settings,
             batch_size=self.batch_size,
-            generator=[torch.Generator().manual_seed(job.noise_seed) for job in jobs],
+            generator=[torch.Generator().manual_seed(job.seed) for job in jobs],
         )
 
     def _groups(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:

@@ -234,3 +234,24 @@ def test_the_embedded_model_is_small_and_keeps_its_places() -> None:
     assert index["_class_name"] == "LayoutPipeline" or index["_class_name"][-1] == "LayoutPipeline"
     assert index["vae"] == ["layoutgen.autoencoder", "PatchAutoencoder"]
     assert index["layout_encoder"] == ["layoutgen.conditioning.encoder", "LayoutEncoder"]
+
+
+def test_what_will_not_be_good_is_said_before_and_refused_strictly(tmp_path: Path) -> None:
+    file = tmp_path / "far.yaml"
+    file.write_text(
+        "canvas: {width: 128, height: 128}\nprompt: a dog on the beach\n"
+        "instances:\n  - {label: Dog, xyxy: [0, 0, 96, 40]}\n"
+    )
+    options = [file, "-o", tmp_path / "out", "--device", "cpu", "--steps", 1]
+    line = sample(*options, "--strict", code=2)
+    assert "refused, as --strict is given: 1 box of another shape" in line and "read the, beach" in line
+    assert len(line.splitlines()) == 1 and not (tmp_path / "out").exists()
+    first, second, *_ = sample(*options).splitlines()
+    assert first.startswith("layoutgen: note: 1 box of another shape than the model has seen")
+    assert second.startswith("layoutgen: note: the model has never read the, beach")
+    assert "note" not in sample(*options, "--overwrite", "--quiet")
+
+
+def test_a_canvas_larger_than_the_memory_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    line = sample("-n", 3, "dogs", "--width", 10**6, "--height", 10**6, "-o", tmp_path / "out", code=2)
+    assert "a canvas of 1,000,000 x 1,000,000 px takes about 130,385 GiB of memory" in line

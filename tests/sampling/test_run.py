@@ -20,14 +20,13 @@ from pycocotools.coco import COCO
 
 from layoutgen import Box, Instance, Layout
 from layoutgen.denoising.settings import SampleSettings
-from layoutgen.devices import fastest_dtype
 from layoutgen.errors import CannotSave, InvalidOption, OutputExists
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling import jobs
 from layoutgen.sampling.processes import Processes, running_processes
-from layoutgen.sampling.run import Painting, load_pipeline, quiet_libraries, sample
+from layoutgen.sampling.run import Painting, _fastest, load_pipeline, quiet_libraries, sample
 from tests.toy import toy_pipeline
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +200,7 @@ def test_the_number_format_is_the_fastest_of_the_device(
 ) -> None:
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: bf16, raising=False)
-    assert fastest_dtype(device) == expected
+    assert _fastest(device) == expected
 
 
 def test_a_format_that_is_asked_for_is_used(toy: LayoutPipeline, tmp_path: Path) -> None:
@@ -280,15 +279,3 @@ def test_accelerate_launches_it_and_a_kill_costs_nothing(toy: LayoutPipeline, tm
     assert len(json.loads((out / "annotations.json").read_text())["images"]) == 60
     assert len(COCO(out / "annotations.json").anns) == sum(len(one.instances) for _, one in many)
     assert done.stdout.count("Annotations (COCO)") == 1
-
-
-def test_each_layout_of_a_data_set_has_noise_of_its_own() -> None:
-    """By seed and image id, whichever else is painted; a layout that stands alone has the seed itself."""
-    layouts = [("a", Layout(64, 64)), ("b", Layout(64, 64))]
-    alone = jobs.jobs_of(layouts[:1], [3], 2)
-    assert [job.noise_seed for job in alone] == [3, 4]
-    four = jobs.jobs_of(layouts, [3, 3], 2, [7, 8])
-    assert [job.file for job in four] == ["a_3.png", "a_4.png", "b_3.png", "b_4.png"]
-    assert len({job.noise_seed for job in four}) == 4
-    (again,) = jobs.jobs_of(layouts[1:], [4], 1, [8])
-    assert again.noise_seed == four[3].noise_seed == 2157707867
