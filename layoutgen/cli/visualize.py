@@ -117,7 +117,7 @@ def visualize(
             path, images, image_id, limit, reading, quantities=quantities, seed=seed, model=model
         )
         with_sheet = sheet if sheet is not None else found.shown > 1
-        run = draw_gallery(found.pictures, output, sheet=with_sheet, overwrite=overwrite)
+        run = draw_gallery(found.pictures, output, labels=found.labels, sheet=with_sheet, overwrite=overwrite)
         bar.update(task, description="overlays", total=found.shown)
         with closing(run):
             overlays = list(bar.track(run, task_id=task))

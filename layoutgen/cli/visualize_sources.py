@@ -22,13 +22,17 @@ _LIMIT, _SCENES = 48, 12
 
 @dataclass(frozen=True, slots=True)
 class Drawings:
-    """`shown` pictures of `count` that there are, and what is wrong in the file that they come from."""
+    """`shown` pictures of `count` that there are, and what is wrong in the file that they come from.
+
+    `labels` are those of all of them.
+    """
 
     pictures: Iterable[Picture]
     shown: int
     count: float
     dropped: Sequence[Defect] = ()
     mended: Sequence[Defect] = ()
+    labels: Sequence[str] = ()
 
     def say_defects(self, *, err: bool) -> None:
         """Print what was left out and mended."""
@@ -105,8 +109,8 @@ def _annotated(
     from layoutgen.formats.annotated_source import open_annotated
 
     source = open_annotated(path, images, image_id=image_id, options=options)
-    found, data = len(source.images), source.data
-    return Drawings(pictures_of(source, limit), min(found, limit), found, data.dropped, data.mended)
+    found, defects = len(source.images), (source.data.dropped, source.data.mended)
+    return Drawings(pictures_of(source, limit), min(found, limit), found, *defects, labels=source.labels)
 
 
 def _layout(path: Path, quantities: Sequence[Quantity], seed: int, model: str | None) -> Drawings:
@@ -126,7 +130,7 @@ def _layout(path: Path, quantities: Sequence[Quantity], seed: int, model: str | 
         seed=seed,
     )
     name = "stdin" if path == STANDARD_INPUT else path.name
-    return Drawings([blank_picture(name, layout)], 1, 1)
+    return Drawings([blank_picture(name, layout)], 1, 1, labels=layout.labels)
 
 
 def _scenes(recipe: Path, count: int) -> Drawings:
@@ -141,4 +145,4 @@ def _scenes(recipe: Path, count: int) -> Drawings:
             scene = composer.compose(number)
             yield Picture(f"scene_{number:06d}.jpg", scene.image, scene.layout)
 
-    return Drawings(pictures(), count, math.inf)
+    return Drawings(pictures(), count, math.inf, labels=composer.labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from layoutgen.domain.labels import COCO_CATEGORIES
 
 Color = tuple[int, int, int]
+
+_APART = 0.1  # distance in OKLab from which colours of thin lines are told apart at a glance
 
 # The colours chosen first differ most: they go to the labels that are drawn most often, and together.
 _OFTEN = ("dog", "cat", "person", "sheep", "bottle", "horse", "cow", "car", "bird", "chair", "bicycle", "cup")
@@ -39,6 +42,32 @@ def label_color(label: str) -> Color:
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     red, green, blue = _candidates()[digest % len(_candidates())]
     return int(red), int(green), int(blue)
+
+
+def label_colors(labels: Iterable[str], own: Mapping[str, Color] | None = None) -> dict[str, Color]:
+    """Colours of `labels` that are seen together: each has its own, unless that looks like another's.
+
+    COCO's categories come first, then the others by name. One whose colour is too near gets the one that is
+    farthest from all before it, if that is farther than its own, which is that of `own` if it is there.
+    """
+    palette = list(_palette())
+    order = {name: number for number, name in enumerate(palette)}
+    chosen: dict[str, Color] = {}
+    candidates = _candidates()
+    positions = _oklab(candidates)
+    distance = np.full(len(candidates), np.inf)  # of each candidate to the nearest colour that is taken
+    taken: list[NDArray[np.float64]] = []
+    for label in sorted(set(labels), key=lambda one: (order.get(one.strip().casefold(), len(order)), one)):
+        color = (own or {}).get(label) or label_color(label)
+        nearest = min((float(np.linalg.norm(_oklab(np.array(color)) - one)) for one in taken), default=np.inf)
+        farthest = int(np.argmax(distance))
+        if nearest < _APART and distance[farthest] > nearest:
+            red, green, blue = candidates[farthest]
+            color = int(red), int(green), int(blue)
+        chosen[label] = color
+        taken.append(_oklab(np.array(color)))
+        distance = np.minimum(distance, np.linalg.norm(positions - taken[-1], axis=1))
+    return chosen
 
 
 def text_color(background: Color) -> Color:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from layoutgen.drawing.fonts import font, line_height, printable, shorten
 
 _GAP, _TEXT = 8, 13
+_FEW, _TEXT_OF_MANY = 16, 17  # a sheet of more images is looked at smaller than it is
 _BACK, _INK = (24, 24, 24), (240, 240, 240)
 
 
@@ -18,10 +19,15 @@ def contact_sheet(
     captions: Sequence[str] | None = None,
     columns: int | None = None,
     tile: int = 256,
+    *,
+    fit: bool = True,
 ) -> Image.Image:
     """The `images` in rows of `columns` (default: about square), each whole inside `tile` x `tile` pixels.
 
-    A caption stands below its image, cut where it is too long.
+    A row is as high as its highest image. A caption stands below its image, cut where it is too long.
+
+    Args:
+        fit: resize the images to that; otherwise they are as they should be, at most `tile` wide.
 
     Raises:
         ValueError: no images, or another number of captions than of images.
@@ -31,17 +37,24 @@ def contact_sheet(
     if captions is not None and len(captions) != len(images):
         raise ValueError(f"{len(images)} images but {len(captions)} captions")
     columns = columns or math.ceil(math.sqrt(len(images)))
-    step_x, step_y = tile + _GAP, tile + _GAP + (line_height(_TEXT) if captions is not None else 0)
-    rows = math.ceil(len(images) / columns)
-    sheet = Image.new("RGB", (_GAP + columns * step_x, _GAP + rows * step_y), _BACK)
+    size = _TEXT if len(images) <= _FEW else _TEXT_OF_MANY
+    below = _GAP + (line_height(size) if captions is not None else 0)
+    small = [_fitted(image, tile) if fit else image for image in images]
+    rows = [small[start : start + columns] for start in range(0, len(small), columns)]
+    heights = [max(image.height for image in row) for row in rows]
+    width = _GAP + columns * (tile + _GAP)
+    sheet = Image.new("RGB", (width, _GAP + sum(heights) + below * len(rows)), _BACK)
     draw = ImageDraw.Draw(sheet)
-    for index, image in enumerate(images):
-        x, y = _GAP + index % columns * step_x, _GAP + index // columns * step_y
-        small = _fitted(image, tile)
-        sheet.paste(small, (x + (tile - small.width) // 2, y + (tile - small.height) // 2))
-        if captions is not None:
-            text = shorten(printable(captions[index]), _TEXT, tile)
-            draw.text((x + tile / 2, y + tile + _GAP / 2), text, fill=_INK, font=font(_TEXT), anchor="mt")
+    y = _GAP
+    for number, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        for column, image in enumerate(row):
+            x = _GAP + column * (tile + _GAP)
+            sheet.paste(image, (x + (tile - image.width) // 2, y + (height - image.height) // 2))
+            if captions is not None:
+                text = shorten(printable(captions[number * columns + column]), size, tile)
+                place = (x + tile / 2, y + height + _GAP / 2)
+                draw.text(place, text, fill=_INK, font=font(size), anchor="mt")
+        y += height + below
     return sheet
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from layoutgen.domain.layout import Layout
+from layoutgen.drawing.colors import label_colors
 from layoutgen.drawing.contact_sheet import contact_sheet
 from layoutgen.drawing.overlay import overlay
 from layoutgen.formats.annotated_source import AnnotatedSource
@@ -48,27 +49,33 @@ def blank_picture(name: str, layout: Layout) -> Picture:
 
 
 def draw_gallery(
-    pictures: Iterable[Picture], output: Path, *, sheet: bool = True, overwrite: bool = False
+    pictures: Iterable[Picture],
+    output: Path,
+    *,
+    labels: Collection[str] = (),
+    sheet: bool = True,
+    overwrite: bool = False,
 ) -> Generator[Path, None, None]:
     """Write ``overlays/`` and, with `sheet`, ``contact_sheet.jpg`` to `output`; yield each overlay's path.
 
-    They appear in `output` all at once when the last is drawn. The sheet shows the first `SHEET_LIMIT`.
+    A label of `labels` has one colour in all of them, unless it is beside one that looks like it. They appear
+    in `output` all at once when the last is drawn. The sheet shows the first `SHEET_LIMIT`.
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
     """
     taken: set[str] = set()
+    colors = label_colors(labels)
     tiles: list[Image.Image] = []
     captions: list[str] = []
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
         for picture in pictures:
-            drawn = overlay(picture.image, picture.layout)
+            drawn = overlay(picture.image, picture.layout, colors)
             name = name_inside("overlays", picture.name, ".jpg", taken)
             save_drawing(drawn, aside / name)
             if sheet and len(tiles) < SHEET_LIMIT:
-                drawn.thumbnail((2 * _TILE, 2 * _TILE))  # a hundred large ones would not fit into memory
-                tiles.append(drawn)
+                tiles.append(overlay(picture.image, picture.layout, colors, side=_TILE))
                 captions.append(picture.name.rpartition("/")[2])
             yield output / name
         if tiles:
-            save_drawing(contact_sheet(tiles, captions, tile=_TILE), aside / "contact_sheet.jpg")
+            save_drawing(contact_sheet(tiles, captions, tile=_TILE, fit=False), aside / "contact_sheet.jpg")

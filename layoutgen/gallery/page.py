@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from layoutgen.drawing.colors import label_color
+from layoutgen.drawing.colors import label_colors
 from layoutgen.errors import CannotSave
 from layoutgen.gallery.records import OUTCOMES, Gallery, GalleryBox, GalleryImage, TrainingHistory
 from layoutgen.gallery.thumbnails import data_url, thumbnails
@@ -101,6 +101,7 @@ def _content(gallery: Gallery, folder: Path, large: Mapping[int, str]) -> dict[s
         | {box.found.label for one in pairs for box in one.boxes if box.found is not None}
     )
     numbers = {label: number for number, label in enumerate(labels)}
+    colors = label_colors(labels)
     images = []
     for number, image in enumerate(gallery.images):
         entry = _image(image, numbers, folder)
@@ -113,7 +114,7 @@ def _content(gallery: Gallery, folder: Path, large: Mapping[int, str]) -> dict[s
         "title": gallery.title,
         "source": gallery.source,
         "compared": gallery.compared,
-        "labels": [{"name": label, "color": _css(label_color(label))} for label in labels],
+        "labels": [{"name": label, "color": _css(colors[label])} for label in labels],
         "outcomes": OUTCOMES,
         "figures": gallery.figures,
         "otherFigures": gallery.other_figures,

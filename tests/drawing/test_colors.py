@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layoutgen.domain.labels import COCO_CATEGORIES
-from layoutgen.drawing.colors import label_color, text_color
+from layoutgen.drawing.colors import _oklab, label_color, label_colors, text_color
 
 
 def test_the_coco_categories_are_told_apart() -> None:
@@ -40,3 +40,43 @@ def test_colours_are_the_same_in_every_process() -> None:
 )  # fmt: skip
 def test_text_is_black_or_white_whichever_is_read_better(background, expected) -> None:
     assert text_color(background) == expected
+
+
+def nearest(colors: dict[str, tuple[int, int, int]]) -> float:
+    """The smallest distance in OKLab."""
+    places = _oklab(np.array(list(colors.values())))
+    return min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(places, 2))
+
+
+def test_colours_that_are_seen_together_differ() -> None:
+    labels = [
+        "apple tree",
+        "helmet",
+        "vest",
+        "rabbit",
+        "fox",
+        "wolf",
+        "pig",
+        "goat",
+        "hen",
+        "duck",
+        "pug",
+        "dog",
+    ]
+    assert nearest({label: label_color(label) for label in labels}) < 0.05
+    together = label_colors(labels)
+    assert nearest(together) >= 0.1
+    assert together == label_colors(reversed(labels))
+    assert together["dog"] == label_color("dog"), "who comes first keeps its own"
+
+
+def test_a_colour_that_looks_like_no_other_stays() -> None:
+    assert label_colors(["dog", "cat", "person"]) == {n: label_color(n) for n in ("dog", "cat", "person")}
+    own = {"dog": (10, 200, 30)}
+    assert label_colors(["dog", "cat"], own) == {"dog": (10, 200, 30), "cat": label_color("cat")}
+
+
+def test_two_categories_of_coco_that_look_alike_differ_in_one_picture() -> None:
+    assert nearest({name: label_color(name) for name in ("person", "sink")}) < 0.1
+    assert nearest(label_colors(["person", "sink"])) > 0.3
+    assert nearest(label_colors(COCO_CATEGORIES.values())) >= 0.05, "as far apart as 80 can be"

@@ -58,3 +58,21 @@ def test_nonsense_is_refused() -> None:
         contact_sheet([])
     with pytest.raises(ValueError, match="1 images but 2 captions"):
         contact_sheet([Image.new("RGB", (3, 3))], ["a", "b"])
+
+
+def test_a_row_is_as_high_as_its_highest_image() -> None:
+    wide = [Image.new("RGB", (100, 20), color) for color in COLORS[:4]]
+    sheet = contact_sheet(wide, columns=2, tile=100)
+    assert sheet.height < 3 * 8 + 2 * 20 + 1
+    tall = contact_sheet([*wide[:3], Image.new("RGB", (100, 150))], columns=2, tile=100, fit=False)
+    assert tall.height == 3 * 8 + 20 + 150
+
+
+def test_captions_of_many_images_are_larger() -> None:
+    def height_of_text(count: int) -> int:
+        images = [Image.new("RGB", (200, 20), (24, 24, 24))] * count
+        sheet = np.asarray(contact_sheet(images, ["name"] * count, tile=200).convert("L"))
+        rows = np.nonzero((sheet[:60] > 120).any(axis=1))[0]
+        return int(rows.max() - rows.min())
+
+    assert height_of_text(48) > height_of_text(9)

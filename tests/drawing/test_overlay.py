@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from layoutgen import Box, Instance, Layout
-from layoutgen.drawing.colors import label_color
+from layoutgen.drawing.colors import label_color, label_colors
 from layoutgen.drawing.overlay import overlay
 
 
@@ -111,4 +111,27 @@ def test_eighty_categories_fit_on_the_strip(picture) -> None:
     labels = tuple(f"category number {n}" for n in range(80))
     drawn = overlay(picture(512, 512), grid(80, 512, labels))
     strip = drawn.crop((0, drawn.width, drawn.width, drawn.height))
-    assert all(pixels(strip, label_color(label)).sum() > 50 for label in labels)
+    assert all(pixels(strip, color).sum() > 50 for color in label_colors(labels).values())
+
+
+def test_unnamed_labels_have_a_line_and_no_name(picture) -> None:
+    layout = Layout(
+        800, 600, (Instance("dog", Box(100, 50, 300, 250)), Instance("cat", Box(400, 50, 600, 250)))
+    )
+    named, half = (overlay(picture(800, 600), layout, unnamed=unnamed) for unnamed in ((), ("dog",)))
+    inside = {"dog": (110, 52, 290, 66), "cat": (410, 52, 590, 66)}  # where a name would stand
+    count = lambda image, label: int(pixels(image.crop(inside[label]), label_color(label)).sum())  # noqa: E731
+    assert count(named, "dog") > 100 and count(named, "cat") > 100
+    assert count(half, "dog") == 0 and count(half, "cat") > 100
+    assert pixels(half, label_color("dog"))[249, 100:300].all()
+    assert half.height == named.height > 600, "the strip names both"
+
+
+def test_at_the_size_of_a_tile_lines_and_names_can_be_read(picture) -> None:
+    layout = Layout(4000, 3000, (Instance("dog", Box(1000, 500, 3000, 2500)),))
+    drawn = overlay(picture(4000, 3000), layout, side=320)
+    assert drawn.size == (320, 240)
+    dog = pixels(drawn, label_color("dog"))
+    assert dog[198:200, 80:240].all(), "two pixels"
+    name = dog[40:60, 82:110]
+    assert name.sum() > 200, "the name of 14 pixels or more"

@@ -118,3 +118,16 @@ def test_the_overlay_shows_each_outcome_in_its_colour(scores):
         x = round((box.x0 + box.x1) / 2 * factor)  # the middle of the lower side
         column = drawn[round(box.y1 * factor) - 6 : round(box.y1 * factor), x]
         assert (np.abs(column - COLORS[outcome]).sum(-1) == 0).any(), outcome
+
+
+def test_only_what_is_wrong_has_its_name_in_the_overlay(scores):
+    drawn = np.asarray(match_overlay(Image.new("RGB", (600, 600), "grey"), scores.images[0]), int)
+    factor = drawn.shape[1] // 600
+
+    def filled(outcome: str, box: Box) -> float:
+        """How much of the corner where names stand has the colour of the outcome."""
+        x, y = round(box.x0 * factor), round(box.y0 * factor)
+        return float((np.abs(drawn[y + 3 : y + 12, x + 3 : x + 20] - COLORS[outcome]).sum(-1) == 0).mean())
+
+    assert filled("matched", CAT) == 0
+    assert min(filled("missed", LOST), filled("misplaced", MOVED), filled("mislabelled", CHANGED)) > 0.4
