@@ -21,3 +21,15 @@ def resolve_device(name: str | None = None) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InvalidOption(f"`device` {name}: this machine has no CUDA device; leave it out, or use cpu")
     return name
+
+
+def fastest_dtype(device: str) -> str:
+    """The number format in which `device` is fastest."""
+    import torch
+
+    if device.startswith("cuda"):
+        return "fp16"
+    # torch has no public way to ask.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
+    return "bf16" if has_bf16 else "fp32"

@@ -18,6 +18,7 @@ from layoutgen.cli import (
     console,
     convert,
     design,
+    doctor,
     evaluate,
     examples,
     inspect,
@@ -102,6 +103,7 @@ for command, shown in (
     (inspect.inspect, examples.INSPECT),
     (convert.convert, examples.CONVERT),
     (train.train, examples.TRAIN),
+    (doctor.doctor, examples.DOCTOR),
 ):
     app.command(cls=HelpfulCommand, epilog=shown)(command)
 app.add_typer(prepare.app, name="prepare")

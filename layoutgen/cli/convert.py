@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import completion, console
-from layoutgen.cli.defects import say_defects
+from layoutgen.cli.defects import defects_content, say_defects
 from layoutgen.cli.inputs import read_inputs, read_options
-from layoutgen.cli.options import Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
 
 
 def convert(
@@ -37,6 +37,7 @@ def convert(
     ] = False,
     units: Units = "pixels",
     strict: Strict = False,
+    as_json: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -65,12 +66,16 @@ def convert(
     run = write(source, output, target, overwrite=overwrite)
     with closing(run), console.progress(quiet) as bar:
         images = list(bar.track(run, total=len(source.images), description="images"))
-    if quiet:
+    objects = sum(len(image.instances) for image in images)
+    lost = losses(source.data, target)
+    if as_json:
+        content = {"output": str(output), "format": target.name, "images": len(images), "objects": objects}
+        defects = defects_content(source.data.dropped, source.data.mended)
+        console.print_json({**content, "lost": lost, **defects})
+    if quiet or as_json:
         return
     say_defects(source.data.dropped, source.data.mended)
-    lost = losses(source.data, target)
     if lost:
         said = ", ".join(f"{count:,} {name}" for name, count in lost.items())
         console.say(f"{target.title} cannot hold everything; lost or changed: {said}")
-    objects = sum(len(image.instances) for image in images)
     console.say(f"{len(images):,} images with {objects:,} objects as {target.title}: {output}")

@@ -26,6 +26,11 @@ def say_defects(
             say(f"{start}: {len(places):,} x {reason}: {', '.join(places[:_NAMED])}{rest}")
 
 
+def defects_content(dropped: Sequence[Defect], mended: Sequence[Defect]) -> dict[str, dict[str, list[str]]]:
+    """What :func:`say_defects` says, and every place of it, for other programs."""
+    return {"dropped": by_reason(dropped), "mended": by_reason(mended)}
+
+
 def by_reason(defects: Iterable[Defect]) -> dict[str, list[str]]:
     """The places by reason, in their order."""
     places: dict[str, list[str]] = defaultdict(list)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from layoutgen.cli import console
+from layoutgen.cli.tables import print_table
 from layoutgen.evaluation.report import Report
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
 
@@ -63,14 +61,14 @@ def show(report: Report, output: Path) -> None:
     if report.reference is not None:
         columns["reference"] = report.reference
     if len(scores.images) > 1:
-        console.out.print(images(scores.images))
-    console.out.print(labels(scores.labels))
-    console.out.print(summary({name: one.scores for name, one in columns.items()}))
+        _print_images(scores.images)
+    _print_labels(scores.labels)
+    _print_summary({name: one.scores for name, one in columns.items()})
     if report.protocol is not None:
         metrics = {name: one.protocol.metrics for name, one in columns.items() if one.protocol}
-        console.out.print(named(report.protocol.protocol.name, metrics))
+        _print_named(report.protocol.protocol.name, metrics)
     if report.quality is not None:
-        console.out.print(named("image quality", {"samples": asdict(report.quality)}))
+        _print_named("image quality", {"samples": asdict(report.quality)})
     if scores.other:
         others = ", ".join(f"{label} {count:,}" for label, count in scores.other.items())
         console.say(f"Of labels that nothing asks for, not counted: {others}")
@@ -81,49 +79,40 @@ def show(report: Report, output: Path) -> None:
     console.say(f"Report: {output}")
 
 
-def summary(columns: Mapping[str, Scores]) -> Table:
+def _print_summary(columns: Mapping[str, Scores]) -> None:
     """One row per figure, one column for each of `columns`: what was evaluated, and the reference."""
-    table = _table(("all images", *columns))
-    for name, figure in _SUMMARY:
-        table.add_row(name, *(figure(scores) for scores in columns.values()))
-    return table
+    rows = [(name, *(figure(scores) for scores in columns.values())) for name, figure in _SUMMARY]
+    print_table(("all images", *columns), rows)
 
 
-def labels(scores: Mapping[str, LabelScore]) -> Table:
+def _print_labels(scores: Mapping[str, LabelScore]) -> None:
     """One row per label."""
     header = ("label", "asked", "found", "matched", "recall", "precision", "F1", "mean IoU", "AP", "AP50")
-    table = _table(header)
+    rows = []
     for label, one in scores.items():
         counts, precision = one.counts, one.precision
         whole = map(_count, (counts.targets, counts.detections, counts.matched))
         shares = map(_share, (counts.recall, counts.precision, counts.f1))
-        table.add_row(label, *whole, *shares, *map(_number, (counts.mean_iou, precision.ap, precision.ap50)))
-    return table
+        numbers = map(_number, (counts.mean_iou, precision.ap, precision.ap50))
+        rows.append((label, *whole, *shares, *numbers))
+    print_table(header, rows)
 
 
-def images(scores: Sequence[ImageScore]) -> Table:
+def _print_images(scores: Sequence[ImageScore]) -> None:
     """One row per image, those with the most errors first."""
-    table = _table(("image", "asked", "found", "matched", "misplaced", "other label", "missed", "extra"))
     worst = sorted(scores, key=lambda one: -(one.counts.missed + one.counts.extra))
+    rows = []
     for one in worst[:_SHOWN]:
         c = one.counts
         found = (c.targets, c.detections, c.matched, c.misplaced, c.mislabelled, c.missed, c.extra)
-        table.add_row(one.image.file_name, *map(_count, found))
-    if len(worst) > _SHOWN:
-        table.caption = f"the worst {_SHOWN} of {len(worst):,} images"
-    return table
+        rows.append((one.image.file_name, *map(_count, found)))
+    caption = f"the worst {_SHOWN} of {len(worst):,} images" if len(worst) > _SHOWN else ""
+    header = ("image", "asked", "found", "matched", "misplaced", "other label", "missed", "extra")
+    print_table(header, rows, caption=caption)
 
 
-def named(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> Table:
+def _print_named(title: str, columns: Mapping[str, Mapping[str, float | None]]) -> None:
     """One row per figure, by the names of others."""
-    table = _table((title, *columns))
-    for name in next(iter(columns.values())):
-        table.add_row(name, *(_number(figures[name]) for figures in columns.values()))
-    return table
-
-
-def _table(header: Sequence[str]) -> Table:
-    table = Table(*header, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
+    names = next(iter(columns.values()))
+    rows = [(name, *(_number(figures[name]) for figures in columns.values())) for name in names]
+    print_table((title, *columns), rows)

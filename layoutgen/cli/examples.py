@@ -54,3 +54,7 @@ DESIGN = """
 layoutgen design layout.yaml
 layoutgen design --width 1024 --height 768 --no-browser
 """
+DOCTOR = """
+layoutgen doctor
+layoutgen doctor --json    # to put into a report of a fault
+"""

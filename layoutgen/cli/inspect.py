@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from layoutgen.cli import console
 from layoutgen.cli.defects import by_reason
 from layoutgen.cli.inputs import beside, read_inputs, read_options
-from layoutgen.cli.options import Quiet, Strict, Units
+from layoutgen.cli.options import Json, Quiet, Strict, Units
+from layoutgen.cli.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from layoutgen.domain.size_prior import SizePrior
 
 _NAMED, _LABELS = 3, 20
+
+Finding = tuple[str, int, tuple[str, ...]]
 
 
 def inspect(
@@ -52,6 +55,7 @@ def inspect(
     ] = True,
     units: Units = "pixels",
     strict: Strict = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Say what a data set holds and what is probably wrong with it.
@@ -73,19 +77,22 @@ def inspect(
             for _ in bar.track(check.run(), total=len(source.images), description="images"):
                 pass
         health = replace(health, broken=tuple(check.broken), same_images=check.same_images)
-    rows = list(_findings(health, prior))
+    findings = list(_findings(health, prior))
+    rows = [(what, count, _first(places)) for what, count, places in findings]
     page = output or beside(data[-1], "_health.html")
     if html:
         with replacing(page) as aside:
             aside.write_text(health_page(health, str(data[-1]), prior, rows), encoding="utf-8")
-    if not quiet:
+    if as_json:
+        console.print_json(_content(health, findings, page if html else None))
+    elif not quiet:
         _show(health, rows)
         if html:
             console.say(f"Page: {page}")
 
 
-def _findings(health: Health, prior: SizePrior) -> Iterator[tuple[str, int, str]]:
-    """What was found, how often, and the first places; what is as it should be is not in it."""
+def _findings(health: Health, prior: SizePrior) -> Iterator[Finding]:
+    """What was found, how often, and where; what is as it should be is not in it."""
     largest = f"larger than {prior.largest:g} px, which the model is not asked for by itself"
     shape = f"of other shapes than {prior.aspect[0]:g} to {prior.aspect[1]:g} (width / height)"
     counts = [
@@ -98,7 +105,7 @@ def _findings(health: Health, prior: SizePrior) -> Iterator[tuple[str, int, str]
         ("pairs of boxes that overlap by half or more", health.overlapping),
         ("objects without a mask", health.objects - health.masks),
     ]
-    yield from ((what, count, "") for what, count in counts if count)
+    yield from ((what, count, ()) for what, count in counts if count)
     named: list[tuple[str, tuple[str, ...]]] = [
         ("objects annotated twice", health.twins),
         ("image files with the same bytes", tuple(" = ".join(names) for names in health.same_images)),
@@ -111,7 +118,7 @@ def _findings(health: Health, prior: SizePrior) -> Iterator[tuple[str, int, str]
         ("mended", health.mended),
     ):
         named += [(f"{verb}: {reason}", tuple(places)) for reason, places in by_reason(defects).items()]
-    yield from ((what, len(places), _first(places)) for what, places in named if places)
+    yield from ((what, len(places), places) for what, places in named if places)
 
 
 def _first(places: tuple[str, ...]) -> str:
@@ -119,17 +126,30 @@ def _first(places: tuple[str, ...]) -> str:
     return ", ".join(places[:_NAMED]) + rest
 
 
-def _show(health: Health, rows: list[tuple[str, int, str]]) -> None:
-    from rich.table import Table
+def _content(health: Health, findings: list[Finding], page: Path | None) -> dict[str, Any]:
+    """What :func:`_show` says, and every place of it, for other programs."""
+    return {
+        "images": health.images,
+        "objects": health.objects,
+        "masks": health.masks,
+        "labels": [
+            {"label": one.label, "objects": one.objects, "images": one.images, "masks": one.masks}
+            | {"median_side": one.median}
+            for one in health.labels
+        ],
+        "findings": [
+            {"what": what, "count": count, "where": list(places)} for what, count, places in findings
+        ],
+        "page": None if page is None else str(page),
+    }
 
-    labels = Table("label", "objects", "images", "masks", "median px")
-    for column in labels.columns[1:]:
-        column.justify = "right"
-    for one in health.labels[:_LABELS]:
-        labels.add_row(
-            one.label, f"{one.objects:,}", f"{one.images:,}", f"{one.masks:,}", f"{one.median:.0f}"
-        )
-    console.out.print(labels)
+
+def _show(health: Health, rows: list[tuple[str, int, str]]) -> None:
+    labels = [
+        (one.label, f"{one.objects:,}", f"{one.images:,}", f"{one.masks:,}", f"{one.median:.0f}")
+        for one in health.labels[:_LABELS]
+    ]
+    print_table(("label", "objects", "images", "masks", "median px"), labels)
     if len(health.labels) > _LABELS:
         console.say(f"and {len(health.labels) - _LABELS:,} more labels")
     console.say(f"{health.images:,} images, {health.objects:,} objects, {len(health.labels):,} labels")

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from layoutgen.cli import console, examples
-from layoutgen.cli.defects import say_defects
+from layoutgen.cli.defects import defects_content, say_defects
 from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.inputs import read_inputs, read_options
-from layoutgen.cli.options import Device, Masks, Output, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Device, Json, Masks, Output, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from layoutgen.data.box_masks import BoxMasker
     from layoutgen.data.prepare_coco import Outcome
     from layoutgen.domain.annotated_image import AnnotatedImages
@@ -81,6 +80,7 @@ def coco(
     device: Device = None,
     units: Units = "pixels",
     strict: Strict = False,
+    as_json: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -112,7 +112,9 @@ def coco(
     )
     with closing(run), console.progress(quiet) as bar:
         outcomes = list(bar.track(run, total=len(source.images), description="images"))
-    if not quiet:
+    if as_json:
+        console.print_json(_content(outcomes, source.data, output))
+    elif not quiet:
         _say(outcomes, source.data, output)
 
 
@@ -142,7 +144,7 @@ def _say(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> None:
     """What became of images and objects, and where they are."""
     from layoutgen.data.prepare_coco import SHEET
 
-    console.out.print(_table(outcomes, data))
+    print_table(("", "images", "objects"), _rows(outcomes, data))
     say_defects(data.dropped, data.mended)
     own = sum(outcome.own_caption for outcome in outcomes if outcome.left_out is None)
     kept = sum(outcome.left_out is None for outcome in outcomes)
@@ -156,29 +158,42 @@ def _say(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> None:
     console.say(f"Written to {output}")
 
 
-def _table(outcomes: list[Outcome], data: AnnotatedImages) -> Table:
-    """What was kept, what was dropped, and why."""
-    from rich.table import Table
+def _content(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> dict[str, Any]:
+    """What :func:`_say` says, for other programs."""
+    kept = [outcome for outcome in outcomes if outcome.left_out is None]
+    left_out = Counter(outcome.left_out.value for outcome in outcomes if outcome.left_out is not None)
+    dropped: Counter[str] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())
+    return {
+        "output": str(output),
+        "images": len(kept),
+        "left_out": dict(left_out),
+        "objects": sum(outcome.kept for outcome in kept),
+        "objects_left_out": {str(getattr(reason, "value", reason)): n for reason, n in dropped.items()},
+        "masks": sum(outcome.masked for outcome in kept),
+        "captions": sum(outcome.own_caption for outcome in kept),
+        **defects_content(data.dropped, data.mended),
+    }
 
+
+def _rows(outcomes: list[Outcome], data: AnnotatedImages) -> list[tuple[str, str, str]]:
+    """What was kept, what was dropped, and why; of images and of objects."""
     from layoutgen.data.selection import Reason
 
     images = Counter(outcome.left_out for outcome in outcomes)
     objects: Counter[str] = sum((Counter(outcome.dropped) for outcome in outcomes), Counter())
     objects += Counter(one.reason for one in data.dropped if one.image_id is None)
     said = {Reason.SMALL: "smaller than --min-area", Reason.TOO_MANY: "more than --max-instances"}
-    table = Table("", "images", "objects")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    table.add_row("kept", f"{images[None]:,}", f"{sum(o.kept for o in outcomes):,}", style="bold")
+    rows = [("kept", f"{images[None]:,}", f"{sum(o.kept for o in outcomes):,}")]
     for words, count in (
         ("of these, cut to the image", sum(outcome.clipped for outcome in outcomes)),
         ("of these, with a mask", sum(outcome.masked for outcome in outcomes)),
     ):
         if count:
-            table.add_row(words, "", f"{count:,}")
+            rows.append((words, "-", f"{count:,}"))
     for reason in dict.fromkeys((*Reason, *objects)):
         counts = images[reason], objects[reason]
         if any(counts):
             words = said.get(reason, reason.value if isinstance(reason, Reason) else reason)
-            table.add_row(f"dropped: {words}", *(f"{n:,}" if n else "" for n in counts))
-    return table
+            of_images, of_objects = (f"{n:,}" if n else "-" for n in counts)
+            rows.append((f"dropped: {words}", of_images, of_objects))
+    return rows

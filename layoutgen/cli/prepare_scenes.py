@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import console
-from layoutgen.cli.options import Output, Overwrite, Quiet, Seed
+from layoutgen.cli.options import Json, Output, Overwrite, Quiet, Seed
 
 
 def scenes(
@@ -75,6 +75,7 @@ def scenes(
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     seed: Seed = 0,
+    as_json: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -93,11 +94,17 @@ def scenes(
     if endless:
         # The labels are what the sources hold, so that a model can tell later what it has learnt.
         write_recipe(recipe.with_labels(composer.labels), output, overwrite=overwrite)
-        if not quiet:
+        if as_json:
+            console.print_json({"output": str(output), "labels": list(composer.labels), "scenes": None})
+        elif not quiet:
             console.say(f"Recipe for endless scenes of {', '.join(composer.labels)}: {output}")
         return
     run = write_scenes(composer, count, output, workers=workers, overwrite=overwrite)
     with closing(run), console.progress(quiet) as bar:
         placed = [len(image.layout.instances) for image in bar.track(run, total=count, description="scenes")]
-    if not quiet:
+    if as_json:
+        content = {"output": str(output), "labels": list(composer.labels)}
+        counts = {"scenes": count, "objects": sum(placed), "most": max(placed)}
+        console.print_json(content | counts)
+    elif not quiet:
         console.say(f"{count:,} scenes with {sum(placed):,} objects ({max(placed)} at most): {output}")

@@ -18,7 +18,7 @@ from PIL import Image
 from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.denoising.zoom import zoomed
-from layoutgen.devices import DTYPES, resolve_device
+from layoutgen.devices import DTYPES, fastest_dtype, resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
@@ -54,7 +54,7 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
         InvalidOption: there is no such device, or it cannot do `dtype`.
     """
     device = resolve_device(device)
-    dtype = _fastest(device) if dtype in (None, "auto") else dtype
+    dtype = fastest_dtype(device) if dtype in (None, "auto") else dtype
     if dtype not in DTYPES:
         raise InvalidOption(f"`dtype` must be one of auto, {', '.join(DTYPES)}, not {dtype}")
     if dtype == "fp16" and device == "cpu":
@@ -72,16 +72,6 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
         pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _fastest(device: str) -> str:
-    """The number format in which `device` is fastest."""
-    if device.startswith("cuda"):
-        return "fp16"
-    # torch has no public way to ask.
-    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
-    return "bf16" if has_bf16 else "fp32"
 
 
 def sample(

@@ -20,13 +20,14 @@ from pycocotools.coco import COCO
 
 from layoutgen import Box, Instance, Layout
 from layoutgen.denoising.settings import SampleSettings
+from layoutgen.devices import fastest_dtype
 from layoutgen.errors import CannotSave, InvalidOption, OutputExists
 from layoutgen.formats.coco import write_coco
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling import jobs
 from layoutgen.sampling.processes import Processes, running_processes
-from layoutgen.sampling.run import Painting, _fastest, load_pipeline, quiet_libraries, sample
+from layoutgen.sampling.run import Painting, load_pipeline, quiet_libraries, sample
 from tests.toy import toy_pipeline
 
 ROOT = Path(__file__).parents[2]
@@ -200,7 +201,7 @@ def test_the_number_format_is_the_fastest_of_the_device(
 ) -> None:
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: bf16, raising=False)
-    assert _fastest(device) == expected
+    assert fastest_dtype(device) == expected
 
 
 def test_a_format_that_is_asked_for_is_used(toy: LayoutPipeline, tmp_path: Path) -> None:
