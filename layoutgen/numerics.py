@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from layoutgen.errors import NotFinite
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 def check_finite(values: Tensor, what: str) -> Tensor:
@@ -22,3 +24,16 @@ def check_finite(values: Tensor, what: str) -> Tensor:
             "format, such as fp32, or check the model's weights"
         )
     return values
+
+
+@contextmanager
+def in_full_precision(module: nn.Module) -> Iterator[None]:
+    """Let `module` compute in fp32; afterwards it is in its own number format again."""
+    import torch  # here, so that modules that load no torch can import this one
+
+    own: Any = module.dtype
+    module.to(dtype=torch.float32)
+    try:
+        yield
+    finally:
+        module.to(dtype=own)

@@ -22,6 +22,7 @@ from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
 from layoutgen.denoising.image_codec import ImageCodec
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
 from layoutgen.denoising.sampler import Generators, Sampler
+from layoutgen.denoising.schedulers import check_steps
 from layoutgen.denoising.settings import SampleSettings, settings_of
 from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
 from layoutgen.domain.layout import Layout
@@ -168,6 +169,8 @@ class LayoutPipeline(DiffusionPipeline):
         guidance_interval: tuple[float, float] | None = None,
         background_guidance: float | None = None,
         coarse_above: float | None = None,
+        guidance_rescale: float | None = None,
+        karras: bool | None = None,
         cache_interval: int | None = None,
         zoom: int | None = None,
         strength: float | None = None,
@@ -198,6 +201,8 @@ class LayoutPipeline(DiffusionPipeline):
             "guidance_interval": guidance_interval,
             "background_guidance": background_guidance,
             "coarse_above": coarse_above,
+            "guidance_rescale": guidance_rescale,
+            "karras": karras,
             "cache_interval": cache_interval,
             "zoom": zoom,
             "strength": strength,
@@ -206,6 +211,7 @@ class LayoutPipeline(DiffusionPipeline):
         settings = replace(settings or self.settings, **asked)
         for one in layouts:
             self.check(one, method, settings.strength)
+        self.check_settings(settings)
         if len({(one.width, one.height) for one in map(self._padded, layouts)}) != 1:
             raise InvalidOption("layouts that are painted together must have one canvas size")
         zoom = self.zoom(layouts, settings)
@@ -250,6 +256,14 @@ class LayoutPipeline(DiffusionPipeline):
         """
         check_labels(layout.labels, self.labels)
         check_strength(strength, starts_from_drawing=method.starts_from_drawing)
+
+    def check_settings(self, settings: SampleSettings) -> None:
+        """Refuse `settings` that the model's noise schedule cannot follow.
+
+        Raises:
+            InvalidOption: the scheduler cannot take so many steps.
+        """
+        check_steps(settings.scheduler, self.scheduler, settings.steps, karras=settings.karras)
 
     @torch.no_grad()
     def _preview(

@@ -12,7 +12,13 @@ import torch
 from layoutgen.assets import MODEL
 from layoutgen.pipeline import LayoutPipeline
 
-SAMPLING = {"steps": 12, "guidance": 5.0, "background_guidance": 2.0, "coarse_above": 64.0}
+SAMPLING = {
+    "steps": 12,
+    "guidance": 5.0,
+    "background_guidance": 2.0,
+    "coarse_above": 64.0,
+    "cache_interval": 2,
+}
 """What the model in the package paints best with; recipes/LOG.md, 13."""
 
 pipeline = LayoutPipeline.from_pretrained(Path(sys.argv[1]) / "model", torch_dtype=torch.float16)

@@ -14,7 +14,7 @@ from layoutgen.cli.inputs import read_options
 from layoutgen.cli.options import Device, Json, Model, Overwrite, Quiet, Units
 from layoutgen.cli.sample_images import Series, images_asked_for
 from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
-from layoutgen.cli.sample_settings import check_negative_prompt, settings_asked_for
+from layoutgen.cli.sample_settings import check_guided, settings_asked_for
 from layoutgen.cli.sample_words import parse_words
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def sample(
     background_guidance: options.BackgroundGuidance = None,
     coarse_above: options.CoarseAbove = None,
     strength: options.Strength = None,
+    guidance_rescale: options.GuidanceRescale = None,
+    karras: options.Karras = None,
     zoom: options.Zoom = None,
     guidance_interval: options.GuidanceInterval = None,
     cache_interval: options.CacheInterval = None,
@@ -81,6 +83,8 @@ def sample(
         "guidance_interval": guidance_interval,
         "background_guidance": background_guidance,
         "coarse_above": coarse_above,
+        "guidance_rescale": guidance_rescale,
+        "karras": karras,
         "cache_interval": cache_interval,
         "zoom": zoom,
         "strength": strength,
@@ -92,7 +96,7 @@ def sample(
     settings = settings_asked_for(method, given, painted, info.sampling)
     asked = images_asked_for(requests, quantities, series, info, prompt, negative_prompt)
     settings = [replace(one, seed=asked.seeds[0]) for one in settings]
-    check_negative_prompt(negative_prompt, settings)
+    check_guided({"negative_prompt": negative_prompt, "guidance_rescale": guidance_rescale}, settings)
     output = output or Path("out") / output_name(paths, quantities)
     folders = [output / str(one.method) if len(settings) > 1 else output for one in settings]
     windows, processes = _windows(batch_size), running_processes()
@@ -116,6 +120,7 @@ def sample(
                 one,
                 folder,
                 seeds=asked.seeds,
+                image_ids=asked.image_ids,
                 num_images=asked.num_images,
                 batch_size=windows,
                 overwrite=overwrite,

@@ -50,11 +50,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Layouts by name, the seed of the first image of each, and the number of images of each."""
+    """Layouts by name, the seed of the first image of each, their number, and the ids in a data set."""
 
     named: tuple[tuple[str, Layout], ...]
     seeds: tuple[int, ...]
     num_images: int
+    image_ids: tuple[int | None, ...]
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -66,7 +67,7 @@ class Images:
         """The images one by one."""
         from layoutgen.sampling.jobs import jobs_of
 
-        return jobs_of(self.named, self.seeds, self.num_images)
+        return jobs_of(self.named, self.seeds, self.num_images, self.image_ids)
 
 
 def images_asked_for(
@@ -85,6 +86,7 @@ def images_asked_for(
     """
     named: list[tuple[str, Layout]] = []
     seeds: list[int] = []
+    image_ids: list[int | None] = []
     for name, request in requests:
         first = request.settings.get("seed", 0) if series.first is None else series.first
         different = set()
@@ -95,11 +97,13 @@ def images_asked_for(
             text = prompt if prompt is not None else layout.prompt or info.prompt_for(layout)
             named.append((name, replace(layout, prompt=text, negative_prompt=negative)))
             seeds.append(first + number)
+            image_ids.append(request.image_id)
         if series.vary_layout and len(different) == 1:
             raise InvalidOption(
                 f"`vary` layout: every box of {name} stands where its file says; leave it out"
             )
-    return Images(tuple(named), tuple(seeds), 1 if series.vary_layout else series.count)
+    count = 1 if series.vary_layout else series.count
+    return Images(tuple(named), tuple(seeds), count, tuple(image_ids))
 
 
 def _arranged(

@@ -191,6 +191,24 @@ Strength = Annotated[
         help="img2img on a checkpoint without layout training: how much of the drawing is repainted.",
     ),
 ]
+GuidanceRescale = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        show_default=f"{DEFAULTS.guidance_rescale:g}",
+        rich_help_panel=_QUALITY,
+        help="Keep the contrast of unguided images, 0 to 1; 0.7 for models of zero terminal SNR.",
+    ),
+]
+Karras = Annotated[
+    bool | None,
+    typer.Option(
+        "--karras/--no-karras",
+        show_default="off",
+        rich_help_panel=_QUALITY,
+        help="Space the noise levels as Karras et al. do: better in few steps of dpm++, euler or unipc.",
+    ),
+]
 
 GuidanceInterval = Annotated[
     tuple[float, float] | None,

@@ -52,17 +52,18 @@ def settings_asked_for(
     return result
 
 
-def check_negative_prompt(negative_prompt: str | None, settings: Sequence[SampleSettings]) -> None:
-    """Refuse a negative prompt that has no effect.
+def check_guided(given: Mapping[str, Any], settings: Sequence[SampleSettings]) -> None:
+    """Refuse what has no effect because guidance is off: those `given` that only guidance makes use of.
 
     Raises:
-        InvalidOption: guidance is off, and it is guidance that moves away from it.
+        InvalidOption: names the first of them.
     """
     off = next((one for one in settings if one.guidance <= 1), None)
-    if negative_prompt and off is not None:
-        raise InvalidOption(
-            f"`negative_prompt` has no effect at a `guidance` of {off.guidance:g}: raise it above 1"
-        )
+    for name, value in given.items():
+        if value and off is not None:
+            raise InvalidOption(
+                f"`{name}` has no effect at a `guidance` of {off.guidance:g}: raise it above 1"
+            )
 
 
 def _common(painted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

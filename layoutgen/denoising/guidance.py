@@ -21,10 +21,13 @@ class GuidedDenoiser:
 
     Args:
         null: the counterpart of `condition` without layout; None: there is no guidance in any step.
+        rescale: how far guided predictions keep the contrast of unguided ones, from 0 to 1.
     """
 
-    def __init__(self, backbone: Backbone, condition: Condition, null: Condition | None) -> None:
-        self._backbone = backbone
+    def __init__(
+        self, backbone: Backbone, condition: Condition, null: Condition | None, *, rescale: float = 0.0
+    ) -> None:
+        self._backbone, self._rescale = backbone, rescale
         self._inputs = DenoiserInputs.of([condition] if null is None else [condition, null], cached=True)
         self._features: dict[int, Features] = {}
 
@@ -51,7 +54,17 @@ class GuidedDenoiser:
         if len(inputs.contexts) == 1:
             return predicted
         conditional, unconditional = predicted.chunk(2)
-        return unconditional + guidance * (conditional - unconditional)
+        guided = unconditional + guidance * (conditional - unconditional)
+        return rescaled(guided, conditional, self._rescale) if self._rescale else guided
+
+
+def rescaled(guided: Tensor, conditional: Tensor, share: float) -> Tensor:
+    """`guided` predictions (B, C, h, w), with the contrast of `conditional` ones by `share`.
+
+    Source: Lin et al., arXiv 2305.08891, section 3.4, equations 15 and 16.
+    """
+    spread, own = (values.std(dim=(1, 2, 3), keepdim=True) for values in (conditional, guided))
+    return share * (guided * (spread / own)) + (1 - share) * guided
 
 
 def guidance_map(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
-from layoutgen.numerics import check_finite
+from layoutgen.numerics import check_finite, in_full_precision
 
 _UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
 
@@ -36,17 +36,35 @@ class ImageCodec:
         ]
 
     def to_pixels(self, latents: Tensor) -> Tensor:
-        """Pixels (I, 3, H, W) of `latents` (I, C, h, w)."""
+        """Pixels (I, 3, H, W) of `latents` (I, C, h, w).
+
+        Raises:
+            NotFinite: these are no numbers, or no pixels come of them in fp32 either.
+        """
+        check_finite(latents, "the denoiser")
         with self._tiled(latents):
-            return torch.cat(
-                [check_finite(self.backbone.to_pixels(one[None]), "the model") for one in latents]
-            )
+            return self._finite(self.backbone.to_pixels, latents)
 
     def to_latents(self, pixels: Tensor) -> Tensor:
-        """Latents (I, C, h, w) of `pixels` (I, 3, H, W)."""
+        """Latents (I, C, h, w) of `pixels` (I, 3, H, W).
+
+        Raises:
+            NotFinite: no latents come of them in fp32 either.
+        """
         side = self.backbone.pixels_per_latent
         with self._tiled(pixels[..., ::side, ::side]):
-            return torch.cat([self.backbone.to_latents(one[None]) for one in pixels])
+            return self._finite(self.backbone.to_latents, pixels)
+
+    def _finite(self, convert: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+        """`values` (I, ...) converted one by one; again in fp32 where half precision overflows.
+
+        Autoencoders overflow in it more easily than denoisers: that of Stable Diffusion XL always does.
+        """
+        converted = torch.cat([convert(one[None]) for one in values])
+        if not converted.isfinite().all() and self.vae.dtype != torch.float32:
+            with in_full_precision(self.vae):
+                converted = torch.cat([convert(one[None]) for one in values])
+        return check_finite(converted, "the autoencoder")
 
     @contextmanager
     def _tiled(self, latents: Tensor) -> Iterator[None]:

@@ -44,6 +44,7 @@ class MultiDiffusion:
             share is encoded once.
         guided: whether guidance will be used, in some steps at least.
         batch_size: windows through the denoiser at once; None: what fits. When memory runs out, it is halved.
+        rescale: see :class:`GuidedDenoiser`; of each window by itself.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class MultiDiffusion:
         *,
         guided: bool,
         batch_size: int | None = None,
+        rescale: float = 0.0,
     ) -> None:
+        self._rescale = rescale
         self._backbone, self._method, self._canvases = method.backbone, method, canvases
         self._guided = guided
         self.height, self.width = method.cell_size(canvases)
@@ -122,7 +125,7 @@ class MultiDiffusion:
                 torch.tensor([distinct[crop] for crop in crops], device=self._backbone.device)
             ]
         null = condition.null() if self._guided else None
-        return rows, GuidedDenoiser(self._backbone, condition, null)
+        return rows, GuidedDenoiser(self._backbone, condition, null, rescale=self._rescale)
 
     def _crop(self, canvas: Layout, window: Window) -> Layout:
         """What `canvas` shows in `window`."""

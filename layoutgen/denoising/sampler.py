@@ -71,7 +71,7 @@ class Sampler:
 
     def _scheduler(self, layer: Layer, *, first: bool) -> tuple[Any, Tensor]:
         """A scheduler for `layer`, and its timesteps: all, or those that refine what is there already."""
-        scheduler = scheduler_for(self.settings.scheduler, self.own_scheduler)
+        scheduler = scheduler_for(self.settings.scheduler, self.own_scheduler, karras=self.settings.karras)
         scheduler.set_timesteps(self.settings.steps, device=self.method.backbone.device)
         timesteps, skipped = scheduler.timesteps, 0
         if not first and not layer.has_own:
@@ -99,6 +99,7 @@ class Sampler:
             layer.canvases,
             guided=settings.guidance > 1 and last > first,
             batch_size=self.batch_size,
+            rescale=settings.guidance_rescale,
         )
         shape = (len(layer.canvases), backbone.latent_channels, fused.height, fused.width)
         noise = randn_tensor(shape, generator, backbone.device, torch.float32)

@@ -24,6 +24,9 @@ class SampleSettings:
         background_guidance: guidance scale outside of boxes; None: as inside.
         coarse_above: longer side, in pixels, from which a box is painted on a coarser canvas first; 0 or
             None: never.
+        guidance_rescale: how far guided predictions keep the contrast of unguided ones, from 0 to 1 (Lin et
+            al., arXiv 2305.08891, section 3.4); models of a zero terminal signal-to-noise ratio want 0.7.
+        karras: the spacing of noise levels by Karras et al. (arXiv 2206.00364, equation 5).
         cache_interval: the denoiser's deeper levels are computed in every such step, and their features used
             again in the others (DeepCache, Ma et al., arXiv 2312.00858).
         zoom: the canvas is painted so many times as large, and the picture reduced, so that boxes are as
@@ -41,7 +44,9 @@ class SampleSettings:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     background_guidance: float | None = None
     coarse_above: float | None = None
-    cache_interval: int = 2
+    guidance_rescale: float = 0.0
+    karras: bool = False
+    cache_interval: int = 1
     zoom: int | None = None
     strength: float | None = None
     seed: int = 0
@@ -49,25 +54,23 @@ class SampleSettings:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise InvalidOption(f"`steps` must be at least 1, not {self.steps}")
-        if not 0 <= self.guidance < 100:
-            raise InvalidOption(f"`guidance` must be between 0 and 100, not {self.guidance}")
         first, last = self.guidance_interval
         if not 0 <= first <= last <= 1:
             raise InvalidOption(
                 f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
             )
         object.__setattr__(self, "guidance_interval", (first, last))  # JSON has no tuples
-        if self.background_guidance is not None and not 0 <= self.background_guidance < 100:
-            raise InvalidOption(
-                f"`background_guidance` must be between 0 and 100, not {self.background_guidance}"
-            )
+        for name, most in (("guidance", 100), ("background_guidance", 100), ("guidance_rescale", 1)):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise InvalidOption(f"`{name}` must be between 0 and {most}, not {value}")
         if self.coarse_above and not self.coarse_above >= 16:
             raise InvalidOption(f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}")
         if self.cache_interval < 1:
             raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
         if self.zoom is not None and not 1 <= self.zoom <= _LARGEST_ZOOM:
             raise InvalidOption(f"`zoom` must be from 1 to {_LARGEST_ZOOM}, not {self.zoom}")
-        check_scheduler(self.scheduler)
+        check_scheduler(self.scheduler, karras=self.karras)
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
 

@@ -47,12 +47,14 @@ class LayoutRequest:
         groups: what is to be arranged in the space that those leave free, one after the other.
         seed: where groups go; None: the caller's.
         settings: how its image was painted, where it comes from one.
+        image_id: number of its image in a data set; None: it is of none.
     """
 
     layout: Layout
     groups: tuple[Group, ...] = ()
     seed: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    image_id: int | None = None
 
     def in_words_of(self, known: Collection[str] | None) -> LayoutRequest:
         """The same request in the words of a model that knows the labels `known`: "Dogs" are "dog" to it.

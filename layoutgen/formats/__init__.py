@@ -109,5 +109,5 @@ def _annotated(path: Path, is_coco: bool, image_id: int | None, options: ReadOpt
             if options.strict:
                 raise InvalidFile(path, str(error), where=f"image id {image.id}") from None
             clipped.append(Defect(f"image id {image.id}", CLIPPED, image.id))
-        requests.append(LayoutRequest(image.layout.clip()))
+        requests.append(LayoutRequest(image.layout.clip(), image_id=image.id))
     return LayoutFile(tuple(requests), data.dropped, (*data.mended, *clipped))

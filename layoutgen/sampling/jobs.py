@@ -28,11 +28,24 @@ _PATIENCE = 1800  # seconds without a new image after which other processes coun
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An image to paint."""
+    """An image to paint.
+
+    Attributes:
+        seed: as it was asked for.
+        image_id: of the layout in its data set; None: it is of none.
+    """
 
     name: str
     layout: Layout
     seed: int
+    image_id: int | None = None
+
+    @property
+    def noise_seed(self) -> int:
+        """The seed of its noise: layouts of one data set do not begin from the same noise."""
+        if self.image_id is None:
+            return self.seed
+        return int.from_bytes(hashlib.sha256(f"{self.seed} {self.image_id}".encode()).digest()[:4], "big")
 
     @property
     def file(self) -> str:
@@ -45,11 +58,17 @@ class Job:
         return f"{self.name}_{self.seed}.jpg"
 
 
-def jobs_of(layouts: Sequence[tuple[str, Layout]], seeds: Sequence[int], num_images: int) -> list[Job]:
+def jobs_of(
+    layouts: Sequence[tuple[str, Layout]],
+    seeds: Sequence[int],
+    num_images: int,
+    image_ids: Sequence[int | None] | None = None,
+) -> list[Job]:
     """The images of the named `layouts`, `num_images` of each, with seeds from its one of `seeds` on."""
+    ids = [None] * len(layouts) if image_ids is None else image_ids
     return [
-        Job(name, layout, seed + number)
-        for (name, layout), seed in zip(layouts, seeds, strict=True)
+        Job(name, layout, seed + number, image_id)
+        for (name, layout), seed, image_id in zip(layouts, seeds, ids, strict=True)
         for number in range(num_images)
     ]
 
@@ -58,7 +77,7 @@ def write_job(aside: Path, job: Job, image: Image.Image, options: dict[str, Any]
     """Write overlay and image; the image last, as it says that the job is finished."""
     with replacing(aside / "overlays" / job.overlay) as temporary:
         save_drawing(overlay(image, job.layout), temporary)
-    write_png(image, aside / "images" / job.file, job.layout, options | {"seed": job.seed})
+    write_png(image, aside / "images" / job.file, job.layout, options | {"seed": job.noise_seed})
 
 
 def write_grid(aside: Path, jobs: Sequence[Job]) -> None:
@@ -91,7 +110,8 @@ def is_finished(aside: Path, job: Job, options: dict[str, Any]) -> bool:
         layout, settings = read_png(path)
     except InvalidFile:
         return False
-    return settings == options | {"seed": job.seed} and layout_to_dict(layout) == layout_to_dict(job.layout)
+    same = settings == options | {"seed": job.noise_seed}
+    return same and layout_to_dict(layout) == layout_to_dict(job.layout)
 
 
 def key_of(jobs: Sequence[Job], options: dict[str, Any]) -> str:

@@ -81,6 +81,7 @@ def sample(
     output: Path,
     *,
     seeds: Sequence[int] | None = None,
+    image_ids: Sequence[int | None] | None = None,
     num_images: int = 1,
     batch_size: int | None = None,
     overwrite: bool = False,
@@ -89,9 +90,10 @@ def sample(
     """Paint each of the named `layouts` `num_images` times into `output`, which appears when all are done.
 
     Image k of a layout has the seed s + k, where s is the one of `seeds` that belongs to the layout (None:
-    ``settings.seed``); the same seed gives the same image on the same kind of device. Layouts of one size are
-    painted together, as many as fill a batch of `batch_size` windows (None: what fits into memory). Images
-    that an earlier call with the same arguments finished are kept.
+    ``settings.seed``); the same seed gives the same image on the same kind of device. Those of a data set
+    begin from noise of their own, by seed and image id, the one of `image_ids` (None: by the seed alone).
+    Layouts of one size are painted together, as many as fill a batch of `batch_size` windows (None: what fits
+    into memory). Images that an earlier call with the same arguments finished are kept.
 
     Raises:
         OutputExists: `output` holds results and `overwrite` is not set.
@@ -101,8 +103,10 @@ def sample(
     method = pipeline.method(settings.method, settings.encoding)
     for _, layout in layouts:
         pipeline.check(layout, method, settings.strength)
+    pipeline.check_settings(settings)
     recorded = recorded_settings(pipeline, method, settings)
-    jobs = jobs_of(layouts, [settings.seed] * len(layouts) if seeds is None else seeds, num_images)
+    seeds = [settings.seed] * len(layouts) if seeds is None else seeds
+    jobs = jobs_of(layouts, seeds, num_images, image_ids)
     with shared_folder(
         output, SAMPLES, key_of(jobs, recorded), overwrite=overwrite, leader=processes.rank == 0
     ) as aside:
@@ -185,7 +189,7 @@ class _Painter:
             self.method,
             settings=self.settings,
             batch_size=self.batch_size,
-            generator=[torch.Generator().manual_seed(job.seed) for job in jobs],
+            generator=[torch.Generator().manual_seed(job.noise_seed) for job in jobs],
         )
 
     def _groups(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from layoutgen import Box, Instance, Layout
 from layoutgen.conditioning.attention import AttentionContext
 from layoutgen.conditioning.condition import Condition, DenoiserInputs
-from layoutgen.denoising.guidance import GuidedDenoiser
+from layoutgen.denoising.guidance import GuidedDenoiser, rescaled
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.extend_inputs import extend_inputs
 from tests.toy import toy_pipeline
@@ -108,3 +108,11 @@ def test_nothing_is_kept_after_a_denoising(toy: LayoutPipeline, monkeypatch: pyt
     gc.collect()
     assert made
     assert all(ref() is None for ref in made)
+
+
+def test_rescaled_guidance_is_that_of_diffusers() -> None:
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
+
+    guided, conditional = torch.randn(2, 4, 5, 6) * 3, torch.randn(2, 4, 5, 6)
+    expected = rescale_noise_cfg(guided, conditional, 0.7)
+    torch.testing.assert_close(rescaled(guided, conditional, 0.7), expected)

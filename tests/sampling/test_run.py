@@ -280,3 +280,15 @@ def test_accelerate_launches_it_and_a_kill_costs_nothing(toy: LayoutPipeline, tm
     assert len(json.loads((out / "annotations.json").read_text())["images"]) == 60
     assert len(COCO(out / "annotations.json").anns) == sum(len(one.instances) for _, one in many)
     assert done.stdout.count("Annotations (COCO)") == 1
+
+
+def test_each_layout_of_a_data_set_has_noise_of_its_own() -> None:
+    """By seed and image id, whichever else is painted; a layout that stands alone has the seed itself."""
+    layouts = [("a", Layout(64, 64)), ("b", Layout(64, 64))]
+    alone = jobs.jobs_of(layouts[:1], [3], 2)
+    assert [job.noise_seed for job in alone] == [3, 4]
+    four = jobs.jobs_of(layouts, [3, 3], 2, [7, 8])
+    assert [job.file for job in four] == ["a_3.png", "a_4.png", "b_3.png", "b_4.png"]
+    assert len({job.noise_seed for job in four}) == 4
+    (again,) = jobs.jobs_of(layouts[1:], [4], 1, [8])
+    assert again.noise_seed == four[3].noise_seed == 2157707867
