@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 import layoutgen
 
 ROOT = Path(__file__).parent.parent
-ASKED_FOR = {"bitsandbytes"}  # by an option, which says in one line that it is not there
+ASKED_FOR = {"bitsandbytes", "timm"}  # by an option, which says in one line that it is not there
 PACKAGE = Path(layoutgen.__file__).parent
 
 

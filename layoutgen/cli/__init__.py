@@ -18,6 +18,7 @@ from layoutgen.cli import (
     console,
     convert,
     design,
+    distill,
     doctor,
     evaluate,
     examples,
@@ -103,6 +104,7 @@ for command, shown in (
     (inspect.inspect, examples.INSPECT),
     (convert.convert, examples.CONVERT),
     (train.train, examples.TRAIN),
+    (distill.distill, examples.DISTILL),
     (doctor.doctor, examples.DOCTOR),
 ):
     app.command(cls=HelpfulCommand, epilog=shown)(command)

@@ -32,6 +32,10 @@ TRAIN = """
 layoutgen train scenes -o run --model MODEL
 layoutgen train scenes -o run --model MODEL --method both --dry-run
 """
+DISTILL = """
+layoutgen distill run scenes -o run-4 --steps 4
+layoutgen sample -n 100 dogs --model run-4
+"""
 SAMPLE = """
 layoutgen sample -n 100 dogs
 layoutgen sample layout.yaml -n 12 dogs -n 5 cats -o out/mixed

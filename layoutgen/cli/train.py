@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -70,12 +71,38 @@ def train(
     The same command again continues a run that was stopped or killed. `accelerate launch -m layoutgen train
     ...` uses many GPUs. `layoutgen sample --model RUN` paints with the result.
     """
-    if max_minutes is not None and not max_minutes > 0:
-        raise InvalidOption(f"`max_minutes` must be above 0, not {max_minutes}")
     stored = read_settings(config, TrainConfig) if config is not None else {}
-    given = {field.name: context.params[field.name] for field in fields(TrainConfig)}
+    given = {field.name: context.params.get(field.name) for field in fields(TrainConfig)}
     # Typer gives an option that can be repeated as an empty sequence when it is not given at all.
     chosen = TrainConfig(**stored | {k: v for k, v in given.items() if v not in (None, [], ())})
+    run_training(
+        data,
+        output,
+        chosen,
+        model=model,
+        from_scratch=from_scratch,
+        device=device,
+        max_minutes=max_minutes,
+        dry_run=dry_run,
+        quiet=quiet,
+    )
+
+
+def run_training(
+    data: Path,
+    output: Path,
+    chosen: TrainConfig,
+    *,
+    model: str | None,
+    from_scratch: Path | None = None,
+    device: str | None,
+    max_minutes: float | None,
+    dry_run: bool = False,
+    quiet: bool,
+) -> None:
+    """Prepare the run and follow it, or show its plan."""
+    if max_minutes is not None and not max_minutes > 0:
+        raise InvalidOption(f"`max_minutes` must be above 0, not {max_minutes}")
 
     from layoutgen.sampling.run import quiet_libraries
     from layoutgen.training.run import prepare_run

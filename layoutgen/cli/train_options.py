@@ -148,6 +148,35 @@ DropLayout = Annotated[
 ]
 MinSnr = Annotated[float | None, _setting(_STEP, "min_snr", help="Min-SNR gamma; 0: off.")]
 BoxWeight = Annotated[float | None, _setting(_STEP, "box_weight", help="How much small boxes count; 0: off.")]
+FewSteps = Annotated[
+    int | None,
+    typer.Option("--steps", show_default="4", help="Steps that the new model paints in, without guidance."),
+]
+Features = Annotated[
+    str | None,
+    _setting(
+        _STEP,
+        "features",
+        metavar="NAME",
+        help="Network that the judge sees with: efficientnet-lite0, a backbone of transformers (a folder or "
+        "hub id), or timm/NAME.",
+    ),
+]
+JudgeLearningRate = Annotated[
+    float | None, _setting(_STEP, "judge_learning_rate", help="Learning rate of the judge.")
+]
+TeacherWeight = Annotated[
+    float | None,
+    _setting(
+        _STEP,
+        "teacher_weight",
+        help="How near to the guided model the new one stays; 0: only the judge counts.",
+    ),
+]
+TeacherGuidance = Annotated[
+    float | None,
+    _setting(_STEP, "teacher_guidance", help="Guidance of that model; 0: that with which it paints best."),
+]
 MicroBatch = Annotated[
     int | None,
     _setting(

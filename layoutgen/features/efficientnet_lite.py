@@ -32,6 +32,8 @@ class EfficientNetLite0(nn.Module):
         InvalidOption: the packages are not installed.
     """
 
+    channels = CHANNELS
+
     def __init__(self) -> None:
         super().__init__()
         network = _pretrained()

@@ -23,6 +23,12 @@ CHOICES = {
 """The values that some settings take."""
 _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_checkpoints")
 _SHARES = ("drop_caption", "drop_layout", "ema")  # at least 0, below 1
+_DENOISING = ("drop_caption", "drop_layout", "min_snr", "box_weight", "cache_latents")
+"""Settings of the denoising loss, and of inputs without pixels."""
+_ADVERSARIAL = ("features", "judge_learning_rate", "teacher_weight", "teacher_guidance")
+_RATES = ("learning_rate", "judge_learning_rate")
+_FINITE = (*_RATES, "min_snr", "box_weight", "teacher_weight", "teacher_guidance")
+_MOST_FEW_STEPS = 50  # as many as an LCMScheduler has
 _NOT_NEGATIVE = (
     "micro_batch",
     "warmup",
@@ -30,6 +36,9 @@ _NOT_NEGATIVE = (
     "box_weight",
     "lora_rank",
     "report_every",
+    "few_steps",
+    "teacher_weight",
+    "teacher_guidance",
     "workers",
     "seed",
 )
@@ -65,6 +74,11 @@ class TrainConfig:
         report_every: examples between two contact sheets; 0: none.
         validation: file with the layouts of the contact sheets, 8 at most; None: 4 of the data.
         tracker: one of accelerate's trackers, such as tensorboard.
+        few_steps: distil a painter of so many steps without guidance, against a judge; 0: learn to denoise.
+        features: network that the judge sees with; see :func:`~layoutgen.features.networks.load_features`.
+        judge_learning_rate: of the judge, constant.
+        teacher_weight: how much the painter keeps near to the guided model that it begins as; 0: not at all.
+        teacher_guidance: guidance of that model; 0: that with which it paints best.
         workers: processes that read data.
         mixed_precision: of the forward pass: no (fp32), fp16 or bf16.
         seed: of the data's order and crops, of noise, and of new weights.
@@ -99,6 +113,11 @@ class TrainConfig:
     report_every: int = 5_000
     validation: str | None = None
     tracker: str | None = None
+    few_steps: int = 0
+    features: str = "efficientnet-lite0"
+    judge_learning_rate: float = 3e-4
+    teacher_weight: float = 1.0
+    teacher_guidance: float = 0.0
     workers: int = 1
     mixed_precision: str = "no"
     seed: int = 0
@@ -116,10 +135,17 @@ class TrainConfig:
             self._check(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         for name in _NOT_NEGATIVE:
             self._check(name, getattr(self, name) >= 0, "0 or more")
-        self._check("learning_rate", self.learning_rate > 0, "above 0")
-        for name in ("learning_rate", "min_snr", "box_weight"):
+        for name in _RATES:
+            self._check(name, getattr(self, name) > 0, "above 0")
+        for name in _FINITE:
             self._check(name, math.isfinite(getattr(self, name)), "a finite number")
+        self._check("few_steps", self.few_steps <= _MOST_FEW_STEPS, f"at most {_MOST_FEW_STEPS}")
         self._check("seed", self.seed < 2**63, "below 2 ** 63")
+        self._check_pairs()
+        self._check_objective()
+
+    def _check_pairs(self) -> None:
+        """Refuse settings that do not go together."""
         divides = not self.micro_batch or self.batch_size % self.micro_batch == 0
         self._check("micro_batch", divides, f"a divisor of `batch_size` {self.batch_size}")
         if self.encoding == "text" and "text2img" not in self.methods:
@@ -132,6 +158,17 @@ class TrainConfig:
             raise InvalidOption(
                 "`validation` is for contact sheets, and `report_every` 0 wants none: drop one"
             )
+
+    def _check_objective(self) -> None:
+        """Refuse settings of the other objective, which would do nothing."""
+        usual = {field.name: field.default for field in fields(self)}
+        unused = [n for n in (_DENOISING if self.few_steps else _ADVERSARIAL) if getattr(self, n) != usual[n]]
+        if unused and self.few_steps:
+            raise InvalidOption(f"`{unused[0]}` has no use in a distillation: leave it out")
+        if unused:
+            raise InvalidOption(f"`{unused[0]}` is for distillations, with `few_steps`: leave it out")
+        if self.teacher_guidance and not self.teacher_weight:
+            raise InvalidOption("`teacher_guidance` has no use with a `teacher_weight` of 0: drop one")
 
     def _check(self, name: str, valid: bool, rule: str) -> None:
         if not valid:

@@ -36,6 +36,11 @@ class Gradients:
         self._accelerator = accelerator
         self.size = config.micro_batch or config.batch_size
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What else there is to log of the last step, by name."""
+        return {}
+
     def add(self, batch: Batch, step: int) -> LossSums:
         """Add the gradients of the mean loss of `batch` to the parameters; the losses of all processes.
 

@@ -12,12 +12,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from diffusers.training_utils import EMAModel
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from layoutgen.data.dataset import Batch, Example, LayoutDataset, collate
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.adversarial import AdversarialGradients
 from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser
@@ -25,6 +27,7 @@ from layoutgen.training.gradients import Gradients, NonFiniteGuard
 from layoutgen.training.metrics import MetricsLog
 from layoutgen.training.optimizer import learning_rates, make_optimizer
 from layoutgen.training.snapshot import Snapshots
+from layoutgen.training.teacher import Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def train(
     accelerator: Accelerator,
     *,
     validation: Sequence[Layout] = (),
+    features: nn.Module | None = None,
+    teacher: Teacher | None = None,
     max_seconds: float | None = None,
 ) -> Iterator[Progress]:
     """Train the parameters of `denoiser` that require gradients; yield after every step.
@@ -58,6 +63,8 @@ def train(
         pipeline: the model; `denoiser` has its modules.
         dataset: the order of the examples.
         examples: the same examples, with pixels or latents.
+        features, teacher: of an adversarial finish; see
+            :class:`~layoutgen.training.adversarial.AdversarialGradients`.
         max_seconds: stop, with a checkpoint, when this much time has passed.
 
     Raises:
@@ -77,6 +84,10 @@ def train(
     trained = [p for p in model.parameters() if p.requires_grad]
     ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True)
     ema.to(accelerator.device)
+
+    gradients = Gradients(denoiser.backbone, model, config, accelerator)
+    if config.few_steps:
+        gradients = AdversarialGradients(pipeline, model, config, accelerator, features, teacher)
 
     # Where the run stopped.
     checkpoints = Checkpoints(
@@ -100,7 +111,6 @@ def train(
         )
     )
     learning_rate = learning_rates(config, step_size)
-    gradients = Gradients(denoiser.backbone, model, config, accelerator)
     guard = NonFiniteGuard(config, checkpoints.folder)
     started, waited, begun = time.monotonic(), 0.0, images
 
@@ -131,7 +141,8 @@ def train(
             last = images >= config.images or out_of_time
             save = last or _passes(images, step_size, config.save_every)
             paint = bool(validation) and (last or _passes(images, step_size, config.report_every))
-            metrics.log(images, losses, speed | {"learning_rate": learning_rate(step)}, flush=save)
+            other = speed | {"learning_rate": learning_rate(step)} | gradients.figures
+            metrics.log(images, losses, other, flush=save)
             yield Progress(images, losses.loss, **speed)
 
             # The checkpoint comes last: after a kill before it, all of this is done again.

@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
+from torch import nn
 from torch.utils.data import Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
@@ -20,6 +21,7 @@ from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
 from layoutgen.errors import InvalidOption
+from layoutgen.features.networks import load_features
 from layoutgen.formats import read_layouts
 from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
@@ -28,10 +30,12 @@ from layoutgen.training.checkpoint import images_done
 from layoutgen.training.config import ScratchConfig, TrainConfig
 from layoutgen.training.denoiser import Component, Denoiser, choose_trained
 from layoutgen.training.extend_inputs import extend_inputs
+from layoutgen.training.few_steps import make_few_step
 from layoutgen.training.loop import Progress, train
 from layoutgen.training.plan import Plan, make_plan
 from layoutgen.training.run_folder import RunFolder, plain
 from layoutgen.training.start import StartModel, check_start, start_from_checkpoint, start_from_scratch
+from layoutgen.training.teacher import Teacher
 
 _FROM_DATA, _FROM_FILE = 4, 8  # layouts of a contact sheet; at most, of a file that the user names
 
@@ -46,6 +50,7 @@ class Run:
         components: what is trained, and what is frozen.
         data: folder of `dataset`.
         validation: the layouts of the contact sheets.
+        features, teacher: of a distillation.
     """
 
     folder: RunFolder
@@ -57,6 +62,8 @@ class Run:
     data: Path
     validation: tuple[Layout, ...]
     accelerator: Accelerator
+    features: nn.Module | None = None
+    teacher: Teacher | None = None
 
     def plan(self) -> Plan:
         """What the run is going to do; nothing is written."""
@@ -88,7 +95,8 @@ class Run:
                 examples = self._examples(report)
             yield from train(
                 self.pipeline, self.denoiser, self.dataset, examples, self.config, self.folder.path,
-                self.accelerator, validation=self.validation, max_seconds=max_seconds,
+                self.accelerator, validation=self.validation, features=self.features, teacher=self.teacher,
+                max_seconds=max_seconds,
             )  # fmt: skip
             self.accelerator.end_training()
 
@@ -154,6 +162,9 @@ def prepare_run(
     }
     folder = RunFolder(output, config, origin)
     folder.check()
+    if config.few_steps and accelerator.num_processes > 1:
+        raise InvalidOption("a distillation runs in one process: start it without accelerate launch")
+    features = load_features(config.features) if config.few_steps else None
     open_data = partial(open_dataset, data, seed=config.seed, resolution=config.resolution)
     if from_scratch is not None:
         start = start_from_scratch(from_scratch, folder, open_data, device, dry_run=dry_run, report=report)
@@ -177,16 +188,26 @@ def prepare_run(
     with accelerator.main_process_first():
         pipeline = start.get()
     torch.manual_seed(config.seed)  # of the weights that are added
-    extend_inputs(
-        pipeline, config.methods, config.encoding, dataset.labels, location_tokens=config.train_text_encoder
-    )
+    if config.few_steps:
+        check_labels(dataset.labels, start.labels)
+    else:
+        tokens = config.train_text_encoder
+        extend_inputs(pipeline, config.methods, config.encoding, dataset.labels, location_tokens=tokens)
     methods = {
         name: pipeline.method(name, config.encoding if name == "text2img" else None)
         for name in config.methods
     }
     denoiser = Denoiser(pipeline, [methods[name] for name in config.methods])
+    teacher = None
+    if config.few_steps:
+        if config.teacher_weight:
+            teacher = Teacher.of(pipeline, denoiser.methods, config.teacher_guidance)
+        make_few_step(pipeline, config.few_steps)
     components = choose_trained(pipeline, denoiser, config)
-    return Run(folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator)
+    return Run(
+        folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator,
+        features=features, teacher=teacher,
+    )  # fmt: skip
 
 
 def _check_device(config: TrainConfig, device: str | None) -> None:

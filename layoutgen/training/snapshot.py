@@ -72,11 +72,12 @@ class Snapshots:
     def _paint(self, averaged: LayoutPipeline, images: int) -> None:
         """Paint the validation layouts by each method, each with its own seed, into a contact sheet."""
         painted, captions = [], []
+        steps = (averaged.config.get("sampling") or {}).get("steps", _PAINT_STEPS)
         for method in dict.fromkeys(self.denoiser.methods):
             by = averaged.method(method.info.name, method.encoding)
             for number, layout in enumerate(self.validation):
                 generator = torch.Generator().manual_seed(number)
-                image = averaged(layout, method=by, steps=_PAINT_STEPS, generator=generator)[0]
+                image = averaged(layout, method=by, steps=steps, generator=generator)[0]
                 painted += [image, overlay(image, layout)]
                 captions += [f"{method.info.name}: {layout.prompt}", f"{len(layout.instances)} boxes"]
         path = self.run / "samples" / f"images-{images:010d}.png"

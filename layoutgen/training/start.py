@@ -64,6 +64,8 @@ def check_start(config: TrainConfig, model: str | None, from_scratch: ScratchCon
         raise InvalidOption("pass `model` to fine-tune, or `from_scratch` for a new small model (not both)")
     if from_scratch is None:
         return
+    if config.few_steps:
+        raise InvalidOption("`few_steps` distils a trained model: pass `model` instead of `from_scratch`")
     if config.lora_rank:
         raise InvalidOption("`lora_rank` adapts a trained model: leave it out with `from_scratch`")
     if not config.train_text_encoder:

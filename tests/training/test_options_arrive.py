@@ -17,6 +17,7 @@ import torch
 from typer.main import get_command
 
 from layoutgen.cli import app
+from layoutgen.cli.distill import distill
 from layoutgen.cli.train import train as command
 from layoutgen.training.config import TrainConfig
 from tests.training.conftest import invoke, weights
@@ -102,18 +103,28 @@ ELSEWHERE = {
     "data", "output", "model", "from_scratch", "config", "dry_run", "quiet", "context",
 }  # fmt: skip
 """Arguments of the command that are no values: other tests use them."""
+DISTILLATION = {"few_steps", "features", "judge_learning_rate", "teacher_weight", "teacher_guidance"}
+"""Options of `distill` alone: test_distill.py uses them."""
+DENOISING = {"drop_caption", "drop_layout", "min_snr", "box_weight", "cache_latents"}
+"""Options of `train` that mean nothing in a distillation."""
 
 
 def test_no_option_is_forgotten() -> None:
     arguments = set(inspect.signature(command).parameters)
-    assert {field.name for field in fields(TrainConfig)} <= arguments
+    assert {field.name for field in fields(TrainConfig)} - DISTILLATION <= arguments
+    of_distill = set(inspect.signature(distill).parameters)
+    assert of_distill - DISTILLATION <= arguments
+    assert arguments - of_distill == DENOISING | {"from_scratch", "dry_run"}
     assert arguments - ELSEWHERE == set(ARRIVALS) - {"seed of the data"}
 
 
 def test_the_help_shows_the_defaults_of_the_config() -> None:
-    options = {option.name: option for option in get_command(app).commands["train"].params}  # type: ignore[attr-defined]
+    commands: Any = [get_command(app).commands[name] for name in ("distill", "train")]  # type: ignore[attr-defined]
+    options = {option.name: option for one in commands for option in one.params}
     for field in fields(TrainConfig):
         shown, default = options[field.name].show_default, field.default
+        if field.name == "few_steps":  # without a few steps it would be no distillation
+            default = 4
         if default is None:
             assert shown in ("none", "the first of DATA")
         elif isinstance(default, bool):

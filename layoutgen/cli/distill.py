@@ -1,0 +1,71 @@
+"""``layoutgen distill``: a layout model of many guided steps becomes one of a few steps without guidance."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated
+
+import typer
+
+from layoutgen.cli import train_options as options
+from layoutgen.cli.options import Output, Quiet
+from layoutgen.cli.train import run_training
+from layoutgen.errors import InvalidOption
+from layoutgen.training.config import TrainConfig, read_settings
+
+_STEPS = 4
+
+
+def distill(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A run of `train`, a model folder or a hub id.")
+    ],
+    data: options.Data,
+    output: Output,
+    few_steps: options.FewSteps = None,
+    features: options.Features = None,
+    judge_learning_rate: options.JudgeLearningRate = None,
+    teacher_weight: options.TeacherWeight = None,
+    teacher_guidance: options.TeacherGuidance = None,
+    methods: options.Methods = None,
+    config: options.Config = None,
+    encoding: options.Encoding = None,
+    train_text_encoder: options.TrainTextEncoder = None,
+    lora_rank: options.LoraRank = None,
+    images: options.Images = None,
+    batch_size: options.BatchSize = None,
+    resolution: options.Resolution = None,
+    aspect_buckets: options.AspectBuckets = None,
+    workers: options.Workers = None,
+    learning_rate: options.LearningRate = None,
+    warmup: options.Warmup = None,
+    schedule: options.Schedule = None,
+    optimizer: options.Optimizer = None,
+    ema: options.Ema = None,
+    micro_batch: options.MicroBatch = None,
+    gradient_checkpointing: options.GradientCheckpointing = None,
+    mixed_precision: options.MixedPrecision = None,
+    compile: options.Compile = None,
+    save_every: options.SaveEvery = None,
+    keep_checkpoints: options.KeepCheckpoints = None,
+    report_every: options.ReportEvery = None,
+    validation: options.Validation = None,
+    tracker: options.Tracker = None,
+    max_minutes: options.MaxMinutes = None,
+    device: options.Device = None,
+    seed: options.Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Finish a layout model against a judge, so that it paints in few steps without guidance.
+
+    The judge learns beside it, on the features of a frozen network, from the images of DATA. The same command
+    again continues a run that was stopped. `layoutgen sample --model RUN` paints in so many steps.
+    """
+    stored = read_settings(config, TrainConfig) if config is not None else {}
+    given = {field.name: context.params.get(field.name) for field in fields(TrainConfig)}
+    settings = {"few_steps": _STEPS} | stored | {k: v for k, v in given.items() if v not in (None, [], ())}
+    if settings["few_steps"] == 0:
+        raise InvalidOption("`few_steps` must be 1 or more")
+    chosen = TrainConfig(**settings)
+    run_training(data, output, chosen, model=model, device=device, max_minutes=max_minutes, quiet=quiet)

@@ -1,0 +1,261 @@
+"""The adversarial finish: gradients of a painter of few steps, and a judge that learns beside it.
+
+loss = painter_loss(pictures) + painter_loss(boxes) + teacher_weight * signal * |painted - teacher's| ** 2
+
+Sauer et al. 2023, "Adversarial Diffusion Distillation", arXiv 2311.17042, with a projected discriminator that
+is told the layout. Real pictures pass the autoencoder, too, so that the judge sees nothing that the painter
+cannot mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor, nn
+
+from layoutgen.data.dataset import Batch
+from layoutgen.domain.layout import Layout
+from layoutgen.methods.token_layout import box_fractions
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.config import TrainConfig
+from layoutgen.training.few_steps import FewSteps, Start, generator_of
+from layoutgen.training.gradients import Gradients
+from layoutgen.training.judge import Judge, Told, judge_loss, painter_loss
+from layoutgen.training.loss import batch_latents, inside_boxes
+from layoutgen.training.metrics import LossSums
+from layoutgen.training.teacher import Teacher
+
+_BOX_SIDE = 96  # pixels of a box as the judge sees it
+_BOXES_EACH = 2  # boxes of a picture, at most, that it sees alone
+_SMALLEST = 8.0  # pixels along a side of a box that shows anything
+_JITTER = 0.06  # of a box's longer side, so that the judge does not learn where a box ends
+_BETAS = (0.0, 0.99)  # no momentum, as usual against an adversary
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of picture `row`: a square around (x, y) of the side `side`, all in pixels; what it shows."""
+
+    row: int
+    label: str
+    x: float
+    y: float
+    side: float
+
+
+class AdversarialGradients(Gradients):
+    """Adds up the gradients of the painter, and lets its judge learn in every step.
+
+    The judge and its optimizer are part of the accelerator's checkpoints.
+
+    Args:
+        pipeline: the model of few steps; `model` is its denoiser as accelerate wraps it.
+        features: what the judge sees with, frozen; see :func:`~layoutgen.features.networks.load_features`.
+        teacher: None: there is none.
+    """
+
+    def __init__(
+        self,
+        pipeline: LayoutPipeline,
+        model: nn.Module,
+        config: TrainConfig,
+        accelerator: Accelerator,
+        features: Any,
+        teacher: Teacher | None,
+    ) -> None:
+        super().__init__(pipeline.backbone, model, config, accelerator)
+        self._scheduler, self._teacher = pipeline.scheduler, teacher
+        self._features = features.to(accelerator.device)
+        self._painter = accelerator.unwrap_model(model)
+        torch.manual_seed(config.seed)  # the same judge in a run that is continued
+        judge = Judge(features.channels, int(pipeline.text_encoder.config.hidden_size))
+        self._learner = _Learner(judge.to(accelerator.device), config.judge_learning_rate)
+        accelerator.register_for_checkpointing(self._learner)
+        if teacher is not None:
+            teacher.to(accelerator.device)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Of the last step: the judge's loss, and of which share of real and painted pictures it is right."""
+        return self._learner.figures
+
+    def _accumulate(self, batch: Batch, step: int) -> LossSums:
+        total: LossSums | None = None
+        self._learner.begin()
+        for micro_batch in batch.split(self.size):
+            losses = self._learn(micro_batch, step, len(micro_batch.layouts) / len(batch.layouts))
+            total = losses if total is None else total + losses
+        self._learner.step()
+        assert total is not None  # a batch is never empty
+        return total
+
+    def _learn(self, batch: Batch, step: int, share: float) -> LossSums:
+        """Add the gradients of the painter and of its judge from a part of a batch, the `share` of it."""
+        judge, backbone = self._learner.judge, self._backbone
+        generators = [generator_of(self._config.seed, 1, number) for number in batch.numbers]
+        told = Told.of(batch.layouts, backbone.pool_phrases)
+        crops = choose_crops(batch.layouts, generators)
+        labels = [crop.label for crop in crops]
+        with self._accelerator.autocast():
+            latents = batch_latents(backbone, batch, self._accelerator.device)
+            clean = self._paint(batch, step, latents, generators)
+            painted = backbone.to_pixels(clean)
+            with torch.no_grad():
+                real = backbone.to_pixels(latents).clamp(-1, 1)
+                seen = self._features(real)
+                seen_boxes = self._features(cut(real, crops)) if crops else []
+            judge.measure(seen)
+            features = self._features(painted)
+            box_features = self._features(cut(painted, crops)) if crops else []
+            error, weight = self._teachers_error(step, batch.layouts, clean, generators)
+
+        with _frozen(judge):
+            loss = painter_loss(judge.of_scenes(_floats(features), told))
+            if crops:
+                loss = loss + painter_loss(judge.of_boxes(_floats(box_features), labels, told))
+        if self._teacher is not None:
+            loss = loss + self._config.teacher_weight * weight * error.mean()
+        self._accelerator.backward(loss * share)
+
+        # What a picture shows is told to the judge wrongly, too, where another one of the batch shows else.
+        rolled = told.rolled()
+        other = [row for row, layout in enumerate(told.layouts) if layout != rolled.layouts[row]]
+        shown = judge.of_scenes(_floats(seen), told)
+        made = judge.of_scenes(_detached(features), told)
+        wrong = [one[other] for one in judge.of_scenes(_floats(seen), rolled)] if other else []
+        judged = judge_loss(shown, made, wrong)
+        if crops:
+            shown_boxes = judge.of_boxes(_floats(seen_boxes), labels, told)
+            made_boxes = judge.of_boxes(_detached(box_features), labels, told)
+            judged = judged + judge_loss(shown_boxes, made_boxes)
+        (judged * share).backward()  # type: ignore[no-untyped-call]
+        self._learner.note(judged, shown, made, share)
+        inside = inside_boxes(box_fractions(batch.layouts).to(error.device), *error.shape[1:]).any(1)
+        return LossSums.of(loss.detach(), error.detach(), inside)
+
+    def _paint(
+        self, batch: Batch, step: int, latents: Tensor, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        """What the painter foresees (B, C, h, w) in one of its steps, with gradients through this one."""
+        few = FewSteps(self._scheduler, self._config.few_steps, generators)
+        shown = torch.zeros(len(batch.layouts), dtype=torch.bool)  # no layout is dropped
+
+        def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
+            predicted: Tensor = self._painter(step, batch.layouts, shown, noisy, timesteps)
+            return predicted
+
+        start = Start.draw(self._config.seed, step, self._config.few_steps)
+        noisy, timestep = few.noisy(latents, start, predict)
+        timesteps = timestep.repeat(len(noisy)).to(noisy.device)
+        return few.clean(self._model(step, batch.layouts, shown, noisy, timesteps), timestep, noisy)
+
+    def _teachers_error(
+        self, step: int, layouts: Sequence[Layout], clean: Tensor, generators: Sequence[torch.Generator]
+    ) -> tuple[Tensor, float]:
+        """The squared difference (B, h, w) from what the teacher makes of `clean`, and what it counts."""
+        if self._teacher is None:
+            return torch.zeros_like(clean[:, 0]), 0.0
+        noise = randn_tensor(tuple(clean.shape), list(generators), clean.device, torch.float32)
+        share = float(torch.rand((), generator=generator_of(self._config.seed, 2, step)))
+        better, signal = self._teacher.foresee(step, layouts, clean.detach().float(), noise, share)
+        return (clean.float() - better).square().mean(dim=1), signal
+
+    def _halve(self, error: RuntimeError) -> None:
+        super()._halve(error)
+        self._learner.begin()
+
+
+class _Learner:
+    """A judge, its optimizer, and how right it was in the last step; computes in fp32."""
+
+    def __init__(self, judge: Judge, learning_rate: float) -> None:
+        self.judge = judge
+        self._optimizer = torch.optim.AdamW(judge.parameters(), learning_rate, betas=_BETAS, weight_decay=0.0)
+        self.figures: dict[str, float] = {}
+
+    def begin(self) -> None:
+        """Forget gradients and figures."""
+        self._optimizer.zero_grad()
+        self.figures = {"judge_loss": 0.0, "judge_right": 0.0}
+
+    def note(self, loss: Tensor, real: Sequence[Tensor], painted: Sequence[Tensor], share: float) -> None:
+        """Note the figures of a part of a batch."""
+        right = [(one > 0).float().mean() for one in real] + [(one < 0).float().mean() for one in painted]
+        self.figures["judge_loss"] += share * float(loss.detach())
+        self.figures["judge_right"] += share * float(torch.stack(right).mean())
+
+    def step(self) -> None:
+        """Learn from the gradients."""
+        nn.utils.clip_grad_norm_(self.judge.parameters(), 1.0)
+        self._optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints."""
+        return {"judge": self.judge.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.judge.load_state_dict(state["judge"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
+def choose_crops(layouts: Sequence[Layout], generators: Sequence[torch.Generator]) -> list[Crop]:
+    """Up to two boxes of each layout, with a margin that differs each time.
+
+    Boxes that lie outside of the picture by half or more, or are a few pixels large, show nothing.
+    """
+    crops = []
+    for row, (layout, generator) in enumerate(zip(layouts, generators, strict=True)):
+        order = torch.randperm(len(layout.instances), generator=generator).tolist()
+        shown = [one for one in map(layout.instances.__getitem__, order) if _is_shown(one.box, layout)]
+        for one in shown[:_BOXES_EACH]:
+            margin, x, y = torch.rand(3, generator=generator).tolist()
+            longer = max(one.box.width, one.box.height)
+            x = (one.box.x0 + one.box.x1) / 2 + longer * _JITTER * (2 * x - 1)
+            y = (one.box.y0 + one.box.y1) / 2 + longer * _JITTER * (2 * y - 1)
+            crops.append(Crop(row, one.label, x, y, longer * (1.08 + 0.3 * margin)))
+    return crops
+
+
+def _is_shown(box: Any, layout: Layout) -> bool:
+    inside = box.clip(layout.width, layout.height)
+    if inside is None or min(inside.width, inside.height) < _SMALLEST:
+        return False
+    return bool(inside.area > 0.5 * box.area)
+
+
+def cut(images: Tensor, crops: Sequence[Crop]) -> Tensor:
+    """The `crops` of `images` (B, 3, H, W) as squares (K, 3, 96, 96); the border goes on beyond the image."""
+    height, width = images.shape[-2:]
+    maps = images.new_zeros(len(crops), 2, 3, dtype=torch.float32)
+    for one, crop in zip(maps, crops, strict=True):
+        one[0, 0], one[0, 2] = crop.side / width, 2 * crop.x / width - 1
+        one[1, 1], one[1, 2] = crop.side / height, 2 * crop.y / height - 1
+    grid = F.affine_grid(maps, [len(crops), 3, _BOX_SIDE, _BOX_SIDE], align_corners=False)
+    rows = torch.tensor([crop.row for crop in crops], device=images.device)
+    return F.grid_sample(images[rows].float(), grid, padding_mode="border", align_corners=False)
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """Gradients pass `module`, and leave none in it."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def _floats(features: Sequence[Tensor]) -> list[Tensor]:
+    return [one.float() for one in features]
+
+
+def _detached(features: Sequence[Tensor]) -> list[Tensor]:
+    return [one.detach().float() for one in features]

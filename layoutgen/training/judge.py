@@ -1,0 +1,158 @@
+"""The judge of an adversarial finish: is a picture real, and does it show what it was asked to?
+
+A projected discriminator (Sauer et al. 2021, "Projected GANs Converge Faster", arXiv 2111.01007): small heads
+on the features of a frozen network. Some see whole pictures and are told layout and prompt, since what
+a judge is not told is lost (grounds become one grey); others see what is in single boxes, and are told its
+label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from layoutgen.domain.layout import Layout
+
+_TOLD = 16  # channels that tell of a label or a prompt
+_PLACE = 3  # channels of the layout: inside a box, and where in it
+_WIDTH = 64
+_CONTRAST = 4.0  # with features of unit spread, heads of spectral norm 1 cannot tell much apart
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is asked of B pictures, and K boxes in them.
+
+    Attributes:
+        layouts: B of them.
+        prompts: (B, D), each a vector of its text.
+        labels: by label, such a vector (D,).
+    """
+
+    layouts: tuple[Layout, ...]
+    prompts: Tensor
+    labels: dict[str, Tensor]
+
+    @staticmethod
+    def of(layouts: Sequence[Layout], embed: Callable[[Sequence[str]], Tensor]) -> Told:
+        """What `layouts` ask for; `embed` makes vectors (N, D) of N texts."""
+        prompts = sorted({layout.prompt for layout in layouts})
+        labels = sorted({label for layout in layouts for label in layout.labels})
+        with torch.no_grad():
+            vectors = embed([*prompts, *labels]).float()
+        rows = torch.tensor([prompts.index(layout.prompt) for layout in layouts], device=vectors.device)
+        named = dict(zip(labels, vectors[len(prompts) :], strict=True))
+        return Told(tuple(layouts), vectors[rows], named)
+
+    def rolled(self) -> Told:
+        """Each picture is told what the one before it asks for."""
+        return Told((self.layouts[-1], *self.layouts[:-1]), self.prompts.roll(1, 0), self.labels)
+
+
+class Judge(nn.Module):
+    """Logits above 0 for what looks real and right.
+
+    Args:
+        channels: of the features, from fine to coarse.
+        text_dim: D, of the vectors of texts.
+    """
+
+    spread: Tensor
+
+    def __init__(self, channels: Sequence[int], text_dim: int) -> None:
+        super().__init__()
+        self.label, self.prompt = nn.Linear(text_dim, _TOLD), nn.Linear(text_dim, _TOLD)
+        self.scenes = nn.ModuleList(_Head(width + 2 * _TOLD + _PLACE) for width in channels)
+        # The finest features see texture alone, of which the heads of whole pictures see enough.
+        self.boxes = nn.ModuleList(_Head(width, text_dim) for width in channels[min(1, len(channels) - 1) :])
+        self.register_buffer("spread", torch.zeros(len(channels)))
+
+    def measure(self, features: Sequence[Tensor]) -> None:
+        """Take the spread of the first real `features`, in units of which all others are seen."""
+        if not bool(self.spread.any()):
+            self.spread.copy_(torch.stack([one.float().std() for one in features]).clamp_min(1e-6))
+
+    def of_scenes(self, features: Sequence[Tensor], told: Told) -> list[Tensor]:
+        """A map of logits (B, 1, h, w) for each of the `features` (B, C, h, w) of whole pictures."""
+        maps = self._maps(told, *features[0].shape[-2:])
+        logits = []
+        for head, one, spread in zip(self.scenes, features, self.spread, strict=True):
+            asked = F.interpolate(maps, size=one.shape[-2:], mode="area").to(one)
+            logits.append(head(torch.cat([one * (_CONTRAST / spread), asked], dim=1)))
+        return logits
+
+    def of_boxes(self, features: Sequence[Tensor], labels: Sequence[str], told: Told) -> list[Tensor]:
+        """A map of logits (K, 1, h, w) for each of the `features` (K, C, h, w) of K boxes of `labels`."""
+        vectors = torch.stack([told.labels[label] for label in labels])
+        used = slice(len(features) - len(self.boxes), None)
+        return [
+            head(one * (_CONTRAST / spread), vectors)
+            for head, one, spread in zip(self.boxes, features[used], self.spread[used], strict=True)
+        ]
+
+    def _maps(self, told: Told, height: int, width: int) -> Tensor:
+        """The layout and the prompt (B, C, height, width); where boxes overlap the smallest counts."""
+        empty = self.prompt.weight.new_zeros(_TOLD + _PLACE, height, width)
+        x = (torch.arange(width, device=empty.device) + 0.5) / width
+        y = (torch.arange(height, device=empty.device) + 0.5) / height
+        labels, rows = {label: self.label(vector) for label, vector in told.labels.items()}, []
+        for layout in told.layouts:
+            row = empty
+            for one in sorted(layout.instances, key=lambda one: -one.box.area):
+                x0, y0, x1, y1 = one.box.scale(1 / layout.width, 1 / layout.height).xyxy
+                inside = ((y >= y0) & (y < y1))[:, None] & ((x >= x0) & (x < x1))
+                across = ((x - x0) / (x1 - x0) * 2 - 1).expand(height, width)
+                down = ((y - y0) / (y1 - y0) * 2 - 1)[:, None].expand(height, width)
+                place = torch.stack([torch.ones_like(across), across, down])
+                shown = torch.cat([labels[one.label][:, None, None].expand(-1, height, width), place])
+                row = torch.where(inside, shown, row)
+            rows.append(row)
+        prompts = self.prompt(told.prompts)[:, :, None, None].expand(-1, -1, height, width)
+        return torch.cat([torch.stack(rows), prompts], dim=1)
+
+
+class _Head(nn.Module):
+    """Features (B, C, h, w) to logits (B, 1, h, w).
+
+    Args:
+        text_dim: of vectors that say what should be there, by projection (Miyato and Koyama 2018, arXiv
+            1802.05637); 0: none.
+    """
+
+    def __init__(self, channels: int, text_dim: int = 0) -> None:
+        super().__init__()
+        self.first = spectral_norm(nn.Conv2d(channels, _WIDTH, 1))
+        self.second = spectral_norm(nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1))
+        self.last = spectral_norm(nn.Conv2d(_WIDTH, 1, 1))
+        self.label = nn.Linear(text_dim, _WIDTH) if text_dim else None
+
+    def forward(self, features: Tensor, vectors: Tensor | None = None) -> Tensor:
+        hidden = F.leaky_relu(self.first(features), 0.2)
+        hidden = hidden + F.leaky_relu(self.second(hidden), 0.2)
+        logits: Tensor = self.last(hidden)
+        if self.label is not None and vectors is not None:
+            weights = self.label(vectors)[:, :, None, None] / _WIDTH
+            logits = logits + (hidden * weights.to(hidden)).sum(dim=1, keepdim=True)
+        return logits.float()
+
+
+def judge_loss(real: Sequence[Tensor], painted: Sequence[Tensor], wrong: Sequence[Tensor] = ()) -> Tensor:
+    """The hinge loss () of a judge's logits, the mean over its heads.
+
+    Args:
+        real, painted: of real and of painted pictures that are told what they show.
+        wrong: of real ones that are told something else; they count as painted ones do.
+    """
+    losses = [F.relu(1 - one).mean() for one in real]
+    others = [F.relu(1 + one).mean() for one in (*painted, *wrong)]
+    return torch.stack(losses).mean() + torch.stack(others).mean()
+
+
+def painter_loss(painted: Sequence[Tensor]) -> Tensor:
+    """The loss () of the painter whose pictures get these logits: the lower, the more real they look."""
+    return -torch.stack([one.mean() for one in painted]).mean()

@@ -1,0 +1,283 @@
+"""`layoutgen distill`: a few-step painter against a judge, at toy size."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, LCMScheduler
+from PIL import Image
+from transformers import ResNetBackbone, ResNetConfig
+from typer.testing import CliRunner, Result
+
+from layoutgen import Box, Instance, Layout
+from layoutgen.cli import app
+from layoutgen.features.networks import load_features
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.adversarial import choose_crops, cut
+from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
+from layoutgen.training.judge import Judge, Told, judge_loss
+from layoutgen.training.teacher import Teacher
+from tests.toy import toy_pipeline
+from tests.training.conftest import invoke, same, train, weights
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved toy backbone of transformers."""
+    torch.manual_seed(0)
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 12, 16], depths=[1, 1, 1], layer_type="basic")
+    folder = tmp_path_factory.mktemp("backbone")
+    ResNetBackbone(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def model(prepared: Path, scratch: list[str], tmp_path: Path) -> Path:
+    """A small model that was trained by both methods."""
+    train(prepared, tmp_path / "model", *scratch, "--method", "text2img", "--method", "img2img", images=4)
+    return tmp_path / "model"
+
+
+def distill(model: Path, data: Path, run: Path, *options: str, images: int = 8) -> Result:
+    usual = f"distill {model} {data} -o {run} --images {images} --batch-size 2 --workers 0 --save-every 4"
+    usual += " --report-every 0 --device cpu --resolution 32"
+    return CliRunner().invoke(app, [*usual.split(), *options], catch_exceptions=False)
+
+
+def test_a_model_says_that_it_paints_in_few_steps(
+    model: Path, prepared: Path, backbone: str, tmp_path: Path
+) -> None:
+    done = distill(model, prepared, tmp_path / "few", "--steps", "3", "--features", backbone)
+    assert done.exit_code == 0, done.output
+    painter = LayoutPipeline.from_pretrained(tmp_path / "few")
+    assert isinstance(painter.scheduler, LCMScheduler)
+    assert painter.scheduler.config.prediction_type == "v_prediction"
+    assert (painter.settings.steps, painter.settings.guidance) == (3, 1.0)
+    assert not same(weights(model), weights(tmp_path / "few"))
+    sampled = CliRunner().invoke(
+        app,
+        f"sample -n 1 dog --model {tmp_path / 'few'} --width 64 --height 64 -o {tmp_path / 'out'}".split(),
+    )
+    assert sampled.exit_code == 0, sampled.output
+    (image,) = (tmp_path / "out" / "images").iterdir()
+    settings = json.loads(Image.open(image).text["layoutgen"])["settings"]
+    assert (settings["steps"], settings["guidance"], settings["scheduler"]) == (3, 1.0, "model")
+    (line, *_) = (tmp_path / "few" / "metrics.jsonl").read_text().splitlines()
+    logged = json.loads(line)
+    assert logged["judge_loss"] > 0 and 0 <= logged["judge_right"] <= 1 and logged["loss_inside"] > 0
+
+
+def test_a_stopped_distillation_goes_on_as_if_it_had_not(
+    model: Path, prepared: Path, backbone: str, tmp_path: Path
+) -> None:
+    options = ("--features", backbone, "--method", "img2img", "--method", "text2img")
+    for run, lengths in (("whole", [8]), ("parts", [4, 8])):
+        for images in lengths:
+            done = distill(model, prepared, tmp_path / run, *options, images=images)
+            assert done.exit_code == 0, done.output
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_options_of_the_judge_and_the_teacher_arrive(
+    model: Path, prepared: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guidances = []
+    of = Teacher.of
+
+    def spy(*arguments: Any) -> Teacher:
+        guidances.append(arguments[-1])
+        return of(*arguments)
+
+    monkeypatch.setattr(Teacher, "of", spy)
+    options = ("--features", backbone, "--judge-learning-rate", "0.007", "--teacher-guidance", "2.5")
+    assert distill(model, prepared, tmp_path / "few", *options, images=4).exit_code == 0
+    assert guidances == [2.5]
+    (checkpoint,) = (tmp_path / "few" / "checkpoints").iterdir()
+    state = torch.load(checkpoint / "custom_checkpoint_0.pkl", weights_only=True)
+    assert state["optimizer"]["param_groups"][0]["lr"] == 0.007
+
+
+def test_micro_batches_and_adapters(model: Path, prepared: Path, backbone: str, tmp_path: Path) -> None:
+    options = ("--features", backbone, "--lora-rank", "2", "--micro-batch", "1", "--teacher-weight", "0")
+    done = distill(model, prepared, tmp_path / "lora", *options, images=4)
+    assert done.exit_code == 0, done.output
+    before, after = weights(model), weights(tmp_path / "lora")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(".to_q." in name for name in changed)
+    assert not any("resnets" in name for name in changed)  # only the attention was adapted
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--features", "./nowhere"], "--features ./nowhere cannot be loaded"),
+        (["--teacher-weight", "0", "--teacher-guidance", "3"], "--teacher-guidance has no use"),
+        (["--steps", "0"], "--steps must be 1 or more"),
+        (["--steps", "51"], "--steps must be at most 50"),
+        (["--judge-learning-rate", "0"], "--judge-learning-rate must be above 0"),
+    ],
+)
+def test_what_cannot_work_is_said(
+    options: list[str], said: str, toy_checkpoint: Path, prepared: Path, tmp_path: Path
+) -> None:
+    done = distill(toy_checkpoint, prepared, tmp_path / "few", *options)
+    assert done.exit_code == 2 and said in " ".join(done.output.split())
+
+
+def test_settings_of_the_other_objective_are_refused(
+    toy_checkpoint: Path, prepared: Path, checkpoint: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("min_snr: 3.0")
+    done = distill(toy_checkpoint, prepared, tmp_path / "few", "--config", str(file))
+    assert done.exit_code == 2 and "has no use in a distillation" in " ".join(done.output.split())
+    file.write_text("teacher_weight: 2.0")
+    done = invoke(prepared, tmp_path / "run", *checkpoint, "--config", str(file))
+    assert done.exit_code == 2 and "is for distillations" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("on_real", [False, True])
+def test_steps_are_those_of_sampling(on_real: bool) -> None:
+    """With a denoiser that always foresees the same picture, every step has that picture and new noise."""
+    schedule = LCMScheduler.from_config(DDIMScheduler(prediction_type="sample").config)
+    schedule.set_timesteps(4)
+    picture, real = torch.full((2, 3, 4, 5), 0.5), torch.full((2, 3, 4, 5), -2.0)
+    generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    asked: list[int] = []
+
+    def predict(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        asked.append(int(timesteps[0]))
+        return picture
+
+    few = FewSteps(schedule, 4, generators)
+    noisy, timestep = few.noisy(real, Start(2, on_real), predict)
+    assert asked == ([] if on_real else schedule.timesteps[:2].tolist())
+    signal = schedule.alphas_cumprod[timestep]
+    noise = (noisy - signal.sqrt() * (real if on_real else picture)) / (1 - signal).sqrt()
+    # The same draws, the first for the start, and one after each of the earlier steps.
+    again = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    for _ in range(1 if on_real else 3):
+        drawn = torch.stack([torch.randn(3, 4, 5, generator=one) for one in again])
+    torch.testing.assert_close(noise, drawn, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(few.clean(picture, timestep, noisy), picture, atol=1e-4, rtol=1e-4)
+
+
+def test_starts_are_drawn_evenly() -> None:
+    starts = [Start.draw(0, number, 4) for number in range(400)]
+    counts = [sum(one.step == step for one in starts) for step in range(4)]
+    assert min(counts) > 70 and 160 < sum(one.on_real for one in starts) < 240
+    assert starts[7] == Start.draw(0, 7, 4)
+
+
+def test_sampling_of_a_few_step_model_keeps_what_does_not_depend_on_guidance() -> None:
+    usual = {"steps": 12, "guidance": 5.0, "background_guidance": 2.0, "coarse_above": 64.0}
+    few = {"coarse_above": 64.0, "scheduler": "model", "steps": 4, "guidance": 1.0, "cache_interval": 1}
+    assert few_step_sampling(usual, 4) == few
+    assert "coarse_above" not in few_step_sampling(None, 2)
+
+
+def layouts() -> list[Layout]:
+    dog, cat = Instance("dog", Box(8, 8, 40, 24)), Instance("cat", Box(30, 4, 44, 40))
+    return [Layout(48, 48, (dog,), "1 dog"), Layout(48, 48, (cat, dog), "2 animals")]
+
+
+def embed(texts: list[str]) -> torch.Tensor:
+    return torch.stack([torch.full((6,), sum(map(ord, text)) / 100) for text in texts])
+
+
+def test_the_judge_is_told_prompt_layout_and_label() -> None:
+    torch.manual_seed(0)
+    judge = Judge((5, 7), 6)
+    features = [torch.randn(2, 5, 12, 12), torch.randn(2, 7, 6, 6)]
+    judge.measure(features)
+    judge.eval()  # spectral norms stand still
+    with torch.no_grad():
+        told = judge.of_scenes(features, Told.of(layouts(), embed))
+        assert [tuple(one.shape) for one in told] == [(2, 1, 12, 12), (2, 1, 6, 6)]
+        other = Told.of([layouts()[0], Layout(48, 48, layouts()[1].instances[:1], "2 animals")], embed)
+        moved = judge.of_scenes(features, other)[0]
+        torch.testing.assert_close(moved[0], told[0][0])  # only the second layout is another one
+        assert not torch.allclose(moved[1], told[0][1])
+        labels = [judge.of_boxes(features, names, other)[0] for names in (["cat", "dog"], ["dog", "dog"])]
+        assert not torch.allclose(labels[0][0], labels[1][0])
+
+
+def test_a_judge_learns_what_is_painted() -> None:
+    torch.manual_seed(0)
+    judge, told = Judge((5,), 6), Told.of(layouts(), embed)
+    optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
+    for _ in range(120):
+        real, painted = [torch.randn(2, 5, 6, 6) + 1], [torch.randn(2, 5, 6, 6) - 1]
+        judge.measure(real)
+        loss = judge_loss(judge.of_scenes(real, told), judge.of_scenes(painted, told))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.6  # 2 if it knew nothing
+
+
+def test_crops_show_their_box() -> None:
+    images = torch.full((2, 3, 48, 48), -1.0)
+    images[0, :, 8:24, 8:40] = 1.0
+    chosen = choose_crops(layouts(), [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    assert sorted((crop.row, crop.label) for crop in chosen) == [(0, "dog"), (1, "cat"), (1, "dog")]
+    (crop,) = (one for one in chosen if one.row == 0)
+    (shown,) = cut(images, [crop])
+    share = (shown[0] > 0).float().mean()
+    assert share == pytest.approx(32 * 16 / crop.side**2, rel=0.05)
+
+
+def test_a_teacher_is_a_frozen_copy_of_the_guided_model(tmp_path: Path) -> None:
+    pipeline = toy_pipeline(tmp_path, size=4)
+    layout = Layout(32, 32, (Instance("dog", Box(4, 4, 20, 24)),), "a dog")
+    method = pipeline.method("text2img", "text")
+    teacher = Teacher.of(pipeline, [method], guidance=3.0)
+    clean, noise = torch.randn(1, 4, 4, 4), torch.randn(1, 4, 4, 4)
+    before, signal = teacher.foresee(0, [layout], clean, noise, 0.0)
+    with torch.no_grad():
+        for parameter in pipeline.unet.parameters():
+            parameter.add_(1.0)
+    after, _ = teacher.foresee(0, [layout], clean, noise, 0.0)
+    torch.testing.assert_close(before, after)
+    assert 0.9 < signal < 1 and not any(p.requires_grad for p in teacher.pipeline.unet.parameters())
+    torch.testing.assert_close(
+        before, clean, atol=1.0, rtol=0
+    )  # at 2 % of the noise schedule little is unknown
+
+
+def test_backbones_of_transformers_see_images(backbone: str) -> None:
+    network = load_features(backbone)
+    assert network.channels == (8, 12, 16)
+    image = torch.rand(2, 3, 32, 48, requires_grad=True)
+    features = network(image)
+    assert [tuple(one.shape) for one in features] == [(2, 8, 8, 12), (2, 12, 4, 6), (2, 16, 2, 3)]
+    sum(one.square().sum() for one in features).backward()
+    assert image.grad is not None and image.grad.abs().sum() > 0
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_networks_of_timm_see_images_as_they_were_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network(torch.nn.Module):
+        feature_info = SimpleNamespace(channels=lambda: [3, 3])
+
+        def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+            return [pixels, pixels[..., ::2, ::2]]
+
+    asked: dict[str, Any] = {}
+    timm: Any = ModuleType("timm")
+    timm.create_model = lambda name, **options: asked.update(options, name=name) or Network()
+    timm.data = SimpleNamespace(
+        resolve_model_data_config=lambda network: {"mean": (0.5, 0.4, 0.3), "std": (0.5, 0.2, 0.1)}
+    )
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    network = load_features("timm/some_net")
+    assert asked == {"name": "some_net", "pretrained": True, "features_only": True}
+    white = network(torch.ones(1, 3, 4, 4))
+    torch.testing.assert_close(white[0][0, :, 0, 0], torch.tensor([1.0, 3.0, 7.0]))
+    assert network.channels == (3, 3) and white[1].shape == (1, 3, 2, 2)
