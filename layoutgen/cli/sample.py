@@ -16,6 +16,7 @@ from layoutgen.cli.sample_images import Series, images_asked_for
 from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
 from layoutgen.cli.sample_settings import check_guided, settings_asked_for
 from layoutgen.cli.sample_words import parse_words
+from layoutgen.cli.unfinished import unfinished_said
 
 if TYPE_CHECKING:
     from layoutgen.cli.sample_images import Images
@@ -105,7 +106,8 @@ def sample(
         check_output(folder, SAMPLES, overwrite=overwrite)
     console.note(check_painting(asked.named, info, settings, strict=strict), quiet=quiet or not leads)
     shown = open_preview(preview if leads else None, inline=not quiet)
-    with shown, console.progress(quiet or not leads or shown.inline) as bar:
+    kept = unfinished_said(folders if leads else (), quiet=quiet)
+    with kept, shown, console.progress(quiet or not leads or shown.inline) as bar:
         task = bar.add_task("loading the model", total=None)
 
         from layoutgen.sampling.run import load_pipeline, quiet_libraries
@@ -131,6 +133,8 @@ def sample(
                 say_zoom(pipeline, asked.layouts, one)
             with closing(run):  # type: ignore[type-var]
                 for event in run:
+                    if event.kept and leads:
+                        console.note([f"{event.kept:,} images of an interrupted run are kept"], quiet=quiet)
                     bar.update(task, completed=event.step, total=event.steps)
                     shown.update(event.preview)
     if leads and not quiet:

@@ -7,6 +7,7 @@ replaces exactly those and never touches a file that somebody else put there.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -76,8 +77,9 @@ def shared_folder(
 ) -> Iterator[Path]:
     """:func:`output_folder` for several processes, which survives: what is finished is there the next time.
 
-    All who come with the same `key` get the same folder; every file in it must be written aside and renamed.
-    It moves to `folder` when the block of the `leader`, who waits for the others in it, succeeds.
+    All who come with the same `key` get the same folder, which is in the open: what a run that is
+    interrupted has finished can be looked at. Every file in it must be written aside and renamed. It moves to
+    `folder` when the block of the `leader`, who waits for the others in it, succeeds.
 
     Raises:
         OutputExists: see :func:`check_output`; it is the leader who says so.
@@ -85,12 +87,12 @@ def shared_folder(
     """
     if not leader:
         with saving(f"`output` {folder}", _home(folder)):
-            yield _aside(folder, key)
+            yield _aside(folder, key, hidden=False)
         return
     check_output(folder, names, overwrite=overwrite)
     with _alone(folder), saving(f"`output` {folder}", _home(folder)):
         check_output(folder, names, overwrite=overwrite)
-        aside = _aside(folder, key)
+        aside = _aside(folder, key, hidden=False)
         try:
             yield aside
             for name in _half_written(aside):
@@ -138,9 +140,17 @@ def _home(folder: Path) -> Path:
     return folder if folder.exists() else folder.parent
 
 
-def _aside(folder: Path, key: str) -> Path:
+def unfinished_folders(folder: Path) -> list[Path]:
+    """What interrupted runs of :func:`shared_folder` have finished for `folder`: beside it, or in it."""
+    whole = folder.resolve()
+    found = [one for home in (whole, whole.parent) for one in home.glob(f"*{UNFINISHED}")]
+    name = re.compile(rf"{re.escape(whole.name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}")
+    return sorted(one for one in found if name.fullmatch(one.name) and one.is_dir())
+
+
+def _aside(folder: Path, key: str, *, hidden: bool = True) -> Path:
     """The folder in which the content of `folder` is made."""
-    aside = _home(folder) / f".{folder.resolve().name}.{key}{UNFINISHED}"
+    aside = _home(folder) / f"{'.' if hidden else ''}{folder.resolve().name}.{key}{UNFINISHED}"
     aside.mkdir(parents=True, exist_ok=True)
     return aside
 

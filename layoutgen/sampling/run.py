@@ -36,12 +36,14 @@ _QUEUE = 64  # finished images that may wait for them
 class Painting:
     """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images.
 
+    `kept`: how many an interrupted run had finished, said once before the first step.
     `preview` is that of :class:`~layoutgen.pipeline.Step`, None where nothing is being painted.
     """
 
     step: int
     steps: int
     finished: tuple[Path, ...] = ()
+    kept: int = 0
     preview: Callable[[], list[Image.Image]] | None = field(default=None, compare=False, repr=False)
 
 
@@ -116,12 +118,24 @@ def sample(
         mine = processes.share(sorted(jobs, key=partial(_kind, pipeline=pipeline, settings=settings)))
         todo = [job for job in mine if not is_finished(aside, job, recorded)]
         painter = _Painter(pipeline, method, settings, recorded, batch_size)
-        yield from painter.run(todo, aside, output, total=len(mine))
-        if processes.rank == 0:
-            wait_for(aside, jobs)
-            write_grid(aside, jobs)
-            about = {"settings": recorded}
-            write_coco(aside / "annotations.json", [(job.file, job.layout) for job in jobs], info=about)
+        if len(todo) < len(mine):
+            steps = settings.steps
+            yield Painting((len(mine) - len(todo)) * steps, len(mine) * steps, kept=len(mine) - len(todo))
+        try:
+            yield from painter.run(todo, aside, output, total=len(mine))
+            if processes.rank == 0:
+                wait_for(aside, jobs)
+                write_grid(aside, jobs)
+        finally:  # also of what is finished when it is interrupted: it can be looked at, and evaluated
+            if processes.rank == 0:
+                _annotate(aside, jobs, recorded)
+
+
+def _annotate(aside: Path, jobs: Sequence[Job], recorded: dict[str, Any]) -> None:
+    """Write the annotations of those images of `jobs` that are there, if there are any."""
+    there = [(job.file, job.layout) for job in jobs if (aside / "images" / job.file).is_file()]
+    if there:
+        write_coco(aside / "annotations.json", there, info={"settings": recorded})
 
 
 def recorded_settings(

@@ -120,7 +120,7 @@ def test_a_process_that_dies_costs_only_what_it_was_painting(
     with pytest.raises(CannotSave, match="the same command"):
         list(run(toy, out, 0, 3))
     assert not out.exists()
-    done = len(list(next(tmp_path.glob(".out.*.partial")).glob("images/*.png")))
+    done = len(list(next(tmp_path.glob("out.*.partial")).glob("images/*.png")))
     assert done == 8  # 4 + 1 + 3
     painted.clear()
     list(run(toy, out, 1, 2))
@@ -151,7 +151,7 @@ def test_damaged_or_other_images_are_painted_again(
 ) -> None:
     out = tmp_path / "out"
     list(run(toy, out, 1, 2))
-    (aside,) = tmp_path.glob(".out.*.partial")
+    (aside,) = tmp_path.glob("out.*.partial")
     first, second, *_ = sorted((aside / "images").iterdir())
     first.write_bytes(first.read_bytes()[:200])
     with Image.open(second) as image:
