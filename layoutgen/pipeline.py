@@ -13,8 +13,10 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
+from layoutgen.additions import Additions
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
+from layoutgen.checkpoints.additions import add_to
 from layoutgen.checkpoints.opening import as_invalid_file, local_path
 from layoutgen.checkpoints.single_file import open_single_file
 from layoutgen.checkpoints.weight_files import loading_options
@@ -105,6 +107,14 @@ class LayoutPipeline(DiffusionPipeline):
         check_painter(path, name)
         with as_invalid_file(path):
             return super().from_pretrained(path, **loading_options(path) | options)
+
+    def add(self, additions: Additions) -> None:
+        """Another autoencoder, LoRAs, textual inversions; they become part of the model.
+
+        Raises:
+            InvalidOption, InvalidFile: something does not go with this model.
+        """
+        self.register_modules(**add_to(self.components, additions))
 
     @property
     def backbone(self) -> Backbone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from diffusers.loaders import TextualInversionLoaderMixin
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -88,6 +89,9 @@ def _parts(tokenizer: CLIPTokenizer, body: list[int]) -> list[list[int]]:
 
 
 def _token_ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
+    if len(tokenizer.get_added_vocab()) > 2:  # more than its start and end
+        # A textual inversion of several vectors is one word in a prompt, and several tokens.
+        text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
     # Without `verbose=False` the tokenizer warns of long prompts, which are chunked here.
     return list(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
 

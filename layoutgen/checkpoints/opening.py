@@ -23,7 +23,7 @@ def local_path(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def as_invalid_file(path: Path) -> Iterator[None]:
+def as_invalid_file(path: Path, remedy: str = "is it whole?") -> Iterator[None]:
     """Say in one line what other libraries raise about the checkpoint at `path`.
 
     Raises:
@@ -40,4 +40,4 @@ def as_invalid_file(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # what the libraries raise on a broken file is anything
         problem = f"cannot be opened: {first_line(error)}"
-        raise InvalidFile(path, problem, remedy="is it whole?") from error
+        raise InvalidFile(path, problem, remedy=remedy) from error

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
 
 from layoutgen.checkpoints.configuration import configuration_of, write_configuration
 from layoutgen.checkpoints.opening import as_invalid_file
@@ -29,6 +28,8 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
     kind = kind_of_tensors(header.shapes)
     check_single_file(path, kind)
     assert kind.base is not None  # a painter has one
+    from diffusers import StableDiffusionPipeline  # here: it is slow, and says much when it is imported
+
     with as_invalid_file(path), tempfile.TemporaryDirectory() as folder:
         configuration = configuration_of(kind.base, header.shapes, header.metadata)
         write_configuration(configuration, Path(folder))

@@ -23,9 +23,13 @@ class _Weights(NamedTuple):
     safe: bool
 
 
-def loading_options(folder: Path) -> dict[str, Any]:
-    """What diffusers must be told to open the weights in `folder`: their variant, if they have one."""
-    names = [path.relative_to(folder).as_posix() for path in folder.glob("*/*")]
+def loading_options(folder: Path, component: str = "*") -> dict[str, Any]:
+    """What diffusers must be told to open the weights in `folder`: their variant, if they have one.
+
+    Args:
+        component: the folder inside it that is opened; all of them.
+    """
+    names = [path.relative_to(folder).as_posix() for path in folder.glob(f"{component}/*")]
     variant = _variant(_weights(names))
     return {"variant": variant} if variant else {}
 

@@ -86,6 +86,45 @@ def parse_methods(words: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+_ADDED = "Added to the model"
+Vae = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        show_default="the model's",
+        rich_help_panel=_ADDED,
+        help="Another autoencoder: a file, or a folder of diffusers.",
+    ),
+]
+Loras = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE[:WEIGHT]",
+        show_default=False,
+        rich_help_panel=_ADDED,
+        help="LoRA of kohya or diffusers, and how strongly it acts (1). Can be repeated.",
+    ),
+]
+Embeddings = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=_ADDED,
+        help="Textual inversion, which prompts name by the file's name. Can be repeated.",
+    ),
+]
+ClipSkip = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        show_default="1",
+        rich_help_panel=_ADDED,
+        help="Layer of the text encoder that is read, from its end: 1 is the last, 2 the one before it.",
+    ),
+]
+
+
 def spell_options(message: str, command: Any) -> str:
     """`message` with the settings that it names in backquotes as `command` spells them.
 

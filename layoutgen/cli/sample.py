@@ -11,7 +11,18 @@ from layoutgen.cli import console
 from layoutgen.cli import sample_options as options
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.inputs import read_options
-from layoutgen.cli.options import Device, Json, Model, Overwrite, Quiet, Units
+from layoutgen.cli.options import (
+    ClipSkip,
+    Device,
+    Embeddings,
+    Json,
+    Loras,
+    Model,
+    Overwrite,
+    Quiet,
+    Units,
+    Vae,
+)
 from layoutgen.cli.sample_images import Series, images_asked_for
 from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
 from layoutgen.cli.sample_settings import check_guided, settings_asked_for
@@ -27,6 +38,10 @@ def sample(
     number: options.Number = None,
     output: options.Output = None,
     model: Model = None,
+    vae: Vae = None,
+    lora: Loras = None,
+    embedding: Embeddings = None,
+    clip_skip: ClipSkip = None,
     method: options.Method = None,
     encoding: options.Encoding = None,
     prompt: options.Prompt = None,
@@ -77,6 +92,10 @@ def sample(
     painted = [one.settings for _, one in requests]
     given: dict[str, Any] = {
         "model": model,
+        "vae": vae,
+        "lora": lora or None,
+        "embedding": embedding or None,
+        "clip_skip": clip_skip,
         "encoding": encoding,
         "scheduler": scheduler,
         "steps": steps,
@@ -97,6 +116,7 @@ def sample(
     settings = settings_asked_for(method, given, painted, info.sampling)
     asked = images_asked_for(requests, quantities, series, info, prompt, negative_prompt)
     settings = [replace(one, seed=asked.seeds[0]) for one in settings]
+    settings[0].additions.check()
     check_guided({"negative_prompt": negative_prompt, "guidance_rescale": guidance_rescale}, settings)
     output = output or Path("out") / output_name(paths, quantities)
     folders = [output / str(one.method) if len(settings) > 1 else output for one in settings]
@@ -114,7 +134,8 @@ def sample(
         from layoutgen.sampling.run import sample as paint
 
         quiet_libraries()
-        pipeline = load_pipeline(info.source, device or processes.device(), dtype)
+        additions = settings[0].additions
+        pipeline = load_pipeline(info.source, device or processes.device(), dtype, additions)
         for one, folder in zip(settings, folders, strict=True):
             run = paint(
                 pipeline,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.cli import console
 from layoutgen.cli import train_options as options
-from layoutgen.cli.options import Output, Quiet
+from layoutgen.cli.options import ClipSkip, Embeddings, Loras, Output, Quiet, Vae
 from layoutgen.cli.train_tables import components_table, plan_table
 from layoutgen.errors import InvalidOption
 from layoutgen.training.config import TrainConfig, read_settings
@@ -31,6 +32,10 @@ def train(
     output: Output,
     methods: options.Methods = None,
     model: options.Model = None,
+    vae: Vae = None,
+    lora: Loras = None,
+    embedding: Embeddings = None,
+    clip_skip: ClipSkip = None,
     from_scratch: options.FromScratch = None,
     config: options.Config = None,
     encoding: options.Encoding = None,
@@ -80,6 +85,7 @@ def train(
         output,
         chosen,
         model=model,
+        additions=Additions(vae, tuple(lora or ()), tuple(embedding or ()), clip_skip),
         from_scratch=from_scratch,
         device=device,
         max_minutes=max_minutes,
@@ -94,6 +100,7 @@ def run_training(
     chosen: TrainConfig,
     *,
     model: str | None,
+    additions: Additions = NOTHING_ADDED,
     from_scratch: Path | None = None,
     device: str | None,
     max_minutes: float | None,
@@ -117,6 +124,7 @@ def run_training(
         output,
         chosen,
         model=model,
+        additions=additions,
         from_scratch=shape,
         device=device,
         dry_run=dry_run,

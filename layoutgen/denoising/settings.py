@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from layoutgen.additions import Additions
 from layoutgen.denoising.schedulers import check_scheduler
 from layoutgen.errors import InvalidOption
 
@@ -29,6 +30,7 @@ class SampleSettings:
         karras: the spacing of noise levels by Karras et al. (arXiv 2206.00364, equation 5).
         cache_interval: the denoiser's deeper levels are computed in every such step, and their features used
             again in the others (DeepCache, Ma et al., arXiv 2312.00858).
+        vae, lora, embedding, clip_skip: see :class:`~layoutgen.additions.Additions`.
         zoom: the canvas is painted so many times as large, and the picture reduced, so that boxes are as
             large as the model draws them well; None: the least that is enough for the median box.
         strength: where denoising starts from the drawn layout (img2img on a checkpoint that was not trained
@@ -36,6 +38,10 @@ class SampleSettings:
     """
 
     model: str | None = None
+    vae: str | None = None
+    lora: tuple[str, ...] = ()
+    embedding: tuple[str, ...] = ()
+    clip_skip: int | None = None
     method: str | None = None
     encoding: str | None = None
     scheduler: str = "dpm++"
@@ -59,7 +65,8 @@ class SampleSettings:
             raise InvalidOption(
                 f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
             )
-        object.__setattr__(self, "guidance_interval", (first, last))  # JSON has no tuples
+        for name in ("guidance_interval", "lora", "embedding"):  # JSON has no tuples
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, most in (("guidance", 100), ("background_guidance", 100), ("guidance_rescale", 1)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
@@ -74,6 +81,14 @@ class SampleSettings:
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
 
+    @property
+    def additions(self) -> Additions:
+        """What is added to the model when it is opened."""
+        return Additions(self.vae, self.lora, self.embedding, self.clip_skip)
+
+
+_NOT_OF_A_MODEL = {"model", "vae", "lora", "embedding", "clip_skip", "method", "encoding", "seed"}
+
 
 def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
     """The usual settings, but for what a model says in its `sampling`.
@@ -81,7 +96,7 @@ def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
     Raises:
         InvalidOption: it has a setting that there is not, or a value that cannot be.
     """
-    known = {field.name for field in fields(SampleSettings)} - {"model", "method", "encoding", "seed"}
+    known = {field.name for field in fields(SampleSettings)} - _NOT_OF_A_MODEL
     unknown = sorted(set(sampling or {}) - known)
     if unknown:
         named = ", ".join(unknown)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.denoising.zoom import zoomed
@@ -47,8 +48,13 @@ class Painting:
     preview: Callable[[], list[Image.Image]] | None = field(default=None, compare=False, repr=False)
 
 
-def load_pipeline(source: str, device: str | None = None, dtype: str | None = None) -> LayoutPipeline:
-    """Load the pipeline at `source` onto `device`; None: CUDA if there is one.
+def load_pipeline(
+    source: str,
+    device: str | None = None,
+    dtype: str | None = None,
+    additions: Additions = NOTHING_ADDED,
+) -> LayoutPipeline:
+    """Load the pipeline at `source`, with `additions`, onto `device`; None: CUDA if there is one.
 
     `dtype` None or ``auto``: fp16 on CUDA, bf16 on a CPU that multiplies matrices in it, else fp32.
 
@@ -64,6 +70,8 @@ def load_pipeline(source: str, device: str | None = None, dtype: str | None = No
     try:
         number_format = getattr(torch, DTYPES[dtype])
         pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=number_format)
+        if additions != NOTHING_ADDED:
+            pipeline.add(additions)
         pipeline.to(device)
     except LayoutgenError:
         raise
@@ -142,10 +150,10 @@ def recorded_settings(
     pipeline: LayoutPipeline, method: LayoutMethod, settings: SampleSettings
 ) -> dict[str, Any]:
     """What an image says of how it was painted by `method`: its settings, as they are read back."""
-    return asdict(settings) | {
+    values = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(settings).items()}
+    return values | {
         "method": method.info.name,
         "encoding": method.encoding,
-        "guidance_interval": list(settings.guidance_interval),
         "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
     }
 

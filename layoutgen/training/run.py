@@ -16,6 +16,7 @@ from accelerate.tracking import get_available_trackers
 from torch import nn
 from torch.utils.data import Dataset
 
+from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
@@ -132,6 +133,7 @@ def prepare_run(
     config: TrainConfig,
     *,
     model: str | None = None,
+    additions: Additions = NOTHING_ADDED,
     from_scratch: ScratchConfig | None = None,
     device: str | None = None,
     dry_run: bool = False,
@@ -140,7 +142,8 @@ def prepare_run(
     """Prepare a run in the folder `output`, or the continuation of the one that is there.
 
     Args:
-        model: checkpoint to fine-tune: a folder, a run of ours or a hub id.
+        model: checkpoint to fine-tune: a folder, a file, a run of ours or a hub id.
+        additions: what is added to it when it is opened, and is part of it from then on.
         from_scratch: shape of a new small model to train instead.
         device: cpu or cuda; None: cuda if there is one.
         dry_run: write nothing; a model from scratch has its shape then, but no fitted autoencoder.
@@ -150,7 +153,8 @@ def prepare_run(
         InvalidFile: `data` or the file of validation layouts cannot be read.
         OutputExists: the folder holds something else.
     """
-    check_start(config, model, from_scratch)
+    check_start(config, model, from_scratch, additions)
+    additions.check()
     _check_device(config, device)
     _check_packages(config)
     accelerator = _accelerator(config, output, cpu=device == "cpu")
@@ -158,6 +162,7 @@ def prepare_run(
         "model": model,
         "from_scratch": None if from_scratch is None else plain(asdict(from_scratch)),
         "data": fingerprint(data),
+        "additions": None if additions == NOTHING_ADDED else plain(asdict(additions)),
         "processes": accelerator.num_processes,
     }
     folder = RunFolder(output, config, origin)
@@ -170,7 +175,7 @@ def prepare_run(
         start = start_from_scratch(from_scratch, folder, open_data, device, dry_run=dry_run, report=report)
     else:
         assert model is not None  # checked above
-        start = start_from_checkpoint(model, device)
+        start = start_from_checkpoint(model, device, additions)
 
     # All that can be refused is refused before a new model is built, which takes minutes.
     start.check_resolution(config.resolution)

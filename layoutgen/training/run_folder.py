@@ -75,7 +75,7 @@ class RunFolder:
         self._compare(stored, plain(asdict(stored)) | before, plain(asdict(self.config)) | self.origin)
 
     def _read_origin(self, file: Path) -> dict[str, Any]:
-        found = read_mapping(file)
+        found = {"additions": None} | read_mapping(file)  # earlier runs say nothing of them
         missing = [key for key in self.origin if key not in found]
         if missing or type(found["processes"]) is not int:
             where = missing[0] if missing else "processes"

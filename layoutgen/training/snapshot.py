@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator, init_empty_weights
 from diffusers import UNet2DConditionModel
 from diffusers.training_utils import EMAModel
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from layoutgen.conditioning.encoder import LayoutEncoder
@@ -67,6 +68,8 @@ class Snapshots:
             if write:
                 with saving(self.run / "model", self.run / "checkpoints"):
                     write_model(averaged, self.run / "model")
+                    if self.config.lora_rank:
+                        write_lora(state, self.run / "lora.safetensors")
         self.accelerator.wait_for_everyone()
 
     def _paint(self, averaged: LayoutPipeline, images: int) -> None:
@@ -135,6 +138,20 @@ def as_pipeline(pipeline: LayoutPipeline, state: State, *, lora_rank: int) -> La
     )
     averaged.set_progress_bar_config(disable=True)
     return averaged
+
+
+def write_lora(state: State, path: Path) -> None:
+    """Write the U-Net's adapters in `state` as a file that other tools load, in the names of diffusers.
+
+    Their alpha is their rank, as it is where a file says nothing of it.
+    """
+    adapters = {
+        name.replace(".default.", "."): value.contiguous().cpu()
+        for name, value in state.items()
+        if name.startswith("unet.") and (".lora_A." in name or ".lora_B." in name)
+    }
+    with replacing(path) as aside:
+        save_file(adapters, aside, metadata={"format": "pt"})
 
 
 def write_model(

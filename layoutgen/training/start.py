@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.dataset import LayoutDataset
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidFile, InvalidOption
@@ -54,12 +55,19 @@ class StartModel:
             raise InvalidOption(f"{problem}: pass {nearest}")
 
 
-def check_start(config: TrainConfig, model: str | None, from_scratch: ScratchConfig | None) -> None:
+def check_start(
+    config: TrainConfig,
+    model: str | None,
+    from_scratch: ScratchConfig | None,
+    additions: Additions = NOTHING_ADDED,
+) -> None:
     """Refuse settings that do not go with the model that a run begins with.
 
     Raises:
         InvalidOption: says which, and what to pass instead.
     """
+    if from_scratch is not None and additions != NOTHING_ADDED:
+        raise InvalidOption("`vae`, `lora`, `embedding` and `clip_skip` change a checkpoint: pass `model`")
     if (model is None) == (from_scratch is None):
         raise InvalidOption("pass `model` to fine-tune, or `from_scratch` for a new small model (not both)")
     if from_scratch is None:
@@ -76,13 +84,13 @@ def check_start(config: TrainConfig, model: str | None, from_scratch: ScratchCon
         )
 
 
-def start_from_checkpoint(name: str, device: str | None) -> StartModel:
+def start_from_checkpoint(name: str, device: str | None, additions: Additions = NOTHING_ADDED) -> StartModel:
     """The checkpoint called `name`: a folder, a run of ours or a hub id.
 
     Raises:
         InvalidOption: there is no such model, or it cannot be trained.
     """
-    pipeline = _load(find_model(name).source, device)
+    pipeline = _load(find_model(name).source, device, additions)
     labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
     known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
     return StartModel(pipeline.backbone.size_multiple, pipeline.size_prior, known, lambda: pipeline)
@@ -142,5 +150,5 @@ def _was_built_from(settings: dict[str, Any], folder: Path) -> bool:
     return file.is_file() and bool(yaml.safe_load(file.read_text(encoding="utf-8")) == settings)
 
 
-def _load(source: str, device: str | None) -> LayoutPipeline:
-    return load_pipeline(source, None if device is None else "cpu", "fp32")
+def _load(source: str, device: str | None, additions: Additions = NOTHING_ADDED) -> LayoutPipeline:
+    return load_pipeline(source, None if device is None else "cpu", "fp32", additions)

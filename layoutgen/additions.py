@@ -1,0 +1,106 @@
+"""What a user adds to a checkpoint: another autoencoder, LoRAs, textual inversions, a cut text encoder."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.io.pickles import check_tensors_only
+from layoutgen.io.tensor_header import read_tensor_header
+from layoutgen.model_info import WEIGHT_FILES
+from layoutgen.model_kind import LORA, kind_of, kind_of_tensors
+
+_MOST_LAYERS = 12  # of the smallest text encoder of Stable Diffusion
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A file of low-rank adapters, and how strongly they act."""
+
+    path: Path
+    weight: float = 1.0
+
+    @staticmethod
+    def parse(text: str) -> Lora:
+        """What ``FILE`` or ``FILE:WEIGHT`` says."""
+        name, colon, number = text.rpartition(":")
+        try:
+            weight = float(number) if colon else 1.0
+        except ValueError:  # a colon of the path
+            return Lora(Path(text).expanduser())
+        if not abs(weight) <= 10:
+            raise InvalidOption(f"`lora` {text}: its weight must be between -10 and 10")
+        return Lora(Path(name if colon else text).expanduser(), weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Files that change a checkpoint when it is opened.
+
+    Attributes:
+        vae: an autoencoder instead of its own: a file, in the original key layout or that of diffusers, or a
+            folder of diffusers.
+        lora: ``FILE`` or ``FILE:WEIGHT``, in the key layouts of kohya or diffusers.
+        embedding: files of textual inversions; a prompt names one by its file's name, or by the token in it.
+        clip_skip: the text encoder's layer that is read, counted from its end: 1 (None) is the last.
+
+    Raises:
+        InvalidOption: a number that cannot be.
+    """
+
+    vae: str | None = None
+    lora: tuple[str, ...] = ()
+    embedding: tuple[str, ...] = ()
+    clip_skip: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.clip_skip is not None and not 1 <= self.clip_skip <= _MOST_LAYERS:
+            raise InvalidOption(f"`clip_skip` must be from 1 to {_MOST_LAYERS}, not {self.clip_skip}")
+
+    @property
+    def loras(self) -> tuple[Lora, ...]:
+        """The LoRAs with their weights."""
+        return tuple(map(Lora.parse, self.lora))
+
+    def check(self) -> None:
+        """Refuse files that are missing or something else, before anything is loaded.
+
+        Raises:
+            InvalidOption: a file is not what it is given as, or a package is missing.
+            InvalidFile: a file is missing or broken, or reading it could run code.
+        """
+        if self.vae is not None and not Path(self.vae).expanduser().is_dir():
+            _check("vae", Path(self.vae).expanduser(), ("an autoencoder alone",))
+        for lora in self.loras:
+            _check("lora", lora.path, (LORA.what,))
+        for file in self.embedding:
+            _check("embedding", Path(file).expanduser(), ("a textual inversion embedding",))
+        if self.lora and importlib.util.find_spec("peft") is None:
+            raise InvalidOption("`lora` needs the package peft: pip install -c constraints.txt '.[train]'")
+
+
+NOTHING_ADDED = Additions()
+
+
+def _check(option: str, path: Path, wanted: Sequence[str]) -> None:
+    """Refuse the file at `path`, given as `option`, unless it is one of what is `wanted`."""
+    if not path.is_file():
+        raise InvalidFile(path, "there is no such file", remedy=f"check the path of `{option}`")
+    if path.suffix not in WEIGHT_FILES:
+        raise InvalidFile(path, "is no file of weights", remedy=f"give a {WEIGHT_FILES[0]} file")
+    if path.suffix != WEIGHT_FILES[0]:
+        check_tensors_only(path)
+        return
+    kind = kind_of(path) if option != "vae" else kind_of_tensors(_decoder(path))
+    what = "nothing that is known" if kind is None else kind.what
+    if not what.startswith(tuple(wanted)):
+        raise InvalidOption(f"`{option}` {path} is {what}: give {wanted[0].split(',')[0]}")
+
+
+def _decoder(path: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors of an autoencoder in a file, without the prefix of the original layout."""
+    shapes = read_tensor_header(path).shapes
+    return {name.removeprefix("first_stage_model."): shape for name, shape in shapes.items()}

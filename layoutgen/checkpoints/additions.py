@@ -1,0 +1,95 @@
+"""Applies what a user adds to a checkpoint to its components; afterwards they are plain components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from layoutgen.additions import Additions, Lora
+from layoutgen.checkpoints.opening import as_invalid_file
+from layoutgen.checkpoints.pickles import load_pickle
+from layoutgen.checkpoints.vae import open_vae
+from layoutgen.errors import InvalidOption
+from layoutgen.io.tensor_header import read_tensor_header
+
+_ADAPTER = "added"
+_REMEDY = "is it whole, and for this base model?"
+
+
+def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
+    """The components of a Stable Diffusion pipeline with what is added to them; they are changed in place.
+
+    Raises:
+        InvalidOption, InvalidFile: something does not go with this model.
+    """
+    additions.check()
+    parts = dict(components)
+    if additions.vae is not None:
+        parts["vae"] = open_vae(Path(additions.vae).expanduser(), parts["vae"])
+    if additions.embedding or additions.lora:
+        theirs = _as_diffusers(parts)
+        for file in additions.embedding:
+            _add_embedding(theirs, Path(file).expanduser())
+        for lora in additions.loras:
+            _add_lora(theirs, lora)
+    if additions.clip_skip is not None:
+        _cut(parts["text_encoder"], additions.clip_skip - 1)
+    return parts
+
+
+def _as_diffusers(parts: dict[str, Any]) -> Any:
+    """diffusers' own pipeline of the same components, which knows the formats."""
+    from diffusers import StableDiffusionPipeline  # here: it is slow, and says much when it is imported
+
+    names = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+    return StableDiffusionPipeline(
+        **{name: parts[name] for name in names},
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _add_embedding(theirs: Any, path: Path) -> None:
+    """Give the text encoder the words in the file at `path`."""
+    with as_invalid_file(path, _REMEDY):
+        if path.suffix == ".safetensors":
+            keys = list(read_tensor_header(path).shapes)
+        else:
+            keys = list(load_pickle(path))
+        # A file of diffusers holds its token; that of other tools goes by the file's name.
+        own = len(keys) == 1 and keys[0] not in ("emb_params", "clip_l", "clip_g")
+        theirs.load_textual_inversion(str(path), token=None if own else path.stem)
+
+
+def _add_lora(theirs: Any, lora: Lora) -> None:
+    """Add the adapters in a file to the weights that they belong to."""
+    with as_invalid_file(lora.path, _REMEDY):
+        state, *_ = theirs.lora_state_dict(str(lora.path), unet_config=theirs.unet.config)
+        in_file = sum(".alpha" not in name and "dora_scale" not in name for name in state)
+        theirs.load_lora_weights(str(lora.path), adapter_name=_ADAPTER)
+        added = sum(map(_adapter_tensors, (theirs.unet, theirs.text_encoder)))
+        if added < in_file:
+            raise InvalidOption(
+                f"`lora` {lora.path} is for another base model: only {added} of its {in_file} tensors "
+                "have a place in this one"
+            )
+        theirs.fuse_lora(lora_scale=lora.weight, adapter_names=[_ADAPTER])
+        theirs.unload_lora_weights()
+
+
+def _adapter_tensors(module: nn.Module) -> int:
+    return sum(f".{_ADAPTER}." in name and "lora_" in name for name, _ in module.named_parameters())
+
+
+def _cut(text_encoder: Any, layers: int) -> None:
+    """Leave out the last `layers` of a text encoder, whose last norm then reads the one before them."""
+    network = getattr(text_encoder, "text_model", text_encoder)  # flat in newer transformers
+    kept = len(network.encoder.layers) - layers
+    if kept < 1:
+        most = kept + layers
+        raise InvalidOption(f"`clip_skip` must be from 1 to {most}, the layers of this text encoder")
+    network.encoder.layers = network.encoder.layers[:kept]
+    text_encoder.config.num_hidden_layers = kept

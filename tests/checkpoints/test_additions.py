@@ -1,0 +1,158 @@
+"""What is added to a checkpoint changes it as in diffusers, or as its definition says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from layoutgen import Layout
+from layoutgen.additions import Additions
+from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.pipeline import LayoutPipeline
+from tests.original_layout import original_vae
+from tests.real_shapes import real_shaped
+
+
+def theirs_of(pipeline: Any, prompt: str = "a dog", **changes: Any) -> np.ndarray:
+    texts = {"prompt": prompt, "negative_prompt": "blurry"} if "prompt_embeds" not in changes else {}
+    image = pipeline(
+        **texts,
+        **changes,
+        width=128,
+        height=128,
+        num_inference_steps=2,
+        guidance_scale=5.0,
+        generator=torch.Generator().manual_seed(0),
+    )
+    return np.array(image.images[0]).astype(int)
+
+
+@pytest.fixture
+def ours(theirs: Any, forms: dict[str, Path]) -> Any:
+    """Paints with the checkpoint and what is added."""
+
+    def paint(prompt: str = "a dog", **added: Any) -> np.ndarray:
+        pipeline = LayoutPipeline.from_pretrained(forms["folder"])
+        pipeline.set_progress_bar_config(disable=True)
+        pipeline.add(Additions(**added))
+        image = pipeline(
+            Layout(128, 128, (), prompt, "blurry"),
+            method="regional",
+            scheduler="model",
+            steps=2,
+            guidance=5.0,
+            generator=torch.Generator().manual_seed(0),
+        )[0]
+        return np.array(image).astype(int)
+
+    return paint
+
+
+def kohya_lora(pipeline: Any, path: Path) -> str:
+    """A LoRA as kohya writes it: of the attention of the U-Net, and of the text encoder."""
+    parts = {
+        "lora_unet": (pipeline.unet, ("to_q", "to_k", "to_v", "to_out.0")),
+        "lora_te": (pipeline.text_encoder, ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")),
+    }
+    generator = torch.Generator().manual_seed(1)
+    weights = {}
+    for prefix, (network, ends) in parts.items():
+        for name, layer in network.named_modules():
+            if name.endswith(ends):
+                full = name if prefix == "lora_unet" else f"text_model.{name.removeprefix('text_model.')}"
+                key = f"{prefix}_{full.replace('.', '_')}"
+                down, up = (4, layer.in_features), (layer.out_features, 4)
+                weights[f"{key}.lora_down.weight"] = 0.3 * torch.randn(down, generator=generator)
+                weights[f"{key}.lora_up.weight"] = 0.3 * torch.randn(up, generator=generator)
+                weights[f"{key}.alpha"] = torch.tensor(2.0)
+    save_file(weights, path)
+    return str(path)
+
+
+def test_a_kohya_lora_changes_the_picture_as_in_diffusers(theirs: Any, ours: Any, tmp_path: Path) -> None:
+    file = kohya_lora(theirs, tmp_path / "style.safetensors")
+    plain = theirs_of(theirs)
+    np.testing.assert_array_equal(ours(), plain)
+    theirs.load_lora_weights(file, adapter_name="style")
+    theirs.set_adapters(["style"], [0.7])
+    expected = theirs_of(theirs)
+    theirs.unload_lora_weights()
+    assert np.abs(expected - plain).mean() > 2
+    assert np.abs(ours(lora=(f"{file}:0.7",)) - expected).max() <= 1
+    halves = (f"{file}:0.3", f"{file}:0.4")  # several add up
+    assert np.abs(ours(lora=halves) - expected).max() <= 1
+
+
+def test_a_textual_inversion_of_several_vectors_is_a_word(ours: Any, tmp_path: Path) -> None:
+    vectors = torch.randn(3, 64, generator=torch.Generator().manual_seed(2))
+    save_file({"emb_params": vectors}, tmp_path / "mydog.safetensors")
+    judge = real_shaped("sd1").to(torch.float16).to(torch.float32)
+    judge.load_textual_inversion(str(tmp_path / "mydog.safetensors"), token="mydog")
+    expected = theirs_of(judge, "a mydog")
+    added = str(tmp_path / "mydog.safetensors")
+    np.testing.assert_array_equal(ours("a mydog", embedding=(added,)), expected)
+    assert np.abs(ours("a mydog") - expected).mean() > 1
+
+
+def test_clip_skip_reads_an_earlier_layer_for_both_prompts(theirs: Any, ours: Any) -> None:
+    def embedded(text: str) -> torch.Tensor:
+        ids = theirs.tokenizer(text, padding="max_length", return_tensors="pt").input_ids
+        encoder = getattr(theirs.text_encoder, "text_model", theirs.text_encoder)
+        with torch.no_grad():
+            states = theirs.text_encoder(ids, output_hidden_states=True).hidden_states
+            return encoder.final_layer_norm(states[-2])
+
+    embeddings = {"prompt_embeds": embedded("a dog"), "negative_prompt_embeds": embedded("blurry")}
+    np.testing.assert_array_equal(ours(clip_skip=2), theirs_of(theirs, **embeddings))
+
+
+@pytest.mark.parametrize("form", ["original", "original, inside a checkpoint", "diffusers' file", "folder"])
+def test_another_autoencoder(theirs: Any, ours: Any, tmp_path: Path, form: str) -> None:
+    own, other = theirs.vae, real_shaped("sd1").vae
+    with torch.no_grad():
+        other.decoder.conv_out.bias.add_(0.5)
+    prefix = "first_stage_model." if "inside" in form else ""
+    weights = {
+        f"{prefix}{name}": value.clone().contiguous()
+        for name, value in (original_vae(other) if "original" in form else other.state_dict()).items()
+    }
+    place = tmp_path / "vae.safetensors"
+    if form == "folder":
+        place = tmp_path / "vae"
+        other.save_pretrained(place)
+    else:
+        save_file(weights, place)
+    theirs.vae = other
+    expected = theirs_of(theirs)
+    theirs.vae = own
+    np.testing.assert_array_equal(ours(vae=str(place)), expected)
+
+
+def test_what_does_not_belong_to_the_model_is_one_line(forms: dict[str, Path], tmp_path: Path) -> None:
+    pipeline = LayoutPipeline.from_pretrained(forms["folder"])
+    alien = {
+        "unet.down_blocks.0.attentions.0.transformer_blocks.9.attn1.to_q.lora_A.weight": torch.ones(2, 32),
+        "unet.down_blocks.0.attentions.0.transformer_blocks.9.attn1.to_q.lora_B.weight": torch.ones(32, 2),
+    }
+    save_file(alien, tmp_path / "xl.safetensors")
+    save_file({"emb_params": torch.ones(2, 99)}, tmp_path / "wide.safetensors")
+    save_file({"a": torch.ones(2), "b": torch.ones(3)}, tmp_path / "other.safetensors")
+    refused = {
+        "for this base model?": {"lora": (str(tmp_path / "xl.safetensors"),)},
+        "wide.safetensors: cannot be opened": {"embedding": (str(tmp_path / "wide.safetensors"),)},
+        "is a textual inversion embedding": {"lora": (str(tmp_path / "wide.safetensors"),)},
+        "is a model of an unknown kind": {"vae": str(tmp_path / "other.safetensors")},
+        "there is no such file": {"lora": ("gone.safetensors:0.5",)},
+        "must be from 1 to 12": {"clip_skip": 12},
+    }
+    for problem, added in refused.items():
+        with pytest.raises((InvalidOption, InvalidFile)) as raised:
+            pipeline.add(Additions(**added))
+            if "clip_skip" in added:
+                Additions(clip_skip=13)
+        assert problem in str(raised.value) and "\n" not in str(raised.value)
