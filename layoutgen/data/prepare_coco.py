@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,11 +19,12 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Ma
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.formats.huggingface import index_writer
 from layoutgen.formats.masks import resized
-from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
 from layoutgen.io.output_folder import name_inside, output_folder
 
+_AHEAD = 8  # images for each thread that are begun before the first of them is needed
 SHEET = "masks.jpg"
 WRITES = ("images", "metadata.jsonl", SHEET)
 """What :func:`prepare_coco` writes into its output folder, the last of them with a masker."""
@@ -62,6 +63,9 @@ class _Plan:
     outcome: Outcome
 
 
+_Written = tuple[Outcome, AnnotatedImage | None]
+
+
 def prepare_coco(
     data: AnnotatedImages,
     folder: Path,
@@ -97,24 +101,40 @@ def prepare_coco(
         plans = _plan(data, folder, selection, captions or {}, size)
         if not skip_missing:
             _check_present([plan for plan in plans if plan.outcome.kept])
-        prepared, left_out = [], Counter[Reason]()
+        prepared, left_out = 0, Counter[Reason]()
         sheet = MasksSheet() if masker is not None else None
         write = partial(_write, aside=aside, skip_missing=skip_missing, masker=masker, sheet=sheet)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works outside the interpreter's lock
-            for outcome, image in pool.map(write, plans):
+        with index_writer(aside) as write_image:
+            for outcome, image in _in_order(write, plans):
                 if outcome.left_out is not None:
                     left_out[outcome.left_out] += 1
                 elif image is not None:
-                    prepared.append(image)
+                    write_image(image)
+                    prepared += 1
                 yield outcome
         if not prepared:
             found = ", ".join(f"{count} x {reason.value}" for reason, count in left_out.most_common())
             raise InvalidOption(
                 f"nothing to write: no image is left ({found or 'the annotations list none'})"
             )
-        write_prepared(aside, prepared)
         if sheet is not None:
             sheet.write(aside / SHEET)
+
+
+def _in_order(write: Callable[[_Plan], _Written], plans: Iterable[_Plan]) -> Iterator[_Written]:
+    """What `write` makes of each of `plans`, by several threads: Pillow works outside the interpreter's lock.
+
+    Own code: ``Executor.map`` has a job for every plan before the first result, and keeps each plan.
+    """
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = deque[Future[_Written]]()
+        for plan in plans:
+            jobs.append(pool.submit(write, plan))
+            if len(jobs) > _AHEAD * threads:
+                yield jobs.popleft().result()
+        while jobs:
+            yield jobs.popleft().result()
 
 
 def _plan(
@@ -170,7 +190,7 @@ def _check_present(plans: Sequence[_Plan]) -> None:
 
 def _write(
     plan: _Plan, aside: Path, skip_missing: bool, masker: BoxMasker | None, sheet: MasksSheet | None
-) -> tuple[Outcome, AnnotatedImage | None]:
+) -> _Written:
     """Copy the image if it is what every program would read; else decode, turn, scale and write it."""
     if plan.outcome.left_out is not None:
         return plan.outcome, None

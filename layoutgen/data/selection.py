@@ -102,7 +102,7 @@ class Selection:
             elif box.area < self.min_area * width * height:
                 dropped[Reason.SMALL] += 1
             else:
-                kept.append(Instance(instance.label, box))
+                kept.append(instance if box is instance.box else Instance(instance.label, box))
                 masks.append(image.mask_of(index) if index < len(image.instances) else None)
                 clipped += box != instance.box
         return Selected(tuple(kept), tuple(masks) if any(masks) else (), clipped, +dropped)

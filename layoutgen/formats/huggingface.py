@@ -10,7 +10,8 @@ Own code: ``datasets`` copies every image into its cache, and stops at the first
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,20 @@ def write(data: AnnotatedImages, folder: Path) -> None:
 
 def write_index(folder: Path, images: Iterable[AnnotatedImage]) -> None:
     """Write the index of `images`, which are in `folder` or will be."""
-    with replacing(folder / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with index_writer(folder) as write_image:
         for image in images:
+            write_image(image)
+
+
+@contextmanager
+def index_writer(folder: Path) -> Iterator[Callable[[AnnotatedImage], None]]:
+    """Writes the index of `folder` an image at a time; it is there when all is written, and only then."""
+    with replacing(folder / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
+
+        def write_image(image: AnnotatedImage) -> None:
             file.write(json.dumps(_line(image), ensure_ascii=False, allow_nan=False) + "\n")
+
+        yield write_image
 
 
 FORMAT = DatasetFormat(
