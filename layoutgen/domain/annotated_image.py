@@ -17,7 +17,8 @@ class Mask:
     """The pixels of one object, as COCO writes them.
 
     Attributes:
-        segmentation: polygons ``[[x, y, x, y, ...], ...]`` in pixels, or run lengths ``{size, counts}``.
+        segmentation: polygons ``[[x, y, x, y, ...], ...]`` in pixels, or a mapping of run lengths
+            ``{size, counts}``.
         score: how good the mask is, in [0, 1]; 1 where a data set does not say.
     """
 

@@ -52,7 +52,8 @@ def write_annotated(path: Path, data: AnnotatedImages) -> None:
             entry = _entry(image.id, numbers[one.label], one.box)
             entry |= {"area": image.area_of(index), "segmentation": []}
             if mask is not None:
-                entry["segmentation"] = mask.segmentation
+                runs = mask.segmentation
+                entry["segmentation"] = dict(runs) if isinstance(runs, Mapping) else runs
                 entry |= {"mask_score": mask.score} if mask.score != 1 else {}
             annotations.append(entry)
         for one in image.ignored:

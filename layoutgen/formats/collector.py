@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, De
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.masks import compressed
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.formats.stored_masks import StoredMasks
 
 NO_AREA = "no area inside the image"
 NOT_NUMBERS = "box without four finite numbers"
@@ -75,6 +77,7 @@ class Collector:
         self._dropped: list[Defect] = []
         self._mended: list[Defect] = []
         self._farthest, self._measured = 0.0, False
+        self._stored = StoredMasks()
 
     def __contains__(self, image_id: int) -> bool:
         return image_id in self._found
@@ -125,10 +128,22 @@ class Collector:
             found.ignored.append(instance)
             return None
         found.instances.append(instance)
-        found.masks.append(mask if self.options.masks else None)
+        found.masks.append(self._kept(mask, found.image) if self.options.masks else None)
         found.areas.append(box.area if area is None else area)
         self._measured |= area is not None
         return None
+
+    def _kept(self, mask: Mask | None, image: AnnotatedImage) -> Mask | None:
+        """`mask` as it is to be kept."""
+        if mask is None or not self.options.run_lengths:
+            return mask
+        (width, height), runs = image.size, mask.segmentation
+        if not isinstance(runs, Mapping) or not isinstance(runs["counts"], str):
+            try:
+                runs = compressed(runs, height, width)
+            except ValueError:  # an outline without area: said by whoever needs the mask
+                return mask
+        return Mask(self._stored.add(runs), mask.score)
 
     def list_of(self, value: object, where: str, image_id: int | None = None) -> list[Any]:
         """`value` if it is a list; nothing is an empty one, and anything else is dropped."""

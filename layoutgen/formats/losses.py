@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.formats import dataset_format as can
 from layoutgen.formats.dataset_format import DatasetFormat
@@ -13,7 +15,7 @@ def losses(data: AnnotatedImages, target: DatasetFormat) -> dict[str, int]:
     counts = {
         can.OUTLINES: sum(isinstance(m.segmentation, list) for i in data.images for m in i.masks if m),
         can.SEVERAL_OUTLINES: sum(_several(image) for image in data.images),
-        can.RUN_LENGTHS: sum(isinstance(m.segmentation, dict) for i in data.images for m in i.masks if m),
+        can.RUN_LENGTHS: sum(isinstance(m.segmentation, Mapping) for i in data.images for m in i.masks if m),
         can.MASK_SCORES: sum(m.score != 1 for image in data.images for m in image.masks if m),
         can.IGNORED: sum(len(image.ignored) for image in data.images),
         can.CAPTIONS: sum(bool(image.layout.prompt) for image in data.images),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def _encoded(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     encoded: dict[str, Any]
     if isinstance(segmentation, list):
         encoded = mask.merge(mask.frPyObjects(_polygons(segmentation, height, width), height, width))
-    elif isinstance(segmentation, dict):
+    elif isinstance(segmentation, Mapping):
         encoded = _run_lengths(segmentation, height, width)
         if isinstance(encoded["counts"], list):
             encoded = mask.frPyObjects(encoded, height, width)
@@ -76,7 +76,7 @@ def _check_size(height: int, width: int) -> None:
         raise ValueError(f"segmentation of {width} x {height} pixels is too large")
 
 
-def _run_lengths(segmentation: dict[str, Any], height: int, width: int) -> dict[str, Any]:
+def _run_lengths(segmentation: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
     _check_size(height, width)
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if size != [height, width]:
@@ -152,13 +152,7 @@ def compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     encoded = _encoded(segmentation, height, width)
     if isinstance(encoded["counts"], str):
         return encoded
-    return {"size": _size(height, width), "counts": encoded["counts"].decode("ascii")}
-
-
-@lru_cache(maxsize=4096)
-def _size(height: int, width: int) -> list[int]:
-    """``[height, width]``, one list for all masks: a large file has a million."""
-    return [height, width]
+    return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
 
 
 def resized(segmentation: Any, size: tuple[int, int], target: tuple[int, int]) -> dict[str, Any]:

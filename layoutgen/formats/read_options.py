@@ -13,7 +13,7 @@ class ReadOptions:
     Attributes:
         images: the folder of the images; None: it is looked for.
         masks: whether the masks are wanted, which are most of a large file.
-        run_lengths: masks as compressed run lengths, which take the least memory, instead of as they are.
+        run_lengths: masks as compressed run lengths, in a temporary file, instead of as they are, in memory.
         strict: refuse the file at the first entry that is dropped or mended.
         fraction: the boxes are fractions of the image, in a format that means pixels.
     """
