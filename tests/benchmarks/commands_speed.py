@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import pty
 import statistics
@@ -99,6 +100,8 @@ def coco_file(place: Path, count: int, layouts: Path | None) -> tuple[Path, Path
     photos, file = place / "photos", place / "instances.json"
     photos.mkdir(parents=True)
     shapes = list(_shapes(layouts))
+    # Of 24 corners as in COCO on the average; run lengths of such an outline are as long as those of COCO's.
+    circle = [(math.cos(k * math.pi / 12), math.sin(k * math.pi / 12)) for k in range(24)]
     categories = {name: number for number, name in enumerate(sorted({o[0] for s in shapes for o in s[2]}), 1)}
     images, annotations, drawn = [], [], dict[tuple[int, int], Path]()
     for number in range(count):
@@ -113,7 +116,7 @@ def coco_file(place: Path, count: int, layouts: Path | None) -> tuple[Path, Path
         os.link(drawn[width, height], photos / name)
         images.append({"id": number + 1, "file_name": name, "width": width, "height": height})
         for label, (x, y, w, h) in objects:
-            outline = [c for k in range(24) for c in (x + w * (k % 7) / 6, y + h * (k % 5) / 4)]
+            outline = [c for cos, sin in circle for c in (x + w * (1 + cos) / 2, y + h * (1 + sin) / 2)]
             entry = {"id": len(annotations) + 1, "image_id": number + 1, "category_id": categories[label]}
             entry |= {"bbox": [x, y, w, h], "area": w * h, "iscrowd": 0}
             annotations.append(entry | {"segmentation": [[round(c, 2) for c in outline]]})
