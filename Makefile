@@ -23,11 +23,12 @@ $(OUT)/annotations.json: | $(VENV)/.installed
 	$(BIN)/layoutgen sample sample_layouts/100_dogs.yaml -n 100 dogs -o $(OUT)
 
 # Hypothesis's own profile for CI draws the same examples every time, and does not call a slow machine a fault.
+# A process per core with one thread each: the models of the tests are too small to keep more threads busy.
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --hypothesis-profile=ci
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --hypothesis-profile=ci -n auto --dist loadfile
 
 web:
 	cd web && npm ci && npm run build
