@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import DiffusionPipeline
@@ -25,7 +25,8 @@ from layoutgen.denoising.image_codec import ImageCodec
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
 from layoutgen.denoising.sampler import Generators, Sampler
 from layoutgen.denoising.schedulers import check_steps
-from layoutgen.denoising.settings import SampleSettings, settings_of
+from layoutgen.denoising.settings import GivenSettings, SampleSettings, settings_of
+from layoutgen.denoising.step import Step
 from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
@@ -35,20 +36,10 @@ from layoutgen.methods.factory import make_method
 from layoutgen.methods.registry import check_strength
 from layoutgen.model_info import check_labels, check_painter, size_prior_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11
+
 _MIN_CELLS = 8  # latent cells along a side of the smallest canvas
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Step `number`, from 1, of `total` is done.
-
-    `preview` decodes what the images would be if denoising ended here; it costs nothing unless it is called,
-    before the next step.
-    """
-
-    number: int
-    total: int
-    preview: Callable[[], list[Image.Image]] = field(default=list, compare=False, repr=False)
 
 
 class LayoutPipeline(DiffusionPipeline):
@@ -156,22 +147,11 @@ class LayoutPipeline(DiffusionPipeline):
         return settings_of(self.config.get("sampling"))
 
     def __call__(
-        self, layout: Layout | Sequence[Layout], *, method: LayoutMethod | str | None = None, **options: Any
-    ) -> list[Image.Image]:
-        """Paint `layout` by `method`, an object or a name; the other options are those of :meth:`paint`."""
-        encoding = options.pop("encoding", None)
-        if not isinstance(method, LayoutMethod):
-            method = self.method(method, encoding)
-        *_, images = self.paint(layout, method, **options)
-        assert isinstance(images, list)  # the last event
-        return images
-
-    @torch.no_grad()
-    def paint(
         self,
         layout: Layout | Sequence[Layout],
-        method: LayoutMethod | None = None,
+        method: LayoutMethod | str | None = None,
         *,
+        encoding: str | None = None,
         settings: SampleSettings | None = None,
         scheduler: str | None = None,
         steps: int | None = None,
@@ -187,12 +167,16 @@ class LayoutPipeline(DiffusionPipeline):
         num_images: int = 1,
         batch_size: int | None = None,
         generator: Generators = None,
-    ) -> Iterator[Step | list[Image.Image]]:
-        """Paint `layout`, of any canvas size: yields each step that is done, then the images.
+    ) -> list[Image.Image]:
+        """Paint `layout`, of any canvas size, and return the images.
+
+        >>> (image,) = pipeline(layout, steps=20, generator=torch.Generator().manual_seed(0))
 
         Args:
             layout: one, or several of one canvas size, which are painted together.
-            method: as :meth:`method` makes it; None: the best one that this model can do.
+            method: img2img, text2img or regional, or an object of :meth:`method`; None: the best one that
+                this model can do.
+            encoding: of text2img by its name: box or text; None: the trained one.
             settings: how; None: :attr:`settings`. What is given besides, from `scheduler` to `strength`,
                 wins; see :class:`~layoutgen.denoising.settings.SampleSettings`.
             num_images: images of each layout; those of one layout follow each other.
@@ -202,21 +186,52 @@ class LayoutPipeline(DiffusionPipeline):
         Raises:
             InvalidOption, UnknownLabel: what this model cannot do.
         """
+        if not isinstance(method, LayoutMethod):
+            method = self.method(method, encoding)
+        elif encoding is not None:
+            raise InvalidOption("`encoding` goes with the name of a method: an object has its own")
+        *_, images = self.paint(
+            layout,
+            method,
+            settings=settings,
+            scheduler=scheduler,
+            steps=steps,
+            guidance=guidance,
+            guidance_interval=guidance_interval,
+            background_guidance=background_guidance,
+            coarse_above=coarse_above,
+            guidance_rescale=guidance_rescale,
+            karras=karras,
+            cache_interval=cache_interval,
+            zoom=zoom,
+            strength=strength,
+            num_images=num_images,
+            batch_size=batch_size,
+            generator=generator,
+        )
+        assert isinstance(images, list)  # the last event
+        return images
+
+    @torch.no_grad()
+    def paint(
+        self,
+        layout: Layout | Sequence[Layout],
+        method: LayoutMethod | None = None,
+        *,
+        settings: SampleSettings | None = None,
+        num_images: int = 1,
+        batch_size: int | None = None,
+        generator: Generators = None,
+        **given: Unpack[GivenSettings],
+    ) -> Iterator[Step | list[Image.Image]]:
+        """What calling the pipeline does, step by step: yields each step that is done, then the images.
+
+        Args:
+            method: as :meth:`method` makes it; None: the best one that this model can do.
+            given: settings that win over `settings`, where they are not None.
+        """
         layouts = [layout] if isinstance(layout, Layout) else list(layout)
         method = method or self.method()
-        given = {
-            "scheduler": scheduler,
-            "steps": steps,
-            "guidance": guidance,
-            "guidance_interval": guidance_interval,
-            "background_guidance": background_guidance,
-            "coarse_above": coarse_above,
-            "guidance_rescale": guidance_rescale,
-            "karras": karras,
-            "cache_interval": cache_interval,
-            "zoom": zoom,
-            "strength": strength,
-        }
         asked: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         settings = replace(settings or self.settings, **asked)
         for one in layouts:

@@ -17,8 +17,9 @@ from diffusers import (
 from layoutgen import Box, Instance, Layout
 from layoutgen.denoising.schedulers import SCHEDULERS, scheduler_for
 from layoutgen.denoising.settings import DEFAULTS
+from layoutgen.denoising.step import Step
 from layoutgen.errors import InvalidOption
-from layoutgen.pipeline import LayoutPipeline, Step
+from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.extend_inputs import extend_inputs
 from tests.denoising.reference import reference_image
 from tests.toy import toy_pipeline

@@ -16,6 +16,7 @@ import layoutgen
 
 ROOMS = (
     "errors",
+    "progress",
     "devices",
     "hub",
     "machine",
@@ -46,11 +47,13 @@ ROOMS = (
     "evaluation",
     "gallery",
     "design",
+    "api",
     "cli",
     "__main__",
 )
 TORCH_FREE_ROOMS = (
     "errors",
+    "progress",
     "devices",
     "hub",
     "machine",
@@ -69,6 +72,7 @@ TORCH_FREE_ROOMS = (
     "evaluation",
     "gallery",
     "design",
+    "api",
     "cli",
 )
 TORCH_FREE_MODULES = (

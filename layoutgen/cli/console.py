@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -70,12 +69,6 @@ def print_json(content: Any) -> None:
 def warn(message: str) -> None:
     """Print one line beside the result, as it is, not wrapped."""
     err.print(message, markup=False, highlight=False, soft_wrap=True)
-
-
-def note(concerns: Sequence[str], *, quiet: bool) -> None:
-    """Print a line for each of `concerns`, which stop nothing."""
-    for concern in () if quiet else concerns:
-        warn(f"layoutgen: note: {concern}")
 
 
 def progress(quiet: bool = False) -> Progress:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from layoutgen.api.inputs import read_inputs, read_options
 from layoutgen.cli import completion, console
 from layoutgen.cli.defects import defects_content, say_defects
-from layoutgen.cli.inputs import read_inputs, read_options
 from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
 
 

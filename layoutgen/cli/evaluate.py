@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from layoutgen.api.inputs import beside, read_options
 from layoutgen.cli import completion, console
 from layoutgen.cli.defects import say_defects
 from layoutgen.cli.evaluate_inputs import (
@@ -18,7 +19,6 @@ from layoutgen.cli.evaluate_inputs import (
     open_beside,
     open_sources,
 )
-from layoutgen.cli.inputs import beside, read_options
 from layoutgen.cli.options import Device, Overwrite, Quiet, Strict, Units
 
 if TYPE_CHECKING:

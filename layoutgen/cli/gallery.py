@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layoutgen.api.inputs import beside
 from layoutgen.cli import console
-from layoutgen.cli.inputs import beside
 
 if TYPE_CHECKING:
     from layoutgen.evaluation.report import Report

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layoutgen.api.inputs import beside, read_inputs, read_options
 from layoutgen.cli import console
 from layoutgen.cli.defects import by_reason
-from layoutgen.cli.inputs import beside, read_inputs, read_options
 from layoutgen.cli.options import Json, Quiet, Strict, Units
 from layoutgen.cli.tables import print_table
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from layoutgen.cli import completion
-from layoutgen.errors import InvalidOption
-from layoutgen.methods.registry import METHODS, TRAINABLE
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.")]
 Overwrite = Annotated[
@@ -68,22 +65,6 @@ Model = Annotated[
         help="A run folder of `train`, Stable Diffusion v1 or v2 as a folder or one file, or a hub id.",
     ),
 ]
-
-
-def parse_methods(words: Sequence[str] | None) -> tuple[str, ...]:
-    """The methods that `words` name, each once: a name, several with commas between, or ``both``.
-
-    Both are those that a model can be trained for.
-
-    Raises:
-        InvalidOption: there is no such method.
-    """
-    named = [name.strip() for word in words or () for name in word.split(",")]
-    names = [one for name in named for one in (TRAINABLE if name == "both" else (name,))]
-    for name in names:
-        if name not in METHODS:
-            raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, or both, not {name or words}")
-    return tuple(dict.fromkeys(names))
 
 
 _ADDED = "Added to the model"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from layoutgen.api.inputs import read_inputs, read_options
 from layoutgen.cli import console, examples
 from layoutgen.cli.defects import defects_content, say_defects
 from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
-from layoutgen.cli.inputs import read_inputs, read_options
 from layoutgen.cli.options import Device, Json, Masks, Output, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.tables import print_table
 

@@ -22,7 +22,7 @@ _PIECE = 4096  # characters that kitty takes at once
 
 
 Look = Callable[[], "list[Image.Image]"]
-"""Decodes what images look like so far; see :class:`layoutgen.pipeline.Step`."""
+"""Decodes what images look like so far; see :class:`layoutgen.denoising.step.Step`."""
 
 
 def open_preview(path: Path | None, *, inline: bool) -> Preview:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from layoutgen.cli import console
 from layoutgen.cli import sample_options as options
 from layoutgen.cli.defects import say_defects
-from layoutgen.cli.inputs import read_options
 from layoutgen.cli.options import (
     ClipSkip,
     Device,
@@ -23,17 +22,15 @@ from layoutgen.cli.options import (
     Units,
     Vae,
 )
-from layoutgen.cli.sample_images import Series, images_asked_for
-from layoutgen.cli.sample_inputs import in_words_of, output_name, read_requests
-from layoutgen.cli.sample_settings import check_guided, settings_asked_for
 from layoutgen.cli.sample_words import parse_words
-from layoutgen.cli.unfinished import unfinished_said
+from layoutgen.cli.watch import Watch
 
 if TYPE_CHECKING:
-    from layoutgen.cli.sample_images import Images
+    from layoutgen.api.sample import Samples
 
 
 def sample(
+    context: typer.Context,
     words: options.Words = None,
     number: options.Number = None,
     output: options.Output = None,
@@ -78,127 +75,89 @@ def sample(
     Writes images/, overlays/ and annotations.json (COCO) to the output folder. Each PNG holds its layout and
     settings: `layoutgen sample that.png` makes it again.
     """
+    from layoutgen.api.sample import sample as paint
     from layoutgen.cli.preview import open_preview
-    from layoutgen.cli.sample_costs import say_zoom
-    from layoutgen.io.output_folder import SAMPLES, check_output
-    from layoutgen.model_info import find_model
-    from layoutgen.preflight.check import check_painting
-    from layoutgen.preflight.options import check_device_names
     from layoutgen.sampling.processes import running_processes
 
     paths, quantities = parse_words(words or [], number or [])
-    series = Series.of(seed, num_images, vary)
-    requests, defects = read_requests(paths, image_id, width, height, read_options(strict, units))
-    painted = [one.settings for _, one in requests]
-    given: dict[str, Any] = {
-        "model": model,
-        "vae": vae,
-        "lora": lora or None,
-        "embedding": embedding or None,
-        "clip_skip": clip_skip,
-        "encoding": encoding,
-        "scheduler": scheduler,
-        "steps": steps,
-        "guidance": guidance,
-        "guidance_interval": guidance_interval,
-        "background_guidance": background_guidance,
-        "coarse_above": coarse_above,
-        "guidance_rescale": guidance_rescale,
-        "karras": karras,
-        "cache_interval": cache_interval,
-        "zoom": zoom,
-        "strength": strength,
-    }
-    check_device_names(device, dtype)
-    info = find_model(model if model is not None else painted[0].get("model"))
-    canvas = None if paths else (width, height)
-    requests, quantities = in_words_of(info, requests, quantities, canvas=canvas)
-    settings = settings_asked_for(method, given, painted, info.sampling)
-    asked = images_asked_for(requests, quantities, series, info, prompt, negative_prompt)
-    settings = [replace(one, seed=asked.seeds[0]) for one in settings]
-    settings[0].additions.check()
-    check_guided({"negative_prompt": negative_prompt, "guidance_rescale": guidance_rescale}, settings)
-    output = output or Path("out") / output_name(paths, quantities)
-    folders = [output / str(one.method) if len(settings) > 1 else output for one in settings]
-    windows, processes = _windows(batch_size), running_processes()
-    leads = processes.rank == 0
-    for folder in folders if leads else ():
-        check_output(folder, SAMPLES, overwrite=overwrite)
-    console.note(check_painting(asked.named, info, settings, strict=strict), quiet=quiet or not leads)
+    leads = running_processes().rank == 0
     shown = open_preview(preview if leads else None, inline=not quiet)
-    kept = unfinished_said(folders if leads else (), quiet=quiet)
-    with kept, shown, console.progress(quiet or not leads or shown.inline) as bar:
-        task = bar.add_task("loading the model", total=None)
-
-        from layoutgen.sampling.run import load_pipeline, quiet_libraries
-        from layoutgen.sampling.run import sample as paint
-
-        quiet_libraries()
-        additions = settings[0].additions
-        pipeline = load_pipeline(info.source, device or processes.device(), dtype, additions)
-        for one, folder in zip(settings, folders, strict=True):
-            run = paint(
-                pipeline,
-                asked.named,
-                one,
-                folder,
-                seeds=asked.seeds,
-                image_ids=asked.image_ids,
-                num_images=asked.num_images,
-                batch_size=windows,
-                overwrite=overwrite,
-                processes=processes,
-            )
-            bar.update(task, description=f"painting by {one.method}" if len(settings) > 1 else "painting")
-            if leads and not quiet and one.zoom is None:
-                say_zoom(pipeline, asked.layouts, one)
-            with closing(run):  # type: ignore[type-var]
-                for event in run:
-                    if event.kept and leads:
-                        console.note([f"{event.kept:,} images of an interrupted run are kept"], quiet=quiet)
-                    bar.update(task, completed=event.step, total=event.steps)
-                    shown.update(event.preview)
+    with shown:
+        samples = paint(
+            paths,
+            quantities,
+            output=output,
+            model=model,
+            vae=vae,
+            lora=lora or None,
+            embedding=embedding or None,
+            clip_skip=clip_skip,
+            method=method,
+            encoding=encoding,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            num_images=num_images,
+            vary=vary,
+            image_id=image_id,
+            width=width,
+            height=height,
+            scheduler=scheduler,
+            steps=steps,
+            guidance=guidance,
+            background_guidance=background_guidance,
+            coarse_above=coarse_above,
+            guidance_rescale=guidance_rescale,
+            karras=karras,
+            strength=strength,
+            zoom=zoom,
+            guidance_interval=guidance_interval,
+            cache_interval=cache_interval,
+            batch_size=_windows(batch_size),
+            dtype=dtype,
+            device=device,
+            units=units,
+            strict=strict,
+            overwrite=overwrite,
+            progress=Watch(context, quiet=quiet or not leads, bars=not shown.inline),
+            on_event=lambda event: shown.update(event.preview),
+        )
     if leads and not quiet:
-        say_defects(*defects, err=as_json)
+        say_defects(samples.dropped, samples.mended, err=as_json)
     if leads and as_json:
-        console.print_json(_files(folders, asked))
+        console.print_json(_files(samples))
     elif leads and not quiet:
-        for folder in folders:
-            _say(folder, asked)
+        for folder in samples.folders:
+            _say(folder, samples)
 
 
-def _files(folders: list[Path], asked: Images) -> dict[str, Any]:
+def _files(samples: Samples) -> dict[str, Any]:
     """What was written, for other programs."""
-    from layoutgen.io.output_folder import GRID
-
     images = [
         {
-            "image": str(folder / "images" / job.file),
-            "overlay": str(folder / "overlays" / job.overlay),
-            "seed": job.seed,
-            "objects": len(job.layout.instances),
+            "image": str(one.path),
+            "overlay": str(one.overlay),
+            "seed": one.seed,
+            "objects": len(one.layout.instances),
         }
-        for folder in folders
-        for job in asked.jobs
+        for one in samples.images
     ]
-    grids = [str(folder / GRID) for folder in folders if (folder / GRID).is_file()]
     return {
         "images": images,
-        "annotations": [str(folder / "annotations.json") for folder in folders],
-        "grids": grids,
+        "annotations": [str(path) for path in samples.annotations],
+        "grids": [str(path) for path in samples.grids],
     }
 
 
-def _say(folder: Path, asked: Images) -> None:
+def _say(folder: Path, samples: Samples) -> None:
     """What was written to `folder`, for people."""
-    from layoutgen.io.output_folder import GRID
-
-    placed = asked.num_images * sum(len(layout.instances) for layout in asked.layouts)
-    count = asked.num_images * len(asked.named)
-    console.say(f"Images ({count:,}, {placed:,} objects placed): {folder / 'images'}")
+    images = [one for one in samples.images if folder / "images" == one.path.parent]
+    placed = sum(len(one.layout.instances) for one in images)
+    console.say(f"Images ({len(images):,}, {placed:,} objects placed): {folder / 'images'}")
     console.say(f"Overlays: {folder / 'overlays'}")
-    if (folder / GRID).is_file():
-        console.say(f"Images side by side: {folder / GRID}")
+    for grid in samples.grids:
+        if grid.parent == folder:
+            console.say(f"Images side by side: {grid}")
     console.say(f"Annotations (COCO): {folder / 'annotations.json'}")
 
 
@@ -209,5 +168,5 @@ def _windows(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise InvalidOption(f"--batch-size must be auto or a number of windows from 1, not {text}")
+        raise InvalidOption(f"`batch_size` must be auto or a number of windows from 1, not {text}")
     return int(text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from layoutgen.cli import completion
-from layoutgen.cli.options import parse_methods
+from layoutgen.methods.registry import parse_methods
 from layoutgen.training.config import CHOICES, TrainConfig
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from layoutgen.api.inputs import beside, read_options
 from layoutgen.cli import console
-from layoutgen.cli.inputs import beside, read_options
 from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.visualize_sources import Drawings, open_drawings, words_and_path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from layoutgen.additions import Additions
 from layoutgen.denoising.schedulers import check_scheduler
@@ -88,6 +88,22 @@ class SampleSettings:
 
 
 _NOT_OF_A_MODEL = {"model", "vae", "lora", "embedding", "clip_skip", "method", "encoding", "seed"}
+
+
+class GivenSettings(TypedDict, total=False):
+    """Settings that are given one by one; None: as they are otherwise."""
+
+    scheduler: str | None
+    steps: int | None
+    guidance: float | None
+    guidance_interval: tuple[float, float] | None
+    background_guidance: float | None
+    coarse_above: float | None
+    guidance_rescale: float | None
+    karras: bool | None
+    cache_interval: int | None
+    zoom: int | None
+    strength: float | None
 
 
 def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:

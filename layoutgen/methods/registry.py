@@ -39,6 +39,22 @@ TRAINABLE = tuple(name for name, method in METHODS.items() if method.trainable)
 """The names of the methods that a model can be trained for."""
 
 
+def parse_methods(words: Sequence[str] | None) -> tuple[str, ...]:
+    """The methods that `words` name, each once: a name, several with commas between, or ``both``.
+
+    Both are those that a model can be trained for.
+
+    Raises:
+        InvalidOption: there is no such method.
+    """
+    named = [name.strip() for word in words or () for name in word.split(",")]
+    names = [one for name in named for one in (TRAINABLE if name == "both" else (name,))]
+    for name in names:
+        if name not in METHODS:
+            raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, or both, not {name or words}")
+    return tuple(dict.fromkeys(names))
+
+
 def choose_method(
     name: str | None,
     encoding: str | None,

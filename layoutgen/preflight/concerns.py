@@ -44,6 +44,22 @@ def zoom_of(layout: Layout, info: ModelInfo, settings: SampleSettings) -> int:
     return settings.zoom or zoom_for([layout], info.drawn_well)
 
 
+def zoom_note(layouts: Sequence[Layout], info: ModelInfo, settings: SampleSettings) -> str | None:
+    """How many of `layouts` are painted larger because their boxes are small, and what that costs."""
+    zooms = [zoom_of(layout, info, settings) for layout in layouts]
+    enlarged = [zoom for zoom in zooms if zoom > 1]
+    if not enlarged or settings.zoom is not None:
+        return None
+    most = max(enlarged)
+    count = "the canvas is" if len(layouts) == 1 else f"{len(enlarged):,} of {len(layouts):,} canvases are"
+    most_of = "" if len(set(enlarged)) == 1 else "up to "
+    return (
+        f"half of the boxes are shorter than the {info.drawn_well:g} px from which the model draws well: "
+        f"{count} painted {most_of}{most} times as large and reduced, {most_of}{most * most} times the work "
+        "(`zoom` 1: as it is)"
+    )
+
+
 def check_strictly(found: Sequence[str]) -> None:
     """Refuse to paint what will not be good.
 
@@ -117,7 +133,7 @@ def _about(named: Sequence[Named], mark: Callable[[Layout], Marks], what: str, r
 def _words(named: Sequence[Named], info: ModelInfo) -> Iterator[str]:
     if info.words is None:
         return
-    said: Counter[str] = Counter()
+    said: dict[str, None] = {}  # in their order
     for _, layout in named:
         said.update(dict.fromkeys(words_of(f"{layout.prompt} {layout.negative_prompt}")))
     labels = set(words_of(" ".join(_forms(info.labels or ()))))

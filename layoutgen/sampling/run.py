@@ -18,6 +18,7 @@ from PIL import Image
 from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.denoising.coarse_to_fine import own_layers
 from layoutgen.denoising.settings import SampleSettings
+from layoutgen.denoising.step import Step
 from layoutgen.denoising.zoom import zoomed
 from layoutgen.devices import DTYPES, fastest_dtype, resolve_device
 from layoutgen.domain.layout import Layout
@@ -25,7 +26,7 @@ from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
-from layoutgen.pipeline import LayoutPipeline, Step
+from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for, write_grid, write_job
 from layoutgen.sampling.processes import ALONE, Processes
 
@@ -38,7 +39,7 @@ class Painting:
     """Progress of :func:`sample`: step `step` of `steps` over all images; `finished`: new images.
 
     `kept`: how many an interrupted run had finished, said once before the first step.
-    `preview` is that of :class:`~layoutgen.pipeline.Step`, None where nothing is being painted.
+    `preview` is that of :class:`~layoutgen.denoising.step.Step`, None where nothing is being painted.
     """
 
     step: int

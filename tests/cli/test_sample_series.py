@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from layoutgen.cli.options import parse_methods
-from layoutgen.cli.sample_images import Series
+from layoutgen.api.sample_images import Series
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.png import read_png
+from layoutgen.methods.registry import parse_methods
 
 SMALL = ("--width", 128, "--height", 128, "--steps", 1, "--device", "cpu")
 

@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from layoutgen import Box, Instance, Layout
 from layoutgen.denoising.estimate import clean_latents
+from layoutgen.denoising.step import Step
 from layoutgen.errors import InvalidOption
-from layoutgen.pipeline import Step
 from tests.toy import toy_pipeline
 
 

@@ -126,3 +126,9 @@ def test_what_is_painted_larger_is_large_enough() -> None:
     assert sentence.startswith("1 box smaller than the 24 px") and "`zoom`" in sentence
     (sentence,) = concerns([("pets", layout((0, 0, 40, 48)))], SMALL, SampleSettings(zoom=4))
     assert sentence.startswith("1 box larger than the 112 px")
+
+
+def test_words_of_several_prompts_are_said_once() -> None:
+    one = layout((0, 0, 40, 48), prompt="a dog at dusk")
+    (sentence,) = concerns([("a", one), ("b", replace(one, prompt="dog at dawn"))], SMALL, SampleSettings())
+    assert sentence.startswith("the model has never read at, dusk, dawn and will not show")

@@ -6,23 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from layoutgen.cli import console
+from layoutgen.progress import Progress
 
 
 @contextmanager
-def unfinished_said(folders: Sequence[Path], *, quiet: bool) -> Iterator[None]:
-    """Say what is kept for the output `folders` when the block is interrupted or fails.
+def unfinished_noted(folders: Sequence[Path], watch: Progress) -> Iterator[None]:
+    """Tell `watch` what is kept for the output `folders` when the block is interrupted or fails.
 
-    At its end, say what runs with other settings have left: nobody else would ever look at it.
+    At its end, tell what runs with other settings have left: nobody else would ever look at it.
     """
     try:
         yield
     except BaseException:
         for place, count in _kept(folders):
-            console.warn(f"{count:,} finished images are kept in {place}; the same command goes on there")
+            watch.note(f"{count:,} finished images are kept in {place}; the same command goes on there")
         raise
-    for place, count in () if quiet else _kept(folders):
-        console.warn(f"{place} holds {count:,} images of an interrupted run with other settings")
+    for place, count in _kept(folders):
+        watch.note(f"{place} holds {count:,} images of an interrupted run with other settings")
 
 
 def _kept(folders: Sequence[Path]) -> Iterator[tuple[Path, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from layoutgen.io.files import STANDARD_INPUT
 if TYPE_CHECKING:
     from layoutgen.formats.annotated_source import AnnotatedSource
     from layoutgen.formats.read_options import ReadOptions
+
+PathLike = str | os.PathLike[str]
 
 
 def read_options(strict: bool, units: str, *, masks: bool = False, run_lengths: bool = True) -> ReadOptions:
@@ -23,7 +26,7 @@ def read_options(strict: bool, units: str, *, masks: bool = False, run_lengths: 
     from layoutgen.formats.read_options import ReadOptions
 
     if units not in ("pixels", "fraction"):
-        raise InvalidOption(f"--units must be pixels or fraction, not {units}")
+        raise InvalidOption(f"`units` must be pixels or fraction, not {units}")
     return ReadOptions(
         masks=masks, run_lengths=masks and run_lengths, strict=strict, fraction=units == "fraction"
     )

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from layoutgen.cli.options import parse_methods
 from layoutgen.errors import InvalidOption
-from layoutgen.methods.registry import METHODS
+from layoutgen.methods.registry import METHODS, parse_methods
 
 if TYPE_CHECKING:
     from layoutgen.denoising.settings import SampleSettings

@@ -1,0 +1,138 @@
+"""The functions of the package: the same as the commands, with real signatures, and silent."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import layoutgen
+from layoutgen import Box, Instance, Layout
+from layoutgen.additions import Additions
+from layoutgen.cli import app
+from layoutgen.denoising.settings import GivenSettings, SampleSettings
+from layoutgen.formats.png import read_png
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.progress import LayoutgenWarning, Progress
+
+DOG = Layout(128, 128, (Instance("dog", Box(40, 40, 80, 96)),), prompt="a dog on green ground")
+PRINTED = {"words", "layouts", "quiet", "as_json", "preview", "progress", "on_event"}
+"""What a command shows, or is shown by, and how a function and a command name their inputs."""
+
+
+def parameters(function: object) -> set[str]:
+    return set(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+
+def command(name: str) -> object:
+    (found,) = (one for one in app.registered_commands if one.callback.__name__ == name)  # type: ignore[union-attr]
+    return found.callback
+
+
+@pytest.mark.parametrize("name", ["sample"])
+def test_a_function_has_the_options_of_its_command(name: str) -> None:
+    options = {
+        parameter.name
+        for parameter in inspect.signature(command(name)).parameters.values()  # type: ignore[arg-type]
+        if parameter.annotation not in (typer.Context, "typer.Context")
+    }
+    assert parameters(getattr(layoutgen, name)) ^ options <= PRINTED
+
+
+def test_every_parameter_has_a_type_and_is_documented() -> None:
+    for function in (layoutgen.sample, layoutgen.load_pipeline, LayoutPipeline.__call__):
+        signature = inspect.signature(function)
+        assert signature.return_annotation is not inspect.Signature.empty
+        for name, parameter in signature.parameters.items():
+            if name != "self":
+                assert parameter.annotation is not inspect.Parameter.empty
+                assert parameter.kind is not inspect.Parameter.VAR_KEYWORD
+                assert name in (function.__doc__ or "") or name in SampleSettings.__annotations__
+
+
+def test_the_settings_that_are_given_one_by_one_are_all_there_are() -> None:
+    apart = {"model", "method", "encoding", "seed", *parameters(Additions)}  # of load_pipeline, and others
+    settings = set(SampleSettings.__annotations__) - apart
+    assert set(GivenSettings.__annotations__) == settings
+    assert settings <= parameters(LayoutPipeline.__call__)
+
+
+def test_sample_paints_what_the_command_paints(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = layoutgen.sample(
+        DOG, {"cats": 1}, output=tmp_path / "api", steps=1, seed="3-4", method="text2img", device="cpu"
+    )
+    assert capfd.readouterr() == ("", "")
+    (first, second) = samples.images
+    assert (first.seed, second.seed) == (3, 4) and first.path.is_file() and first.overlay.is_file()
+    assert sorted(one.label for one in first.layout.instances) == ["cat", "dog"]
+    options = ["-o", tmp_path / "cli", "--seed", "3-4", "--device", "cpu"]
+    done = CliRunner().invoke(app, ["sample", str(first.path), *map(str, options)], catch_exceptions=False)
+    assert done.exit_code == 0
+    for name in ("layout_3.png", "layout_4.png"):
+        again = tmp_path / "cli/images" / name
+        assert again.read_bytes() == (samples.folders[0] / "images" / name).read_bytes()
+    assert read_png(first.path)[1]["method"] == "text2img"
+
+
+def test_progress_is_told_to_whom_asks(tmp_path: Path) -> None:
+    class Told(Progress):
+        def __init__(self) -> None:
+            self.said: list[object] = []
+
+        def begin(self, what: str, total: int | None = None) -> None:
+            self.said.append(what)
+
+        def advance(self, done: int, total: int | None = None) -> None:
+            self.said.append((done, total))
+
+        def note(self, message: str) -> None:
+            self.said.append(message[:20])
+
+    told, steps = Told(), []
+    layoutgen.sample(
+        [Layout(128, 128, DOG.instances, prompt="a dog at dusk")],
+        output=tmp_path / "out",
+        steps=2,
+        device="cpu",
+        progress=told,
+        on_event=lambda event: steps.append(event.step),
+    )
+    assert told.said[:4] == ["reading layouts", "the model has never ", "loading the model", "painting"]
+    assert told.said[4:] == [(step, 2) for step in steps] and steps[-1] == 2
+
+
+def test_what_will_not_be_good_is_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(LayoutgenWarning, match="the model has never read at, dusk"):
+        layoutgen.sample(
+            Layout(128, 128, DOG.instances, prompt="a dog at dusk"), output=tmp_path / "out", steps=1
+        )
+    with pytest.raises(layoutgen.LayoutgenError, match="refused, as `strict` is given"):
+        layoutgen.sample(Layout(128, 128, DOG.instances, prompt="a dog at dusk"), strict=True)
+
+
+def test_a_pipeline_is_loaded_and_paints_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    pipeline = layoutgen.load_pipeline(device="cpu", dtype="fp32")
+    images = pipeline(DOG, "text2img", encoding="box", steps=1, num_images=2)
+    assert [image.size for image in images] == [(128, 128)] * 2
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(layoutgen.LayoutgenError, match="an object has its own"):
+        pipeline(DOG, pipeline.method("text2img"), encoding="box")
+
+
+def test_importing_the_package_loads_little() -> None:
+    program = (
+        "import sys, layoutgen; names = dir(layoutgen); "
+        "print({'sample', 'load_pipeline', 'Layout'} <= set(names), "
+        "*({'torch', 'numpy', 'PIL', 'yaml', 'rich', 'typer'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+    with pytest.raises(AttributeError, match="has no attribute 'paint'"):
+        layoutgen.paint  # noqa: B018
