@@ -59,7 +59,7 @@ def find_format(path: Path) -> DatasetFormat:
     found = recognised(path)
     if found is not None:
         return found
-    said = stranger(path)
+    said = stranger(path) or _holds_folders(path)
     if said is None and path.suffix.lower() == ".json":
         return coco.FORMAT  # whose reader says what is wrong, and where
     problem, remedy = said or (
@@ -69,6 +69,19 @@ def find_format(path: Path) -> DatasetFormat:
         f"known are {', '.join(one.title for one in FORMATS)}",
     )
     raise InvalidFile(path, problem, remedy=remedy)
+
+
+def _holds_folders(path: Path) -> tuple[str, str] | None:
+    """What to say of a folder of folders, such as that of several methods; None if it is none."""
+    indices = (coco.SAMPLES, huggingface.INDEX)
+    inside = sorted(path.glob("*")) if path.is_dir() else []
+    names = [one.name for one in inside if any((one / index).is_file() for index in indices)]
+    if not names:
+        return None
+    return (
+        f"holds {len(names):,} folders of annotated images, not images",
+        f"name {path / names[0]}, or another",
+    )
 
 
 def recognised(path: Path) -> DatasetFormat | None:

@@ -8,6 +8,7 @@ from layoutgen.io.json_head import json_head
 
 _COCO = "export it as COCO or YOLO"
 _BY_FIELDS = (
+    (("canvas", "instances"), "a layout", "it has no image yet: `layoutgen sample` paints it"),
     (("image_id", "caption"), "COCO captions", "give the instances json, and these as its captions"),
     (("image_id", "keypoints", "score"), "COCO keypoint results", "give an instances json"),
     (("image_id", "score"), "COCO results", "give the instances json, and these as its detections"),

@@ -115,3 +115,16 @@ def test_some_scenes_of_an_endless_recipe(run, coco, tmp_path: Path) -> None:
     assert [path.name for path in drawn] == [f"scene_{number:06d}.jpg" for number in range(3)]
     assert len({path.read_bytes() for path in drawn}) == 3
     assert "contact_sheet.jpg" in done.stdout
+
+
+def test_a_layout_has_no_images_and_a_folder_of_folders_neither(refused, coco, tmp_path: Path) -> None:
+    layout = tmp_path / "layout.json"
+    layout.write_text(json.dumps(layout_to_dict(LAYOUT)))
+    assert "--html shows images, and" in refused("visualize", layout, "--html")
+    assert "this looks like a layout (it has no image yet" in refused("evaluate", layout)
+    assert "this looks like a layout" in refused("convert", layout, tmp_path / "out", "--to", "coco")
+    for method in ("img2img", "text2img"):
+        (tmp_path / "both" / method).mkdir(parents=True)
+        (tmp_path / "both" / method / "annotations.json").write_text("{}")
+    said = refused("evaluate", tmp_path / "both")
+    assert f"holds 2 folders of annotated images, not images (name {tmp_path / 'both/img2img'}" in said
