@@ -20,6 +20,7 @@ from layoutgen.domain.layout import Box
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.annotated_source import AnnotatedSource
+from layoutgen.io.files import is_file
 
 _OVERLAP, _SAME = 0.5, 0.95  # IoU from which two boxes overlap much, and from which they are one drawn twice
 _THIN, _WHOLE, _TINY = 10.0, 0.95, 2.0  # aspect, share of the image, and pixels that are unusual
@@ -136,7 +137,7 @@ class ImageCheck:
 def _checked(source: AnnotatedSource, image: AnnotatedImage) -> tuple[str, tuple[int, str] | None]:
     """What is wrong with the file of `image`, and a mark of its bytes."""
     path: Path = source.file_of(image)
-    if not path.is_file():
+    if not is_file(path):
         return "file missing", None
     problem = ""
     try:

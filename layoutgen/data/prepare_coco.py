@@ -21,6 +21,7 @@ from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats.huggingface import index_writer
 from layoutgen.formats.masks import resized
+from layoutgen.io.files import is_file
 from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
 from layoutgen.io.output_folder import name_inside, output_folder
 
@@ -180,7 +181,7 @@ def _target(file_name: str, taken: set[str]) -> str:
 
 def _check_present(plans: Sequence[_Plan]) -> None:
     """Say at once, not after an hour, that images are missing."""
-    missing = [plan.source for plan in plans if not plan.source.is_file()]
+    missing = [plan.source for plan in plans if not is_file(plan.source)]
     if missing:
         problem = f"there is no such image; {len(missing)} of {len(plans)} images are missing"
         raise InvalidFile(
@@ -202,7 +203,7 @@ def _write(
             raise InvalidFile(
                 error.path, error.problem, remedy=error.remedy or "replace it, or pass `skip_missing`"
             ) from None
-        reason = Reason.UNREADABLE if plan.source.is_file() else Reason.MISSING
+        reason = Reason.UNREADABLE if is_file(plan.source) else Reason.MISSING
         dropped = {**plan.outcome.dropped, reason: plan.outcome.kept}
         return replace(plan.outcome, kept=0, clipped=0, dropped=dropped, left_out=reason), None
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
 from layoutgen.additions import Additions
 from layoutgen.denoising.schedulers import check_scheduler
 from layoutgen.errors import InvalidOption
+from layoutgen.formats.entries import is_number
 
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (lambda value: isinstance(value, str), "a text"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (lambda value: type(value) is int, "a whole number"),
+    "float": (is_number, "a number"),
+    "tuple[float, float]": (_is_pair, "two numbers"),
+    "tuple[str, ...]": (_are_texts, "a list of texts"),
+}
+"""By type, what a setting may be."""
 _LARGEST_ZOOM = 16
 
 
@@ -58,6 +77,7 @@ class SampleSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.steps < 1:
             raise InvalidOption(f"`steps` must be at least 1, not {self.steps}")
         first, last = self.guidance_interval
@@ -80,6 +100,14 @@ class SampleSettings:
         check_scheduler(self.scheduler, karras=self.karras)
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
+
+    def _check_types(self) -> None:
+        """Settings also come from files: from a PNG, or a model."""
+        for field in fields(self):
+            value, kind = getattr(self, field.name), str(field.type).removesuffix(" | None")
+            fits, words = _KINDS[kind]
+            if not (fits(value) or (value is None and field.default is None)):
+                raise InvalidOption(f"`{field.name}` must be {words}, not {value!r:.60}")
 
     @property
     def additions(self) -> Additions:
@@ -104,23 +132,3 @@ class GivenSettings(TypedDict, total=False):
     cache_interval: int | None
     zoom: int | None
     strength: float | None
-
-
-def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
-    """The usual settings, but for what a model says in its `sampling`.
-
-    Raises:
-        InvalidOption: it has a setting that there is not, or a value that cannot be.
-    """
-    known = {field.name for field in fields(SampleSettings)} - _NOT_OF_A_MODEL
-    unknown = sorted(set(sampling or {}) - known)
-    if unknown:
-        named = ", ".join(unknown)
-        raise InvalidOption(f"the model asks for settings that this version does not know: {named}")
-    return SampleSettings(**dict(sampling or {}))
-
-
-DEFAULT_STRENGTH = 0.9
-"""Of a method that starts from the drawn layout."""
-DEFAULTS = SampleSettings()
-"""What is used where nothing else is asked for: by the pipeline, by ``sample`` and in its help."""

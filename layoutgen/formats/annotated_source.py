@@ -21,6 +21,7 @@ from layoutgen.formats.coco import find_json, list_splits, only_image
 from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.formats.registry import find_format
+from layoutgen.io.files import is_file
 from layoutgen.io.images import read_photo
 
 _WHOLE = ("png", "huggingface")  # formats whose images are where they say, and have no ids
@@ -100,7 +101,7 @@ def open_annotated(
     if image_id is not None:
         data = only_image(file, data, image_id)
         source = replace(source, data=data)
-    missing = next((image for image in data.images if not source.file_of(image).is_file()), None)
+    missing = next((image for image in data.images if not is_file(source.file_of(image))), None)
     if missing is None:
         return source
     if required or images is not None:

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 
 from PIL import ExifTags, Image
 
+from layoutgen.io.files import is_file
+
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".avif"}
 )
@@ -46,9 +48,7 @@ class ImageFiles:
         return self._agreeing_best(unquote(name).replace("\\", "/"))
 
     def _is_file(self, name: str) -> bool:
-        with suppress(OSError, ValueError):  # a name of 300 letters, or with a null in it
-            return (self.root / name).is_file()
-        return False
+        return is_file(self.root / name)
 
     def _agreeing_best(self, name: str) -> str | None:
         wanted = _parts(name)
@@ -89,9 +89,8 @@ def beside(home: Path, names: Sequence[str]) -> Path:
         folders += sorted(one for one in home.iterdir() if one.is_dir() and one not in folders)
     first = _inside(names[0].replace("\\", "/")) if names else None
     for folder in folders if first is not None else ():
-        with suppress(OSError, ValueError):  # a name of 300 letters
-            if (folder / str(first)).is_file():
-                return folder
+        if is_file(folder / str(first)):
+            return folder
     if names and ImageFiles(home).find(names[0]) is not None:
         return home
     if names and home.name.lower() in _OF_ANNOTATIONS:  # as in COCO itself, beside train2017

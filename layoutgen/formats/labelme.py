@@ -29,7 +29,7 @@ from layoutgen.formats.dialects import Corners, number, pixel_size, polygons_cor
 from layoutgen.formats.image_files import ImageFiles, image_size, relative_name
 from layoutgen.formats.masks import decode_segmentation, encode_mask
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json, write_json
+from layoutgen.io.files import is_file, read_json, write_json
 from layoutgen.io.json_head import json_head
 
 NO_OBJECT = "point or line, not an object"
@@ -116,7 +116,7 @@ def _is_labelme(file: Path) -> bool:
 def _image(content: dict[str, Any], file: Path, images: ImageFiles, number_: int) -> AnnotatedImage | None:
     said = str(content.get("imagePath") or file.with_suffix(".jpg").name).replace("\\", "/")
     nearby = file.parent / Path(said).name
-    if nearby.is_file() and nearby.is_relative_to(images.root):
+    if is_file(nearby) and nearby.is_relative_to(images.root):
         name: str | None = nearby.relative_to(images.root).as_posix()
     else:
         name = images.find(said)

@@ -17,7 +17,7 @@ from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.entries import Entries, shown
 from layoutgen.formats.huggingface import INDEX as INDEX
 from layoutgen.formats.huggingface import write_index
-from layoutgen.io.files import parse_json_object, read_text
+from layoutgen.io.files import is_file, parse_json_object, read_text
 
 
 def read_prepared(folder: Path) -> AnnotatedImages:
@@ -40,7 +40,7 @@ def read_prepared(folder: Path) -> AnnotatedImages:
         image = _image(file, len(images) + 1)
         if image.file_name in images:
             raise file.error("file_name", f"{image.file_name} is there twice", "remove one of the lines")
-        if not (folder / image.file_name).is_file():
+        if not is_file(folder / image.file_name):
             raise file.error(
                 "file_name", f"there is no image {image.file_name}", "add it, or remove the line"
             )

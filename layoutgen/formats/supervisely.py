@@ -25,7 +25,7 @@ from layoutgen.formats.dialects import pixel_size, polygons, polygons_corners
 from layoutgen.formats.image_files import ImageFiles, image_size
 from layoutgen.formats.masks import encode_mask
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_json
+from layoutgen.io.files import is_file, read_json
 
 
 def recognises(path: Path) -> bool:
@@ -49,7 +49,7 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
             found.drop(where, f"file that {error.problem.split(':')[0]}")
             continue
         near = file.parent.parent / "img" / file.stem
-        name = near.relative_to(root).as_posix() if near.is_file() and near.is_relative_to(root) else None
+        name = near.relative_to(root).as_posix() if is_file(near) and near.is_relative_to(root) else None
         name = name or images.find(file.stem)
         image = _image(content, name or file.stem, root, len(found) + 1)
         if image is None:
@@ -89,7 +89,8 @@ def _read_object(found: Collector, image: AnnotatedImage, one: dict[str, Any], w
     points = one["points"].get("exterior") if isinstance(one.get("points"), dict) else None
     if kind == "bitmap" and isinstance(bitmap, dict):
         return _read_bitmap(found, image, label, bitmap, where)
-    flat = [value for point in points or () if isinstance(point, list) for value in point]
+    points = points if isinstance(points, list) else []
+    flat = [value for point in points if isinstance(point, list) for value in point]
     outline = polygons([flat]) if len(flat) >= 6 else None
     if kind == "rectangle" and len(flat) == 4 and all(isinstance(v, int | float) for v in flat):
         return found.add(image.id, label, flat, where)

@@ -25,7 +25,7 @@ from layoutgen.formats.image_files import image_files, image_size
 from layoutgen.formats.marked_yaml import read_marked_yaml, write_plain_yaml
 from layoutgen.formats.outlines import outline_of
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.io.files import read_text
+from layoutgen.io.files import is_file, read_text
 
 _SPLITS = ("train", "val", "valid", "validation", "test")
 _NAME_LISTS = ("classes.txt", "obj.names", "labels.txt", "_darknet.labels", "classes.names")
@@ -126,7 +126,7 @@ def _shapes(image: AnnotatedImage, segment: bool) -> Iterator[list[float]]:
 def _read_labels(
     found: Collector, image: AnnotatedImage, file: Path, names: dict[int, str], *, pose: bool
 ) -> None:
-    if not file.is_file():
+    if not is_file(file):
         return  # an image without objects
     try:
         lines = read_text(file).splitlines()
@@ -171,7 +171,7 @@ def _image_folders(home: Path, content: dict[str, Any]) -> list[Path]:
     for name in named:
         inside = Path(*[part for part in Path(name).parts if part not in ("..", "/")])  # Roboflow's ../train
         tries = [base / name for base in (*bases, home)] + [home / inside, home / f"images/{inside}"]
-        folders += [next(one for one in tries if one.exists())] if any(t.exists() for t in tries) else []
+        folders += [one for one in tries if one.is_dir() or is_file(one)][:1]
     if folders:
         return folders
     return [next((one for one in (home / "images", home / "obj_train_data") if one.is_dir()), home)]
@@ -183,7 +183,7 @@ def _images_of(place: Path) -> Iterator[Path]:
         yield from (place / name for name in image_files(place))
     elif place.suffix == ".txt":
         for line in read_text(place).splitlines():
-            yield from (one for one in (place.parent / line.strip(),) if line.strip() and one.is_file())
+            yield from (one for one in (place.parent / line.strip(),) if line.strip() and is_file(one))
 
 
 def _label_file(image: Path, images: Path | None) -> Path:
@@ -193,7 +193,7 @@ def _label_file(image: Path, images: Path | None) -> Path:
     if steps:
         parts[steps[-1]] = "labels"
         other = Path(*parts).with_suffix(".txt")
-        if other.is_file():
+        if is_file(other):
             return other
     if images is not None and (images.parent / "labels").is_dir():
         return images.parent / "labels" / image.relative_to(images).with_suffix(".txt")

@@ -81,7 +81,12 @@ def command_for(path: Path | None) -> str:
     try:
         with Image.open(path) as file:  # the text stands before the pixels, which are not read
             made_here = "layoutgen" in file.info
-    except (OSError, SyntaxError, ValueError):  # whoever reads the pixels says what is wrong
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ):  # whoever reads the pixels says what is wrong
         return ""
     return f"layoutgen sample {shlex.quote(str(path))} -o again" if made_here else ""
 

@@ -56,6 +56,13 @@ def check_regular(path: Path) -> None:
         raise InvalidFile(path, "is no file, but a device, a pipe or a socket", remedy="give a file")
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is at `path`, which another file names: it may be no path at all, or a forbidden one."""
+    with suppress(OSError, ValueError):  # a name of 300 letters, or with a null in it
+        return path.is_file()
+    return False
+
+
 def read_text(path: Path) -> str:
     """The content of the UTF-8 file at `path`, with or without a byte order mark.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from layoutgen.errors import InvalidFile
+from layoutgen.formats.annotated_source import open_annotated
 from tests.formats.data_sets import example, read, written_as
 
 
@@ -179,3 +181,16 @@ def test_what_is_no_list_costs_that_image_only(
     again = read(path)
     assert [one.reason for one in again.dropped] == ["something that should be a list"]
     assert sorted(len(image.instances) for image in again.images) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "a\0b", "\ud800", "/dev/zero", "../../etc/passwd", "."])
+@pytest.mark.parametrize("kind", ["coco", "labelme", "createml", "label-studio", "huggingface"])
+def test_a_name_that_is_no_path_is_a_missing_image(tmp_path: Path, kind: str, name: str) -> None:
+    folder = written_as(kind, example(), tmp_path)
+    for file in [*folder.rglob("*.json"), *folder.rglob("*.jsonl")]:
+        text = file.read_text().replace("images/", "").replace("a.png", json.dumps(name)[1:-1])
+        file.write_text(text)
+    with suppress(InvalidFile):
+        source = open_annotated(folder)
+        found = [source.file_of(image).resolve() for image in source.images]
+        assert found and all(path.is_relative_to(tmp_path) and path.is_file() for path in found)
