@@ -1,7 +1,8 @@
-"""What a model computes are numbers: an overflow is an error, not a black image or an empty answer."""
+"""Numbers are finite: an overflow of a model is an error, not a black image; a NaN in a file is no number."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,18 @@ from layoutgen.errors import NotFinite
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number that a float can hold."""
+    if type(value) is float:
+        return math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of 400 digits
+        return False
 
 
 def check_finite(values: Tensor, what: str) -> Tensor:

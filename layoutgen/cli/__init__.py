@@ -5,6 +5,7 @@ Modules that import torch are imported inside the command functions, so that ``-
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import LayoutgenError
 
-_TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM  # the exit codes that shells give
+_NO_MEMORY = re.compile("out of memory|not enough memory|can't allocate memory", re.IGNORECASE)  # of torch
 
 
 @contextmanager
@@ -58,18 +61,35 @@ class _OneLineErrors(HelpfulGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with _ending_on_request():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except LayoutgenError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             console.error(str(error) if command is None else spell_options(str(error), command))
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
             console.error("interrupted")
-            raise typer.Exit(130) from stop
+            raise typer.Exit(_INTERRUPTED) from stop
+        except (MemoryError, RuntimeError) as error:
+            if not (isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))):
+                raise
+            remedy = "ask for less at once (a smaller image or batch, fewer workers), or end other programs"
+            console.error(f"there is not enough memory: {remedy}")
+            raise typer.Exit(2) from error
 
 
-app = typer.Typer(
+class _App(typer.Typer):
+    """Ends in one line also where it is interrupted before a command has begun."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with _ending_on_request():
+                return super().__call__(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            console.error("interrupted")
+            raise SystemExit(_INTERRUPTED) from stop
+
+
+app = _App(
     name="layoutgen",
     cls=_OneLineErrors,
     no_args_is_help=True,

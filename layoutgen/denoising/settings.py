@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from layoutgen.additions import Additions
 from layoutgen.denoising.schedulers import check_scheduler
 from layoutgen.errors import InvalidOption
-from layoutgen.formats.entries import is_number
+from layoutgen.numerics import is_number
 
 
 def _is_pair(value: object) -> bool:

@@ -46,15 +46,16 @@ def convert(
 def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str]) -> str:
     """Where the image goes: one folder for all, so that no format has to know of subfolders.
 
-    No two differ in their suffix alone: some formats call the annotations of an image as it.
+    No two differ in their suffix or in case alone: some formats call the annotations of an image as it, and
+    some file systems take both for one.
     """
     path = PurePosixPath(image.file_name)
     parts = [part for part in path.with_suffix("").parts if part not in ("images", "JPEGImages", "/", "..")]
     stem, number = "_".join(parts) or "image", 1
-    while stem in taken:
+    while stem.casefold() in taken:
         number += 1
         stem = f"{'_'.join(parts)}-{number}"
-    taken.add(stem)
+    taken.add(stem.casefold())
     return str(PurePosixPath(target.image_folder, f"{stem}{path.suffix}"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import type_name
 from layoutgen.io.large_json import LargeList
+from layoutgen.numerics import is_number
 
 Entry = Mapping[str, Any]
 Lines = Mapping[str, int]
@@ -130,18 +130,6 @@ class Entries:
     def error(self, place: str, problem: str, remedy: str) -> InvalidFile:
         """The error to raise for `place` of this file."""
         return InvalidFile(self.path, problem, where=self.where(place), remedy=remedy)
-
-
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite number that a float can hold."""
-    if type(value) is float:
-        return math.isfinite(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number of 400 digits
-        return False
 
 
 def shown(value: object) -> str:

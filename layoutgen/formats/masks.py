@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from layoutgen.domain.layout import Box
-from layoutgen.formats.entries import is_number
+from layoutgen.numerics import is_number
 
 _MOST_PIXELS = 2**30  # of a mask; larger ones would take all memory
 _FARTHEST = 20  # times the longer side that an outline may reach

@@ -1,9 +1,13 @@
+import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -112,3 +116,53 @@ def test_no_bar_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None
     with console.progress() as bar:
         assert list(bar.track(range(3), total=3)) == [0, 1, 2]
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+)
+def test_too_little_memory_is_one_line(refused, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("layoutgen.model_info.find_model", fail)
+    assert "there is not enough memory: ask for less at once" in refused("sample", "-n", "3", "dogs")
+
+
+def test_other_errors_keep_their_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("layoutgen.model_info.find_model", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        run("sample", "-n", "3", "dogs")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command_and_what_it_began(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """The signal comes while the output folder is being filled."""
+    program = (
+        "import sys, time, layoutgen.formats.convert as module\nfrom layoutgen.cli import app\n"
+        "def slow(*_):\n    print('now', flush=True)\n    time.sleep(60)\n"
+        "module._copy = slow\nsys.argv[0] = 'layoutgen'\napp()\n"
+    )
+    coco, out = tmp_path / "coco.json", tmp_path / "out"
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    image = {"id": 1, "file_name": "a.png", "width": 9, "height": 9}
+    coco.write_text(json.dumps({"images": [image], "categories": [], "annotations": []}))
+    command = [sys.executable, "-c", program, "convert", str(coco), str(out), "--to", "yolo"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as run:
+        assert run.stdout is not None and run.stderr is not None
+        assert run.stdout.readline() == "now\n"
+        run.send_signal(number)
+        printed = run.stderr.read()
+    assert (run.returncode, printed) == (code, "layoutgen: interrupted\n" if code == 130 else "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "coco.json"]
