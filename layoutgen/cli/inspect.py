@@ -65,7 +65,7 @@ def inspect(
     """
     from layoutgen.data.health import ImageCheck, examine
     from layoutgen.data.health_page import health_page
-    from layoutgen.io.files import replacing
+    from layoutgen.io.files import replacing, saving
     from layoutgen.model_info import find_model
 
     prior = find_model(model).size_prior
@@ -81,7 +81,7 @@ def inspect(
     rows = [(what, count, _first(places)) for what, count, places in findings]
     page = output or beside(data[-1], "_health.html")
     if html:
-        with replacing(page) as aside:
+        with saving(str(page), page.parent), replacing(page) as aside:
             aside.write_text(health_page(health, str(data[-1]), prior, rows), encoding="utf-8")
     if as_json:
         console.print_json(_content(health, findings, page if html else None))

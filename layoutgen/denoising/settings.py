@@ -132,3 +132,23 @@ class GivenSettings(TypedDict, total=False):
     cache_interval: int | None
     zoom: int | None
     strength: float | None
+
+
+def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
+    """The usual settings, but for what a model says in its `sampling`.
+
+    Raises:
+        InvalidOption: it has a setting that there is not, or a value that cannot be.
+    """
+    known = {field.name for field in fields(SampleSettings)} - _NOT_OF_A_MODEL
+    unknown = sorted(set(sampling or {}) - known)
+    if unknown:
+        named = ", ".join(unknown)
+        raise InvalidOption(f"the model asks for settings that this version does not know: {named}")
+    return SampleSettings(**dict(sampling or {}))
+
+
+DEFAULT_STRENGTH = 0.9
+"""Of a method that starts from the drawn layout."""
+DEFAULTS = SampleSettings()
+"""What is used where nothing else is asked for: by the pipeline, by ``sample`` and in its help."""

@@ -130,7 +130,7 @@ def test_too_little_memory_is_one_line(refused, monkeypatch: pytest.MonkeyPatch,
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("layoutgen.model_info.find_model", fail)
+    monkeypatch.setattr("layoutgen.api.sample.make_plan", fail)
     assert "there is not enough memory: ask for less at once" in refused("sample", "-n", "3", "dogs")
 
 
@@ -138,7 +138,7 @@ def test_other_errors_keep_their_traceback(run, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("layoutgen.model_info.find_model", fail)
+    monkeypatch.setattr("layoutgen.api.sample.make_plan", fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         run("sample", "-n", "3", "dogs")
 

@@ -86,6 +86,12 @@ def test_words_that_the_model_has_not_read() -> None:
     )
 
 
+def test_a_word_that_several_layouts_say() -> None:
+    named = [(name, layout((0, 0, 40, 48), prompt="a dog on sandy ground at dusk")) for name in "ab"]
+    (sentence,) = concerns(named, SMALL, SampleSettings())
+    assert sentence.startswith("the model has never read at, dusk and will not show")
+
+
 def test_a_number_in_the_prompt_that_is_not_that_of_the_boxes() -> None:
     one = layout((0, 0, 40, 48), prompt="3 dogs on green ground")
     assert said(one).startswith("the prompt says 3 dogs, and pets has 1: ")
