@@ -5,8 +5,8 @@
 >>> layout = Layout(256, 256, (Instance("dog", Box(40, 60, 88, 120)),), prompt="a dog on green ground")
 >>> layoutgen.sample(layout, output="out/dog")
 
-The commands are functions: :func:`sample`. :func:`load_pipeline` gives a diffusers pipeline that paints in
-memory. Nothing heavy is loaded before one of them needs it.
+The commands are functions: :func:`sample`, :func:`evaluate`. :func:`load_pipeline` gives a diffusers
+pipeline that paints in memory. Nothing heavy is loaded before one of them needs it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from layoutgen.domain.layout import Box, Instance, Layout
 
 if TYPE_CHECKING:
+    from layoutgen.api.evaluate import evaluate as evaluate
     from layoutgen.api.pipelines import load_pipeline as load_pipeline
     from layoutgen.api.sample import sample as sample
     from layoutgen.errors import LayoutgenError as LayoutgenError
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 _LATER = {
     "LayoutgenError": "layoutgen.errors",
     "Progress": "layoutgen.progress",
+    "evaluate": "layoutgen.api.evaluate",
     "load_pipeline": "layoutgen.api.pipelines",
     "sample": "layoutgen.api.sample",
 }

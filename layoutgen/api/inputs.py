@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
+def as_path(path: PathLike | None) -> Path | None:
+    """`path` as such."""
+    return None if path is None else Path(path)
+
+
+def as_paths(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    """`paths` as such, of which there may be one alone."""
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    return [Path(path) for path in paths]
+
+
 def read_options(strict: bool, units: str, *, masks: bool = False, run_lengths: bool = True) -> ReadOptions:
     """How the options say that annotations are read; masks, where wanted, as run lengths or as they are.
 

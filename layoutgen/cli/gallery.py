@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layoutgen.api.evaluation_page import PAGE, name_of
 from layoutgen.api.inputs import beside
 from layoutgen.cli import console
 
 if TYPE_CHECKING:
-    from layoutgen.evaluation.report import Report
-    from layoutgen.formats.annotated_source import AnnotatedSource
     from layoutgen.gallery.records import Gallery, GalleryImage
-
-PAGE = "gallery.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +36,6 @@ def write_gallery(
     gallery = _training(shown, compare) or _pictures(shown, compare)
     with output_folder(output, (PAGE,), overwrite=overwrite) as aside:
         _write(gallery, aside / PAGE, output, quiet)
-    _say(gallery, output / PAGE, quiet)
-
-
-def check_comparison(
-    html: bool, compare: Path | None, detections: Path | None, compare_detections: Path | None
-) -> None:
-    """Refuse options of ``evaluate`` that would have no effect, or cannot work together."""
-    from layoutgen.errors import InvalidOption
-
-    if compare is not None and not html:
-        raise InvalidOption("--compare goes with --html")
-    if compare_detections is not None and compare is None:
-        raise InvalidOption("--compare-detections goes with --compare")
-    if compare is not None and (detections is None) != (compare_detections is None):
-        raise InvalidOption("with --compare, give both --detections and --compare-detections, or neither")
-
-
-def add_gallery(
-    output: Path,
-    source: AnnotatedSource,
-    report: Report,
-    other: tuple[AnnotatedSource, Report] | None,
-    *,
-    quiet: bool,
-) -> None:
-    """Write the page of an evaluation into its folder `output`, beside `other` if there is another run."""
-    from layoutgen.gallery.records import Gallery
-    from layoutgen.gallery.sources import beside, scored
-    from layoutgen.io.output_folder import added_file
-
-    images = scored(source, report.scores)
-    compared, others = "", None
-    if other is not None:
-        images = beside(images, scored(other[0], other[1].scores))
-        compared, others = _name(other[0].path), other[1].to_json()["overall"]
-    gallery = Gallery(
-        f"Evaluation of {_name(source.path)}",
-        str(source.path),
-        images,
-        compared=compared,
-        figures=report.to_json()["overall"],
-        other_figures=others,
-    )
-    with added_file(output, PAGE) as aside:
-        _write(gallery, aside, output, quiet)
     _say(gallery, output / PAGE, quiet)
 
 
@@ -117,8 +69,8 @@ def _pictures(shown: Selection, compare: Path | None) -> Gallery:
         other = open_annotated(compare)
         check_pairs(source, other)
         images = beside(images, unscored(other))
-    compared = "" if compare is None else _name(compare)
-    return Gallery(_name(shown.path), str(shown.path), images, compared=compared)
+    compared = "" if compare is None else name_of(compare)
+    return Gallery(name_of(shown.path), str(shown.path), images, compared=compared)
 
 
 def _write(gallery: Gallery, path: Path, home: Path, quiet: bool) -> None:
@@ -135,11 +87,3 @@ def _say(gallery: Gallery, path: Path, quiet: bool) -> None:
     if not quiet:
         what = f" ({len(gallery.images):,} images)" if gallery.images else ""
         console.say(f"Page for the browser{what}: {path}")
-
-
-def _name(path: Path) -> str:
-    """What people call `path`."""
-    whole = path.resolve()
-    if whole.name in ("annotations.json", "metadata.jsonl"):
-        return whole.parent.name
-    return whole.stem if whole.is_file() else whole.name

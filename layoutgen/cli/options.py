@@ -125,5 +125,5 @@ def _parameters(command: Any) -> list[Any]:
 def _spelling(parameter: Any) -> str:
     """How a user writes `parameter`: an option by its long name, an argument by its placeholder."""
     if parameter.param_type_name == "argument":
-        return str(parameter.metavar or parameter.name.upper())
+        return re.sub(r"[\[\].]", "", parameter.metavar or parameter.name.upper())
     return str(max(parameter.opts, key=len))

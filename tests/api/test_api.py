@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ def command(name: str) -> object:
     return found.callback
 
 
-@pytest.mark.parametrize("name", ["sample"])
+@pytest.mark.parametrize("name", ["sample", "evaluate"])
 def test_a_function_has_the_options_of_its_command(name: str) -> None:
     options = {
         parameter.name
@@ -45,7 +46,7 @@ def test_a_function_has_the_options_of_its_command(name: str) -> None:
 
 
 def test_every_parameter_has_a_type_and_is_documented() -> None:
-    for function in (layoutgen.sample, layoutgen.load_pipeline, LayoutPipeline.__call__):
+    for function in (layoutgen.sample, layoutgen.evaluate, layoutgen.load_pipeline, LayoutPipeline.__call__):
         signature = inspect.signature(function)
         assert signature.return_annotation is not inspect.Signature.empty
         for name, parameter in signature.parameters.items():
@@ -115,6 +116,17 @@ def test_what_will_not_be_good_is_a_warning(tmp_path: Path) -> None:
         )
     with pytest.raises(layoutgen.LayoutgenError, match="refused, as `strict` is given"):
         layoutgen.sample(Layout(128, 128, DOG.instances, prompt="a dog at dusk"), strict=True)
+
+
+def test_evaluate_reports_what_the_command_reports(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    samples = layoutgen.sample(DOG, output=tmp_path / "run", steps=1, device="cpu")
+    evaluation = layoutgen.evaluate(samples.folders[0], output=tmp_path / "api", html=True, overlays=False)
+    assert capfd.readouterr() == ("", "")
+    assert evaluation.page == tmp_path / "api/gallery.html" and evaluation.page.is_file()
+    arguments = ["evaluate", str(tmp_path / "run"), "-o", str(tmp_path / "cli"), "--json"]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert json.loads(done.stdout) == json.loads(json.dumps(evaluation.report.to_json()))
+    assert evaluation.report.scores.counts.targets == 1
 
 
 def test_a_pipeline_is_loaded_and_paints_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from layoutgen.cli.defects import say_defects
 
 if TYPE_CHECKING:
     from layoutgen.formats.annotated_source import AnnotatedSource
@@ -13,15 +12,12 @@ if TYPE_CHECKING:
 
 
 def open_sources(
-    paths: list[Path], images: Path | None, options: ReadOptions, *, required: bool, quiet: bool
+    paths: Sequence[Path], images: Path | None, options: ReadOptions, *, required: bool
 ) -> AnnotatedSource:
-    """What `paths` say, merged; what is wrong in them is said."""
+    """What `paths` say, merged."""
     from layoutgen.formats.annotated_source import merged, open_annotated
 
-    source = merged([open_annotated(one, images, required=required, options=options) for one in paths])
-    if not quiet:
-        say_defects(source.data.dropped, source.data.mended, paths[0].name, err=True)
-    return source
+    return merged([open_annotated(one, images, required=required, options=options) for one in paths])
 
 
 def open_beside(source: AnnotatedSource, path: Path | None, *, required: bool) -> AnnotatedSource | None:
@@ -50,13 +46,13 @@ def check_options(
 
     for name, path in {"images": reference_images, "detections": reference_detections}.items():
         if path is not None and reference is None:
-            raise InvalidOption(f"--reference-{name} goes with --reference")
+            raise InvalidOption(f"`reference_{name}` goes with `reference`")
     if reference is not None and (detections is None) != (reference_detections is None):
-        raise InvalidOption("with --reference, give both --detections and --reference-detections, or neither")
+        raise InvalidOption("with `reference`, give both `detections` and `reference_detections`, or neither")
     if inception is not None and real is None:
-        raise InvalidOption("--inception goes with --real")
+        raise InvalidOption("`inception` goes with `real`")
     if len(paths) > 1 and detections is not None:
-        raise InvalidOption("--detections goes with one file of annotations: merged images get new ids")
+        raise InvalidOption("`detections` goes with one file of annotations: merged images get new ids")
 
 
 def named_sources(samples: list[Path], images: Path | None, annotations: Path | None) -> list[Path]:
@@ -64,9 +60,9 @@ def named_sources(samples: list[Path], images: Path | None, annotations: Path | 
     from layoutgen.errors import InvalidOption
 
     if samples and (annotations is not None or images is not None):
-        raise InvalidOption("give either SAMPLES, or --annotations FILE with --images DIR, not both")
+        raise InvalidOption("give either `samples`, or `annotations` FILE with `images` DIR, not both")
     if annotations is not None:
         return [annotations]
     if not samples:
-        raise InvalidOption("name a folder of samples, or --annotations FILE with --images DIR")
+        raise InvalidOption("name a folder of samples, or `annotations` FILE with `images` DIR")
     return samples

@@ -1,0 +1,194 @@
+"""``layoutgen.evaluate``: how much of the layouts is really in the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layoutgen.api.evaluate_inputs import check_options, named_sources, open_beside, open_sources
+from layoutgen.api.evaluation_page import PAGE, add_page, check_comparison
+from layoutgen.api.image_distance import ImageDistance
+from layoutgen.api.inputs import PathLike, as_path, as_paths, beside, read_options
+from layoutgen.evaluation.benchmark_protocols import find_protocol
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.evaluation.output import WRITES, write_evaluation
+from layoutgen.evaluation.report import Report
+from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
+from layoutgen.io.output_folder import check_output
+from layoutgen.progress import Progress, progress_of
+
+if TYPE_CHECKING:
+    from layoutgen.domain.annotated_image import Defect, Detections
+    from layoutgen.formats.read_options import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What :func:`evaluate` found, and the folder that it wrote.
+
+    Attributes:
+        page: for the browser; None: none was asked for.
+        defects: by the name of a file: entries of annotations and detections that were left out, and those
+            that were read in the one way that makes sense.
+    """
+
+    report: Report
+    folder: Path
+    page: Path | None
+    defects: tuple[tuple[str, tuple[Defect, ...], tuple[Defect, ...]], ...] = ()
+
+
+def evaluate(
+    samples: PathLike | Sequence[PathLike] = (),
+    *,
+    images: PathLike | None = None,
+    annotations: PathLike | None = None,
+    detector: str | None = None,
+    detections: PathLike | None = None,
+    threshold: float | None = None,
+    iou: float = 0.5,
+    protocol: str | None = None,
+    reference: PathLike | None = None,
+    reference_images: PathLike | None = None,
+    reference_detections: PathLike | None = None,
+    real: PathLike | None = None,
+    inception: PathLike | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    batch_size: int = 4,
+    device: str | None = None,
+    output: PathLike | None = None,
+    overlays: bool | None = None,
+    html: bool = False,
+    compare: PathLike | None = None,
+    compare_detections: PathLike | None = None,
+    units: str = "pixels",
+    strict: bool = False,
+    overwrite: bool = False,
+    progress: bool | Progress = False,
+) -> Evaluation:
+    """Count the objects of layouts that are really in the images; the same as ``layoutgen evaluate``.
+
+    >>> layoutgen.evaluate("out/100_dogs").report.scores.counts.recall
+
+    Args:
+        samples: folders that ``sample`` wrote, prepared data, or annotations with their images beside them.
+        images, annotations: images of any other tool, and what should be in them.
+        detector: folder or hub id of a model of transformers; None: the small one in the package (cat, dog).
+        detections: COCO results to score instead: no model runs.
+        threshold: score from which a detection counts; None: the detector's.
+        iou: overlap from which an object is at its place.
+        protocol: add the figures of a benchmark: coco-mig or yolo-score.
+        reference: real images with annotations: the ceiling; `reference_images` are beside it, and
+            `reference_detections` are given with `detections`.
+        real: folder of real images: FID and KID of the images to them; `inception`: weights of the network.
+        tile, overlap: pixels, of the tiles in which larger images are searched; None: the detector's.
+        batch_size: tiles that are searched together.
+        device: cpu, cuda, cuda:1; None: cuda if there is one.
+        output: folder to write to; None: ``SAMPLES_evaluation``.
+        overlays: draw what became of each object; None: where the images are.
+        html: write one page for the browser, too, beside the run `compare` with its `compare_detections`.
+        units: of annotations: pixels or fraction.
+        strict: refuse annotations with a bad entry.
+        overwrite: replace earlier results in `output`.
+        progress: True: show bars on a terminal; or an object that is told.
+
+    Raises:
+        LayoutgenError: what cannot be done, by its kinds.
+    """
+    results, real_images = as_path(detections), as_path(real)
+    paths = named_sources(as_paths(samples), as_path(images), as_path(annotations))
+    reading = read_options(strict, units)
+    check_options(
+        paths, results, as_path(reference), as_path(reference_images), as_path(reference_detections),
+        real_images, as_path(inception),
+    )  # fmt: skip
+    check_comparison(html, as_path(compare), results, as_path(compare_detections))
+    evaluator = Evaluator(
+        EvaluatorOptions(
+            detector=detector,
+            results=results is not None,
+            device=device,
+            threshold=threshold,
+            iou=iou,
+            protocol=find_protocol(protocol) if protocol is not None else None,
+            tile=tile,
+            overlap=overlap,
+            batch_size=batch_size,
+        )
+    )
+    folder = as_path(output) or beside(paths[0], "_evaluation")
+    check_output(folder, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
+    with progress_of(progress) as watch:
+        run = _Run(evaluator, reading, watch)
+        required = results is None or real_images is not None or bool(overlays)
+        source = run.open(paths, as_path(images), required=required)
+        ceiling = run.open_reference(as_path(reference), as_path(reference_images))
+        second = open_beside(source, as_path(compare), required=results is None)
+        run.load_detector(source, ceiling, second)
+        distance = None
+        if real_images is not None:
+            watch.begin("opening the network of FID and KID")
+            distance = ImageDistance(source, real_images, as_path(inception), device)
+        found = run.detections(source, results, "detecting")
+        report = evaluator.report(source, found)
+        if ceiling is not None:
+            best = run.detections(ceiling, as_path(reference_detections), "reference")
+            report = replace(report, reference=evaluator.report(ceiling, best))
+        other = None
+        if second is not None:
+            beside_it = run.detections(second, as_path(compare_detections), "comparing")
+            other = second, evaluator.report(second, beside_it)
+        if distance is not None:
+            report = replace(report, quality=distance.quality(watch))
+        drawn = overlays is not False
+        with closing(
+            write_evaluation(folder, source, report, found, overlays=drawn, overwrite=overwrite)
+        ) as steps:
+            for _ in watch.track("overlays", steps, len(source.images)):
+                pass
+        page = add_page(folder, source, report, other, watch) if html else None
+    return Evaluation(report, folder, page, tuple(run.defects))
+
+
+class _Run:
+    """One evaluation: opens sources and detects in them, and keeps what was wrong in their files."""
+
+    def __init__(self, evaluator: Evaluator, reading: ReadOptions, watch: Progress) -> None:
+        self._evaluator, self._reading, self._watch = evaluator, reading, watch
+        self.defects: list[tuple[str, tuple[Defect, ...], tuple[Defect, ...]]] = []
+
+    def open(self, paths: Sequence[Path], images: Path | None, *, required: bool) -> AnnotatedSource:
+        """What `paths` say, merged."""
+        self._watch.begin("reading annotations")
+        source = open_sources(paths, images, self._reading, required=required)
+        self.defects.append((paths[0].name, tuple(source.data.dropped), tuple(source.data.mended)))
+        return source
+
+    def open_reference(self, path: Path | None, images: Path | None) -> AnnotatedSource | None:
+        """The real images at `path`; None if there are none."""
+        if path is None:
+            return None
+        required = not self._evaluator.options.results
+        return open_annotated(path, images, required=required, options=self._reading)
+
+    def load_detector(self, *sources: AnnotatedSource | None) -> None:
+        """Refuse what the detector does not know, before any image is searched."""
+        if self._evaluator.options.results:
+            return
+        self._watch.begin("loading the detector")
+        for source in sources:
+            if source is not None:
+                self._evaluator.check_labels(source)
+
+    def detections(self, source: AnnotatedSource, results: Path | None, title: str) -> Detections:
+        """What is detected in the images of `source`, or what the file `results` says of them."""
+        if results is None:
+            detected = self._evaluator.detect(source)
+            return dict(self._watch.track(title, detected, len(source.images)))
+        read = self._evaluator.read(source, results, self._reading)
+        self.defects.append((results.name, tuple(read.dropped), tuple(read.mended)))
+        return read.detections

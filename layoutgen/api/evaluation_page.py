@@ -1,0 +1,64 @@
+"""The page of an evaluation: every image, and what became of its objects."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from layoutgen.errors import InvalidOption
+from layoutgen.evaluation.report import Report
+from layoutgen.formats.annotated_source import AnnotatedSource
+from layoutgen.gallery.page import write_page
+from layoutgen.gallery.records import Gallery
+from layoutgen.gallery.sources import beside, scored
+from layoutgen.io.output_folder import added_file
+from layoutgen.progress import Progress
+
+PAGE = "gallery.html"
+
+
+def check_comparison(
+    html: bool, compare: Path | None, detections: Path | None, compare_detections: Path | None
+) -> None:
+    """Refuse options of ``evaluate`` that would have no effect, or cannot work together."""
+    if compare is not None and not html:
+        raise InvalidOption("`compare` goes with `html`")
+    if compare_detections is not None and compare is None:
+        raise InvalidOption("`compare_detections` goes with `compare`")
+    if compare is not None and (detections is None) != (compare_detections is None):
+        raise InvalidOption("with `compare`, give both `detections` and `compare_detections`, or neither")
+
+
+def add_page(
+    output: Path,
+    source: AnnotatedSource,
+    report: Report,
+    other: tuple[AnnotatedSource, Report] | None,
+    watch: Progress,
+) -> Path:
+    """Write the page of an evaluation into its folder `output`, beside `other` if there is another run."""
+    images = scored(source, report.scores)
+    compared, others = "", None
+    if other is not None:
+        images = beside(images, scored(other[0], other[1].scores))
+        compared, others = name_of(other[0].path), other[1].to_json()["overall"]
+    gallery = Gallery(
+        f"Evaluation of {name_of(source.path)}",
+        str(source.path),
+        images,
+        compared=compared,
+        figures=report.to_json()["overall"],
+        other_figures=others,
+    )
+    with added_file(output, PAGE) as aside, closing(write_page(gallery, aside, output)) as run:  # type: ignore[type-var]
+        for _ in watch.track("page", run, len(images)):
+            pass
+    return output / PAGE
+
+
+def name_of(path: Path) -> str:
+    """What people call `path`."""
+    whole = path.resolve()
+    if whole.name in ("annotations.json", "metadata.jsonl"):
+        return whole.parent.name
+    return whole.stem if whole.is_file() else whole.name
