@@ -18,7 +18,7 @@ from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
 from layoutgen.io.files import read_json
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.model_files import check_model_files
-from layoutgen.model_kind import Role, kind_of
+from layoutgen.model_kind import Role, check_parts, kind_of
 from layoutgen.model_words import known_words
 
 WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
@@ -123,8 +123,11 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
     return ModelInfo(str(path), window=_WINDOWS[kind.base or "sd1"])
 
 
-def check_painter(folder: Path, name: str) -> None:
+def check_painter(folder: Path, name: str, *, parts: bool = True) -> None:
     """Refuse what is in `folder`, which the user calls `name`, unless it is a model that we can paint with.
+
+    Args:
+        parts: all its files are there; else the small ones only, as the large ones are still to come.
 
     Raises:
         InvalidOption: says what it is instead.
@@ -136,6 +139,8 @@ def check_painter(folder: Path, name: str) -> None:
     if kind.role is not Role.PAINTER:
         raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
     check_model_files(folder, pickled_tensors=True)
+    if parts:
+        check_parts(folder)
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:

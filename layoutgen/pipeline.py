@@ -17,7 +17,7 @@ from layoutgen.additions import Additions
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
 from layoutgen.checkpoints.additions import add_to
-from layoutgen.checkpoints.opening import as_invalid_file, local_path
+from layoutgen.checkpoints.opening import as_invalid_file, check_complete, local_path
 from layoutgen.checkpoints.single_file import open_single_file
 from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
@@ -97,7 +97,9 @@ class LayoutPipeline(DiffusionPipeline):
             return cls(**parts)
         check_painter(path, name)
         with as_invalid_file(path):
-            return super().from_pretrained(path, **loading_options(path) | options)
+            opened = super().from_pretrained(path, **loading_options(path) | options)
+        check_complete(path, opened.components)
+        return opened
 
     def add(self, additions: Additions) -> None:
         """Another autoencoder, LoRAs, textual inversions; they become part of the model.

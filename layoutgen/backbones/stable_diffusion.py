@@ -54,6 +54,11 @@ class StableDiffusion(Backbone):
                 f"the model predicts {self.prediction_type!r}, none of {', '.join(PREDICTION_TYPES)}: "
                 "correct prediction_type in its scheduler_config.json"
             )
+        if "beta_schedule" not in scheduler.config:
+            raise InvalidOption(
+                f"the model's scheduler is a {type(scheduler).__name__}, which has no noise schedule that "
+                "Stable Diffusion is trained with: put that of its base model into its folder scheduler/"
+            )
         self._scheduler = scheduler
 
     @property

@@ -27,7 +27,7 @@ def downloaded(name: str) -> Path:
         if "model_index.json" not in names:
             _refuse_without_index(name, names)
         folder = Path(snapshot_download(name, allow_patterns=["*.json", "*/*.json"]))
-        check_painter(folder, name)
+        check_painter(folder, name, parts=False)
         components = [part for part in read_json(folder / "model_index.json") if not part.startswith("_")]
         return Path(snapshot_download(name, allow_patterns=files_to_download(names, components)))
     except RepositoryNotFoundError as error:

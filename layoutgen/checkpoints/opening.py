@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from layoutgen.checkpoints.hub import downloaded
 from layoutgen.errors import InvalidFile, LayoutgenError, first_line
+from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_info import find_model
 
 
@@ -20,6 +24,29 @@ def local_path(name: str) -> Path:
     """
     path = Path(find_model(name).source)
     return path if path.exists() else downloaded(name)
+
+
+def check_complete(folder: Path, components: Mapping[str, Any]) -> None:
+    """Refuse a model whose weights lack some tensors, and let its tokenizer cut texts as its encoder needs.
+
+    Raises:
+        InvalidFile: names a tensor, or says how many are missing.
+    """
+    remedy = "copy the model again"
+    for name, part in components.items():
+        if not isinstance(part, nn.Module):
+            continue
+        missing = [key for key, value in part.named_parameters() if value.is_meta]
+        if missing:
+            raise InvalidFile(folder / name, f"its weights lack {missing[0]}", remedy=remedy)
+        # transformers fills what is missing with random numbers.
+        files = list((folder / name).glob("*.safetensors"))
+        held, needed = sum(len(read_tensor_header(file).shapes) for file in files), len(part.state_dict())
+        if files and held < needed:
+            raise InvalidFile(folder / name, f"its weights lack {needed - held} tensors", remedy=remedy)
+    positions = components["text_encoder"].config.max_position_embeddings
+    if components["tokenizer"].model_max_length > positions:  # of no limit, in some folders
+        components["tokenizer"].model_max_length = positions
 
 
 @contextlib.contextmanager

@@ -5,12 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_json
-from layoutgen.model_kind.kinds import LORA, UNKNOWN, ModelKind, Role
+from layoutgen.io.tensor_header import read_tensor_header
+from layoutgen.model_kind.kinds import INPUTS, LORA, UNKNOWN, ModelKind, Role
 
 _PIPELINES = {
     "StableDiffusionXL": "a Stable Diffusion XL model",
     "StableDiffusion3": "a Stable Diffusion 3 model",
+    "StableDiffusionUpscale": "an upscaling model",
+    "StableDiffusionLatentUpscale": "an upscaling model",
+    "StableDiffusionDepth2Img": "a depth-to-image model",
+    "StableDiffusionInpaint": "an inpainting model",
+    "StableDiffusionInstructPix2Pix": "an instruct-pix2pix model",
+    "StableDiffusionControlNet": "a model with a ControlNet",
+    "StableDiffusionGLIGEN": "a GLIGEN model",
+    "StableUnCLIP": "an unCLIP model",
+    "AnimateDiff": "a model of videos",
+    "AltDiffusion": "an AltDiffusion model",
+    "IF": "a DeepFloyd IF model",
+    "Wuerstchen": "a Wuerstchen model",
+    "HunyuanDiT": "a HunyuanDiT model",
+    "Sana": "a Sana model",
+    "Lumina": "a Lumina model",
     "Flux": "a FLUX model",
     "PixArt": "a PixArt model",
     "QwenImage": "a Qwen-Image model",
@@ -20,9 +37,14 @@ _PIPELINES = {
     "LatentConsistency": "a latent consistency model",
 }
 """Pipelines of diffusers by the beginning of their class name, and what they are called."""
-_PAINTERS = ("LayoutPipeline", "StableDiffusionPipeline")
-_INPUTS = {8: "an instruct-pix2pix model", 9: "an inpainting model"}
-"""What a U-Net of Stable Diffusion is made for that reads so many channels, of which 4 are its latents."""
+_OURS = "LayoutPipeline"
+_CLASSES = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL", "PatchAutoencoder"),
+    "text_encoder": ("CLIPTextModel",),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}
+"""What the components of a model that we paint with may be."""
 _NETWORKS = {
     "ControlNetModel": "a ControlNet alone",
     "UNet2DConditionModel": "a U-Net alone",
@@ -59,12 +81,16 @@ def _pipeline_kind(folder: Path) -> ModelKind:
         return ModelKind(Role.OTHER, f"a {name or 'diffusers'} without {missing[0]}")
     if index.get("text_encoder_2") not in (None, [None, None]):
         return ModelKind(Role.OTHER, f"a {name} with two text encoders")
+    for part, classes in _CLASSES.items():
+        kind = index[part][-1] if isinstance(index[part], list) and index[part] else None
+        if kind is not None and kind not in (*classes, "Any"):
+            return ModelKind(Role.OTHER, f"a {name} whose {part} is a {kind}")
     config = folder / "unet" / "config.json"
     unet = read_json(config) if config.is_file() else {}
     channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
-    if latents == 4 and channels in _INPUTS:
-        return ModelKind(Role.OTHER, _INPUTS[channels])
-    if name not in _PAINTERS and channels != latents:
+    if latents == 4 and channels in INPUTS and name != _OURS:
+        return ModelKind(Role.OTHER, INPUTS[channels])
+    if name != _OURS and channels != latents:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads {channels} channels")
     if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
@@ -88,3 +114,32 @@ def _class_name(config: dict[str, Any]) -> str:
     """The class that diffusers wrote down; of our own it writes the module, too."""
     name = config.get("_class_name", "")
     return str(name[-1] if isinstance(name, list) and name else name)
+
+
+def check_parts(folder: Path) -> None:
+    """Refuse the Stable Diffusion model in `folder` if a file of it is missing or cut off.
+
+    Raises:
+        InvalidFile: names the file.
+    """
+    remedy = "copy the model again"
+    for part, names in _FILES.items():
+        if not any((folder / part / name).is_file() for name in names):
+            raise InvalidFile(folder / part / names[0], "is missing", remedy=remedy)
+    for part in ("unet", "vae", "text_encoder"):
+        files = [path for path in (folder / part).iterdir() if path.suffix in (".safetensors", ".bin")]
+        if not files:
+            raise InvalidFile(folder / part, "holds no weights", remedy=remedy)
+        for path in files:
+            if path.suffix == ".safetensors":
+                read_tensor_header(path)
+
+
+_FILES = {
+    "unet": ("config.json",),
+    "vae": ("config.json",),
+    "text_encoder": ("config.json",),
+    "tokenizer": ("tokenizer.json", "vocab.json"),
+    "scheduler": ("scheduler_config.json",),
+}
+"""A file without which each component cannot be opened; one of several."""

@@ -29,3 +29,10 @@ class ModelKind:
 
 UNKNOWN = ModelKind(Role.OTHER, "a model of an unknown kind")
 LORA = ModelKind(Role.OTHER, "a LoRA, which belongs to a model")
+INPUTS = {
+    5: "a depth-to-image model",
+    7: "an upscaling model",
+    8: "an instruct-pix2pix model",
+    9: "an inpainting model",
+}
+"""What a U-Net of Stable Diffusion is made for that reads so many channels, of which 4 are its latents."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from layoutgen.io.tensor_header import Shapes
-from layoutgen.model_kind.kinds import LORA, UNKNOWN, ModelKind, Role
+from layoutgen.model_kind.kinds import INPUTS, LORA, UNKNOWN, ModelKind, Role
 
 FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
 """Of the U-Net in the original key layout of Stable Diffusion."""
@@ -25,13 +25,6 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a Stable Diffusion XL model", lambda key: key.startswith("conditioner.embedders.1.")),
 )
 """What a file is in which some tensor has such a name; the first that fits."""
-_INPUTS = {
-    5: "a depth-to-image model",
-    7: "an upscaling model",
-    8: "an instruct-pix2pix model",
-    9: "an inpainting model",
-}
-"""What a U-Net of Stable Diffusion is made for that reads so many channels, of which 4 are its latents."""
 _LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down", "hada_w1", "lokr_w1")
 _EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
 
@@ -53,7 +46,7 @@ def _stable_diffusion(shapes: Shapes) -> ModelKind:
     """Of a file with a U-Net in the original layout."""
     channels = shapes[FIRST_CONVOLUTION][1]
     if channels != 4:
-        return ModelKind(Role.OTHER, _INPUTS.get(channels, f"a U-Net that reads {channels} channels"))
+        return ModelKind(Role.OTHER, INPUTS.get(channels, f"a U-Net that reads {channels} channels"))
     if any(key.startswith("cond_stage_model.transformer.") for key in shapes):
         base = "sd1"
     elif any(key.startswith("cond_stage_model.model.") for key in shapes):

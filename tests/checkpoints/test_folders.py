@@ -1,0 +1,192 @@
+"""Whatever a folder or a file that is given as a model holds: a picture, or one line that says what it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from layoutgen.cli import app
+from tests.toy import toy_pipeline
+from tests.training.conftest import draw_scenes
+
+Edit = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy checkpoint that works; nobody changes it."""
+    folder = tmp_path_factory.mktemp("plain")
+    toy_pipeline(folder, size=8).save_pretrained(folder / "sd")
+    index = json.loads((folder / "sd" / "model_index.json").read_text())
+    index["_class_name"] = "StableDiffusionPipeline"
+    del index["layout_encoder"]
+    index.pop("sampling", None)
+    (folder / "sd" / "model_index.json").write_text(json.dumps(index))
+    return folder / "sd"
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Training data."""
+    return draw_scenes(tmp_path_factory.mktemp("scenes") / "data", 2, size=(64, 64))
+
+
+def values(name: str, **changes: Any) -> Edit:
+    def edit(folder: Path) -> None:
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(content | changes))
+
+    return edit
+
+
+def without(name: str) -> Edit:
+    def edit(folder: Path) -> None:
+        place = folder / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+    return edit
+
+
+def cut_off(name: str) -> Edit:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-1000])
+
+
+def text(name: str, content: str) -> Edit:
+    return lambda folder: (folder / name).write_text(content)
+
+
+def tensors(name: str, change: Callable[[dict[str, torch.Tensor]], Any]) -> Edit:
+    def edit(folder: Path) -> None:
+        weights = load_file(folder / name)
+        change(weights)
+        save_file(weights, folder / name, metadata={"format": "pt"})
+
+    return edit
+
+
+def index_of(name: str, **parts: Any) -> Edit:
+    return values("model_index.json", _class_name=name, **parts)
+
+
+UNET, VAE, TEXT = (
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder/model.safetensors",
+)
+ENCODER_2 = ["transformers", "CLIPTextModelWithProjection"]
+
+OTHERS: dict[str, tuple[Edit, str]] = {
+    "inpainting": (values("unet/config.json", in_channels=9), "an inpainting model"),
+    "instruct-pix2pix": (values("unet/config.json", in_channels=8), "an instruct-pix2pix model"),
+    "depth": (values("unet/config.json", in_channels=5), "a depth-to-image model"),
+    "upscaler": (index_of("StableDiffusionUpscalePipeline"), "an upscaling model"),
+    "SD 3": (index_of("StableDiffusion3Pipeline"), "a Stable Diffusion 3 model"),
+    "FLUX": (index_of("FluxPipeline"), "a FLUX model"),
+    "PixArt": (index_of("PixArtSigmaPipeline"), "a PixArt model"),
+    "Qwen-Image": (index_of("QwenImagePipeline"), "a Qwen-Image model"),
+    "Z-Image": (index_of("ZImagePipeline"), "a Z-Image model"),
+    "Kandinsky": (index_of("KandinskyV22Pipeline"), "a Kandinsky model"),
+    "Stable Cascade": (index_of("StableCascadePriorPipeline"), "a Stable Cascade model"),
+    "latent consistency": (index_of("LatentConsistencyModelPipeline"), "a latent consistency model"),
+    "video": (values("model_index.json", unet=["diffusers", "UNetMotionModel"]), "UNetMotionModel"),
+    "T5": (values("model_index.json", text_encoder=["transformers", "T5EncoderModel"]), "T5EncoderModel"),
+    "tiny autoencoder": (values("model_index.json", vae=["diffusers", "AutoencoderTiny"]), "AutoencoderTiny"),
+    "two encoders": (values("model_index.json", text_encoder_2=ENCODER_2), "two text encoders"),
+    "ControlNet": (text("config.json", '{"_class_name": "ControlNetModel"}'), "a ControlNet alone"),
+    "no index": (without("model_index.json"), "it holds no model_index.json"),
+    "no U-Net": (without("unet"), "unet"),
+    "no U-Net config": (without("unet/config.json"), "unet"),
+    "no tokenizer": (without("tokenizer"), "tokenizer"),
+    "no scheduler": (without("scheduler"), "scheduler"),
+    "no weights": (without(UNET), "unet"),
+    "weights cut off": (cut_off(UNET), "cut off"),
+    "text encoder cut off": (cut_off(TEXT), "cut off"),
+    "a pointer of git lfs": (text(VAE, "version https://git-lfs.github.com/spec/v1\n"), "safetensors"),
+    "index cut off": (text("model_index.json", '{"_class_name": "Stable'), "model_index.json"),
+    "a list": (text("unet/config.json", "[]"), "must hold a JSON object"),
+    "a tensor missing": (tensors(UNET, lambda w: w.pop("conv_in.weight")), "conv_in"),
+    "a tensor of another shape": (
+        tensors(UNET, lambda w: w.update({"conv_in.bias": torch.zeros(3)})),
+        "conv_in.bias",
+    ),
+    "another text width": (values("unet/config.json", cross_attention_dim=40), ""),
+    "other latents": (values("vae/config.json", latent_channels=3), ""),
+    "flow scheduler": (
+        lambda folder: (
+            values("model_index.json", scheduler=["diffusers", "FlowMatchEulerDiscreteScheduler"])(folder),
+            text("scheduler/scheduler_config.json", '{"num_train_timesteps": 1000}')(folder),
+        )[0],
+        "no noise schedule",
+    ),
+    "an unknown prediction": (values("scheduler/scheduler_config.json", prediction_type="flow"), "flow"),
+    "weights of no numbers": (
+        tensors(UNET, lambda w: w.update({"conv_out.bias": torch.full((4,), torch.nan)})),
+        "not finite",
+    ),
+}
+
+
+def run(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "500"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+QUICKLY = "-n 1 dogs --method regional --width 64 --height 64 --zoom 1 --steps 1 --dtype fp32 -q"
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_every_other_folder_is_one_line(plain: Path, scenes: Path, tmp_path: Path, case: str) -> None:
+    edit, says = OTHERS[case]
+    model = shutil.copytree(plain, tmp_path / "model")
+    if case == "ControlNet":
+        (model / "model_index.json").unlink()
+    edit(model)
+    options = [*QUICKLY.split(), "--model", model, "-o", tmp_path / "out"]
+    code, output = run("sample", *options)
+    assert code == 2 and says in output and len(output.strip().splitlines()) == 1, output
+    assert not (tmp_path / "out").exists()
+    code, output = run(
+        "train", scenes, "-o", tmp_path / "run", "--model", model, "--dry-run", "--resolution", 64
+    )
+    if case != "weights of no numbers":  # which are seen in the first step only
+        assert code == 2 and len(output.strip().splitlines()) == 1, output
+        assert says in output, output
+
+
+FILES = {
+    "an inpainting model": {
+        "model.diffusion_model.input_blocks.0.0.weight": (8, 9, 3, 3),
+        "cond_stage_model.transformer.text_model.x": (1,),
+    },
+    "an instruct-pix2pix model": {"model.diffusion_model.input_blocks.0.0.weight": (8, 8, 3, 3)},
+    "a U-Net without its text encoder": {"model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3)},
+    "a ControlNet alone": {"control_model.time_embed.0.weight": (2, 2)},
+    "a FLUX model": {"double_blocks.0.img_attn.norm.key_norm.scale": (2,)},
+    "a Stable Diffusion 3 model": {
+        "model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (2,)
+    },
+    "a Stable Diffusion XL refiner": {"conditioner.embedders.0.model.text_projection": (2, 2)},
+    "a LoRA, which belongs to a model": {"lora_unet_x.lora_down.weight": (2, 2)},
+    "a textual inversion embedding": {"emb_params": (2, 768)},
+    "an autoencoder alone": {"decoder.mid.block_1.conv1.weight": (2, 2, 3, 3), "encoder.conv_in.bias": (2,)},
+    "a motion module": {"down_blocks.0.motion_modules.0.x": (2,), "down_blocks.0.motion_modules.1.x": (2,)},
+    "a model of an unknown kind": {"a": (2,), "b": (3,), "c": (4,)},
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_every_other_file_is_one_line(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "file.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in FILES[what].items()}, file)
+    code, output = run("sample", "-n", 1, "dogs", "--model", file, "-o", tmp_path / "out")
+    assert code == 2 and what in output and len(output.strip().splitlines()) == 1, output
