@@ -20,6 +20,7 @@ from layoutgen.checkpoints.additions import add_to
 from layoutgen.checkpoints.opening import as_invalid_file, check_complete, local_path
 from layoutgen.checkpoints.single_file import open_single_file
 from layoutgen.checkpoints.weight_files import loading_options
+from layoutgen.denoising.canvas import MIN_CELLS, padded
 from layoutgen.denoising.coarse_to_fine import layers_of, own_layers
 from layoutgen.denoising.image_codec import ImageCodec
 from layoutgen.denoising.multidiffusion import fitting_batch, windows_for
@@ -28,18 +29,21 @@ from layoutgen.denoising.schedulers import check_steps
 from layoutgen.denoising.settings import GivenSettings, SampleSettings, settings_of
 from layoutgen.denoising.step import Step
 from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
+from layoutgen.detection.loading import load_detector
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.factory import make_method
-from layoutgen.methods.registry import check_strength
+from layoutgen.methods.registry import check_sprites, check_strength
+from layoutgen.methods.sprites import Sprites
 from layoutgen.model_info import check_labels, check_painter, size_prior_of
+from layoutgen.sprites.inspection import Inspector
+from layoutgen.sprites.painter import SpritePainter
+from layoutgen.sprites.pictures import paint_all
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11
-
-_MIN_CELLS = 8  # latent cells along a side of the smallest canvas
 
 
 class LayoutPipeline(DiffusionPipeline):
@@ -165,6 +169,9 @@ class LayoutPipeline(DiffusionPipeline):
         karras: bool | None = None,
         cache_interval: int | None = None,
         zoom: int | None = None,
+        variety: int | None = None,
+        verify: bool | None = None,
+        detector: str | None = None,
         strength: float | None = None,
         num_images: int = 1,
         batch_size: int | None = None,
@@ -176,8 +183,8 @@ class LayoutPipeline(DiffusionPipeline):
 
         Args:
             layout: one, or several of one canvas size, which are painted together.
-            method: img2img, text2img or regional, or an object of :meth:`method`; None: the best one that
-                this model can do.
+            method: img2img, text2img, regional or sprites, or an object of :meth:`method`; None: the best
+                one that this model can do.
             encoding: of text2img by its name: box or text; None: the trained one.
             settings: how; None: :attr:`settings`. What is given besides, from `scheduler` to `strength`,
                 wins; see :class:`~layoutgen.denoising.settings.SampleSettings`.
@@ -206,6 +213,9 @@ class LayoutPipeline(DiffusionPipeline):
             karras=karras,
             cache_interval=cache_interval,
             zoom=zoom,
+            variety=variety,
+            verify=verify,
+            detector=detector,
             strength=strength,
             num_images=num_images,
             batch_size=batch_size,
@@ -239,15 +249,25 @@ class LayoutPipeline(DiffusionPipeline):
         for one in layouts:
             self.check(one, method, settings.strength)
         self.check_settings(settings)
+        check_sprites(settings.variety, verify=settings.verify, composes=method.info.composes)
         if len({(one.width, one.height) for one in map(self._padded, layouts)}) != 1:
             raise InvalidOption("layouts that are painted together must have one canvas size")
+        if isinstance(method, Sprites):
+            wanted = [one for one in layouts for _ in range(num_images)]
+            for shown in paint_all(self._sprites(method, settings, batch_size), wanted, generator):
+                yield (
+                    shown.images
+                    if shown.finished
+                    else Step(shown.step, shown.steps, partial(list, shown.images))
+                )
+            return
         zoom = self.zoom(layouts, settings)
         layouts = [zoomed(one, zoom) for one in layouts]
         largest = settings.coarse_above or math.inf
         coarsest = max(own_layers(one, largest)[0] for one in layouts)
         canvases = [self._padded(one, 2**coarsest) for one in layouts for _ in range(num_images)]
         backbone = method.backbone
-        layers = layers_of(canvases, largest, backbone.pixels_per_latent, _MIN_CELLS)
+        layers = layers_of(canvases, largest, backbone.pixels_per_latent, MIN_CELLS)
         codec = self._codec
         sizes = [(one.width, one.height) for one in layouts for _ in range(num_images)]
         sampler = Sampler(method, self.scheduler, settings, codec.to_pixels, codec.to_latents, batch_size)
@@ -261,6 +281,17 @@ class LayoutPipeline(DiffusionPipeline):
                     yield Step(event.number, event.total, preview)
         assert latents is not None  # the last event
         yield reduced(codec.to_images(latents, sizes), zoom)
+
+    def _sprites(self, method: Sprites, settings: SampleSettings, batch_size: int | None) -> SpritePainter:
+        """What paints by sprites."""
+        inspector = None
+        if settings.verify:
+            inspector = Inspector(load_detector(settings.detector, str(self.backbone.device)))
+        grid = self.size_prior.grid if self.size_prior.grid > 1 else self.backbone.pixels_per_latent
+        at_once = settings.coarse_above or self.window / 2
+        return SpritePainter(
+            method.painter, self.scheduler, settings, self._codec, at_once, grid, batch_size, inspector
+        )
 
     def zoom(self, layouts: Layout | Sequence[Layout], settings: SampleSettings) -> int:
         """How many times as large the canvas of `layouts` is painted: as `settings` say, or as it needs."""
@@ -306,8 +337,4 @@ class LayoutPipeline(DiffusionPipeline):
         return ImageCodec(self.backbone, self.vae)
 
     def _padded(self, layout: Layout, times: int = 1) -> Layout:
-        """The layout on a canvas of whole latent cells, a multiple of `times`, and at least 8 a side."""
-        unit = self.backbone.pixels_per_latent * times
-        least = -(-_MIN_CELLS // times)
-        width, height = (max(least, -(-side // unit)) * unit for side in (layout.width, layout.height))
-        return Layout(width, height, layout.instances, layout.prompt, layout.negative_prompt)
+        return padded(layout, self.backbone.pixels_per_latent, times)

@@ -15,6 +15,7 @@ from layoutgen.api.sample_plan import Plan, make_plan
 from layoutgen.api.unfinished import unfinished_noted
 from layoutgen.domain.layout import Layout
 from layoutgen.io.output_folder import GRID, SAMPLES, check_output
+from layoutgen.methods.registry import COMPOSING
 from layoutgen.preflight.check import check_painting
 from layoutgen.preflight.options import check_device_names
 from layoutgen.progress import Progress, progress_of
@@ -84,6 +85,9 @@ def sample(
     karras: bool | None = None,
     strength: float | None = None,
     zoom: int | None = None,
+    variety: int | None = None,
+    verify: bool | None = None,
+    detector: str | None = None,
     guidance_interval: tuple[float, float] | None = None,
     cache_interval: int | None = None,
     batch_size: int | None = None,
@@ -106,7 +110,7 @@ def sample(
         output: folder to write to; None: ``out/NAME``.
         model: run folder of ``train``, checkpoint, or hub id; None: the small one in the package.
         vae, lora, embedding, clip_skip: see :class:`~layoutgen.additions.Additions`.
-        method: one or several of img2img, text2img, regional; None: the model's best.
+        method: one or several of img2img, text2img, regional, sprites; None: the model's best.
         encoding: of text2img: box or text; None: the trained one.
         prompt, negative_prompt: instead of the layouts' own.
         seed: of the first image, or a range such as "0-7".
@@ -115,7 +119,7 @@ def sample(
         image_id: only this image of annotations.
         width, height: of the canvas in pixels, without a layout; None: what `number` needs.
         scheduler, steps, guidance, background_guidance, coarse_above, guidance_rescale, karras, strength,
-            zoom, guidance_interval, cache_interval: see
+            zoom, variety, verify, detector, guidance_interval, cache_interval: see
             :class:`~layoutgen.denoising.settings.SampleSettings`; None: as the image that is made again has
             it, or else the model.
         batch_size: windows at once; None: what fits into memory.
@@ -148,6 +152,9 @@ def sample(
         "karras": karras,
         "cache_interval": cache_interval,
         "zoom": zoom,
+        "variety": variety,
+        "verify": verify,
+        "detector": detector,
         "strength": strength,
     }
     check_device_names(device, dtype)
@@ -193,6 +200,7 @@ def _paint(
     watch: Progress,
 ) -> Iterator[Painting]:
     """Load the model and paint all images, by one method after the other."""
+    from layoutgen.denoising.evaluations import counting, work_of
     from layoutgen.sampling.run import load_pipeline, quiet_libraries
     from layoutgen.sampling.run import sample as paint
 
@@ -214,12 +222,16 @@ def _paint(
             overwrite=overwrite,
             processes=processes,
         )
-        with closing(run):  # type: ignore[type-var]
+        finished = 0
+        with closing(run), counting(pipeline.backbone) as work:  # type: ignore[type-var]
             for event in run:
                 if event.kept and processes.rank == 0:
                     watch.note(f"{event.kept:,} images of an interrupted run are kept")
                 watch.advance(event.step, event.steps)
+                finished += len(event.finished)
                 yield event
+        if finished and settings.method in COMPOSING and processes.rank == 0:
+            watch.note(work_of(pipeline.backbone, plan.images.layouts, settings, work.windows / finished))
 
 
 def _samples(plan: Plan, folders: Sequence[Path], read: Requests) -> Samples:

@@ -45,7 +45,8 @@ Method = Annotated[
     typer.Option(
         metavar="METHOD",
         show_default="the model's best",
-        help="img2img, text2img or regional. Several, as a,b or repeated, or both (img2img and text2img): "
+        help="img2img, text2img, regional, or sprites (some objects painted alone, cut out and pasted). "
+        "Several, as a,b or repeated, or both (img2img and text2img): "
         "each paints into a folder of its name in the output folder.",
         autocompletion=completion.methods,
     ),
@@ -180,6 +181,34 @@ Zoom = Annotated[
         show_default="what small boxes need",
         rich_help_panel=_QUALITY,
         help="Paint the canvas K times as large and reduce the picture: K * K times the work.",
+    ),
+]
+Variety = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        show_default="48",
+        rich_help_panel=_QUALITY,
+        help="Of sprites: how many different objects are painted at most, on which most of its work depends.",
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        rich_help_panel=_QUALITY,
+        help="Of sprites: a detector refuses objects that it does not know, and what it misses in the "
+        "picture is pasted again.",
+    ),
+]
+Detector = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        show_default="the small one in the package",
+        rich_help_panel=_QUALITY,
+        help="The detector that looks with --verify.",
     ),
 ]
 Strength = Annotated[

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
@@ -37,6 +38,22 @@ class LatentStep:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What is around the boxes in the first steps, whatever is denoised there.
+
+    As the bootstrapping of MultiDiffusion (Bar-Tal et al., arXiv 2302.08113, section 4.2): an object that
+    starts on a given ground stays in its box.
+
+    Attributes:
+        pixels: (I, 3, H, W) in [-1, 1], of the size of the images.
+        until: part of the steps in which it is kept, 0 to 1.
+    """
+
+    pixels: Tensor
+    until: float
+
+
+@dataclass(frozen=True)
 class Sampler:
     """Samples the latents of I images of one size by one method.
 
@@ -46,6 +63,8 @@ class Sampler:
         own_scheduler: the model's own, whose noise schedule all others take.
         decode: latents (I, C, h, w) to pixels (I, 3, H, W) in [-1, 1]; `encode`: the way back.
         batch_size: windows through the denoiser at once; None: what fits into memory.
+        refined_below: part of the noise schedule, from its end, in which a layer repaints what is there.
+        surroundings: what is kept around the boxes at first; None: nothing.
     """
 
     method: LayoutMethod
@@ -54,14 +73,23 @@ class Sampler:
     decode: Callable[[Tensor], Tensor]
     encode: Callable[[Tensor], Tensor]
     batch_size: int | None = None
+    refined_below: float = REFINED_BELOW
+    surroundings: Surroundings | None = None
 
-    def run(self, layers: Sequence[Layer], generator: Generators) -> Iterator[LatentStep | Tensor]:
-        """Yield each step that is done, then the latents of the finest layer, the last of `layers`."""
-        total = sum(len(self._scheduler(one, first=one is layers[0])[1]) for one in layers)
+    def run(
+        self, layers: Sequence[Layer], generator: Generators, *, painted: Tensor | None = None
+    ) -> Iterator[LatentStep | Tensor]:
+        """Yield each step that is done, then the latents of the finest layer, the last of `layers`.
+
+        Args:
+            painted: latents (I, C, h, w) of the first layer, where that is to be refined only.
+        """
+        first = None if painted is not None else layers[0]
+        total = sum(len(self._scheduler(one, first=one is first)[1]) for one in layers)
         done, latents = 0, None
         for layer in layers:
-            scheduler, timesteps = self._scheduler(layer, first=layer is layers[0])
-            coarse = None if latents is None else self._enlarged(latents, layer)
+            scheduler, timesteps = self._scheduler(layer, first=layer is first)
+            coarse = painted if latents is None else self._enlarged(latents, layer)
             for number, estimate, current in self._denoise(layer, scheduler, timesteps, coarse, generator):
                 latents = current
                 yield LatentStep(done + number, total, estimate)
@@ -75,7 +103,7 @@ class Sampler:
         scheduler.set_timesteps(self.settings.steps, device=self.method.backbone.device)
         timesteps, skipped = scheduler.timesteps, 0
         if not first and not layer.has_own:
-            refined = timesteps < REFINED_BELOW * scheduler.config.num_train_timesteps
+            refined = timesteps < self.refined_below * scheduler.config.num_train_timesteps
             skipped = min(len(timesteps) - 1, int((~refined).sum()))
         elif first and self.method.starts_from_drawing:
             strength = DEFAULT_STRENGTH if self.settings.strength is None else self.settings.strength
@@ -105,14 +133,19 @@ class Sampler:
         noise = randn_tensor(shape, generator, backbone.device, torch.float32)
         guidance = self._guidance(layer)
         latents = self._start(layer, scheduler, timesteps, noise, coarse)
-        refined_below = REFINED_BELOW * scheduler.config.num_train_timesteps
+        refined_below = self.refined_below * scheduler.config.num_train_timesteps
         own, options = layer.own.to(noise), step_options(scheduler, generator)
+        around = self._around(layer)
+        kept_until = 0.0 if self.surroundings is None else self.surroundings.until
         for number, timestep in enumerate(timesteps):
             before = timesteps[
                 max(0, number - 1)
             ]  # also the first step that refines starts from what is kept
             if coarse is not None and before >= refined_below:
                 kept = scheduler.add_noise(coarse, noise, timestep[None])
+                latents = own * latents + (1 - own) * kept
+            if around is not None and number < kept_until * len(timesteps):
+                kept = scheduler.add_noise(around.to(noise), noise, timestep[None])
                 latents = own * latents + (1 - own) * kept
             scaled = scheduler.scale_model_input(latents, timestep)
             guided = settings.guidance > 1 and first <= number / len(timesteps) < last
@@ -140,6 +173,16 @@ class Sampler:
             )
             return start
         return noise * scheduler.init_noise_sigma
+
+    def _around(self, layer: Layer) -> Tensor | None:
+        """The surroundings as latents of `layer`; None: there are none, or it paints no boxes of its own."""
+        if self.surroundings is None or not layer.has_own:
+            return None
+        canvas, pixels = layer.canvases[0], self.surroundings.pixels
+        size = (canvas.height, canvas.width)
+        if pixels.shape[-2:] != size:
+            pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+        return self.encode(pixels)
 
     def _guidance(self, layer: Layer) -> float | Tensor:
         """The guidance scale, or where it differs outside of boxes, the scale (I, 1, h, w) of each cell."""

@@ -52,6 +52,9 @@ class SampleSettings:
         vae, lora, embedding, clip_skip: see :class:`~layoutgen.additions.Additions`.
         zoom: the canvas is painted so many times as large, and the picture reduced, so that boxes are as
             large as the model draws them well; None: the least that is enough for the median box.
+        variety: of sprites: how many different objects are painted at most; None: 48.
+        verify: of sprites: a detector looks, and what it does not see is pasted again.
+        detector: that does; None: the small one in the package.
         strength: where denoising starts from the drawn layout (img2img on a checkpoint that was not trained
             for layouts): how much of it is repainted, in (0, 1]; None: 0.9.
     """
@@ -73,6 +76,9 @@ class SampleSettings:
     karras: bool = False
     cache_interval: int = 1
     zoom: int | None = None
+    variety: int | None = None
+    verify: bool = False
+    detector: str | None = None
     strength: float | None = None
     seed: int = 0
 
@@ -93,10 +99,21 @@ class SampleSettings:
                 raise InvalidOption(f"`{name}` must be between 0 and {most}, not {value}")
         if self.coarse_above and not self.coarse_above >= 16:
             raise InvalidOption(f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}")
+        check_scheduler(self.scheduler)
+        if self.seed < 0:
+            raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
+        self._check_work()
+
+    def _check_work(self) -> None:
+        """Refuse settings of how much is painted that cannot be."""
         if self.cache_interval < 1:
             raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
         if self.zoom is not None and not 1 <= self.zoom <= _LARGEST_ZOOM:
             raise InvalidOption(f"`zoom` must be from 1 to {_LARGEST_ZOOM}, not {self.zoom}")
+        if self.variety is not None and self.variety < 1:
+            raise InvalidOption(f"`variety` must be at least 1, not {self.variety}")
+        if self.detector is not None and not self.verify:
+            raise InvalidOption("`detector` looks only with `verify`: add that")
         check_scheduler(self.scheduler, karras=self.karras)
         if self.seed < 0:
             raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
@@ -131,6 +148,9 @@ class GivenSettings(TypedDict, total=False):
     karras: bool | None
     cache_interval: int | None
     zoom: int | None
+    variety: int | None
+    verify: bool | None
+    detector: str | None
     strength: float | None
 
 

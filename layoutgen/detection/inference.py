@@ -12,7 +12,7 @@ from layoutgen.detection.scales import scales_for
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.labels import closest, singular
-from layoutgen.domain.layout import Box
+from layoutgen.domain.layout import Box, Layout
 from layoutgen.domain.windows import Window
 from layoutgen.errors import InvalidOption, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
@@ -64,18 +64,50 @@ def run_inference(
         pixels = source.read_image(image, any_size=True)
         if side is not None:
             pixels = pixels.resize((side, side), Image.Resampling.BICUBIC)
+        merged = _at_scales(detector, image, pixels, tiling, labels, options, only_whole=side is not None)
         stretch = image.layout.width / pixels.width, image.layout.height / pixels.height
-        scales: tuple[float, ...] = (1.0,)
-        if side is None:
-            targets = [one.box.scale(1 / stretch[0], 1 / stretch[1]) for one in image.instances]
-            scales = scales_for(targets, detector.sizes)
-        found = [
-            (_whole(pixels), one)
-            for scale in scales
-            for one in [_search(detector, image, pixels, scale, tiling, labels, options)]
-        ]
-        merged = found[0][1] if len(found) == 1 else tiling.merge(found, *pixels.size, options.nms_iou)
         yield image, tuple(_in_layout(d, stretch, words) for d in merged)
+
+
+def search(
+    detector: Detector, pixels: Image.Image, layout: Layout, *, score_threshold: float, batch_size: int = 4
+) -> tuple[Detection, ...]:
+    """What `detector` sees in the one picture `pixels` of `layout`, in the layout's words; as an evaluation.
+
+    Raises:
+        UnknownLabel, InvalidOption: see :func:`run_inference`.
+    """
+    image, labels = AnnotatedImage(1, "the picture", layout), list(layout.labels)
+    _check_known(detector, labels)
+    options = _Search(score_threshold, detector.nms_iou, batch_size)
+    found = _at_scales(detector, image, pixels, detector.tiling, labels, options)
+    stretch = layout.width / pixels.width, layout.height / pixels.height
+    words = {singular(label).lower(): label for label in labels}
+    return tuple(_in_layout(d, stretch, words) for d in found)
+
+
+def _at_scales(
+    detector: Detector,
+    image: AnnotatedImage,
+    pixels: Image.Image,
+    tiling: Tiling,
+    labels: Sequence[str],
+    options: _Search,
+    *,
+    only_whole: bool = False,
+) -> tuple[Detection, ...]:
+    """What `detector` sees in `pixels` at all sizes at which `image` asks for something.
+
+    `only_whole`: at their own size alone.
+    """
+    stretch = image.layout.width / pixels.width, image.layout.height / pixels.height
+    targets = [one.box.scale(1 / stretch[0], 1 / stretch[1]) for one in image.instances]
+    scales = scales_for(targets, None if only_whole else detector.sizes)
+    found = [_search(detector, image, pixels, scale, tiling, labels, options) for scale in scales]
+    if len(found) == 1:
+        return found[0]
+    whole = Window(0, 0, pixels.height, pixels.width)
+    return tiling.merge([(whole, one) for one in found], *pixels.size, options.nms_iou)
 
 
 def _search(
@@ -107,10 +139,6 @@ def _search(
     return merged if scale == 1 else tuple(Detection(d.label, d.box.scale(*back), d.score) for d in merged)
 
 
-def _whole(pixels: Image.Image) -> Window:
-    return Window(0, 0, pixels.height, pixels.width)
-
-
 def _asked(source: AnnotatedSource) -> list[str]:
     return sorted({label for image in source.images for label in image.labels})
 
@@ -126,10 +154,14 @@ def check_labels(detector: Detector, source: AnnotatedSource) -> None:
     Raises:
         UnknownLabel: says what it knows, and what to do.
     """
+    _check_known(detector, _asked(source))
+
+
+def _check_known(detector: Detector, labels: Sequence[str]) -> None:
     if detector.labels is None:
         return
     known = {singular(label).lower() for label in detector.labels}
-    for label in _asked(source):
+    for label in labels:
         if singular(label).lower() not in known:
             near = closest(label, detector.labels)
             hint = f" (did you mean {near!r}?)" if near else ""

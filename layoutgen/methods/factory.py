@@ -8,6 +8,7 @@ from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.img2img import Img2Img
 from layoutgen.methods.regional import Regional
 from layoutgen.methods.registry import choose_method
+from layoutgen.methods.sprites import Sprites
 from layoutgen.methods.text2img import Text2Img
 
 _CLASSES: dict[str, type[LayoutMethod]] = {cls.info.name: cls for cls in (Img2Img, Text2Img, Regional)}
@@ -35,4 +36,6 @@ def make_method(
         trained_encodings=() if config is None else tuple(config.encodings),
         closed=config is not None and config.labels is not None,
     )
+    if info.composes:
+        return Sprites(make_method(backbone, layout_encoder))
     return _CLASSES[info.name](backbone, layout_encoder, encoding)

@@ -19,6 +19,7 @@ class MethodInfo:
         untrained_encodings: those that a model without layout training can read.
         draws_layout: whether the layout is drawn, as latents: extra input channels of a trained denoiser, and
             the start of an untrained one.
+        composes: whether it paints by another method of the model, and puts together what that painted.
     """
 
     name: str
@@ -26,14 +27,19 @@ class MethodInfo:
     encodings: tuple[str, ...] = ()
     untrained_encodings: tuple[str, ...] = ()
     draws_layout: bool = False
+    composes: bool = False
 
 
 IMG2IMG = MethodInfo("img2img", draws_layout=True)
 TEXT2IMG = MethodInfo("text2img", encodings=("box", "text"), untrained_encodings=("text",))
 REGIONAL = MethodInfo("regional", trainable=False)
+SPRITES = MethodInfo("sprites", trainable=False, composes=True)
 
-METHODS: Mapping[str, MethodInfo] = {method.name: method for method in (IMG2IMG, TEXT2IMG, REGIONAL)}
+METHODS: Mapping[str, MethodInfo] = {method.name: method for method in (IMG2IMG, TEXT2IMG, REGIONAL, SPRITES)}
 """By name; the first that a model was trained for is the one that it uses where none is asked for."""
+
+COMPOSING = tuple(name for name, method in METHODS.items() if method.composes)
+"""The names of the methods that put together what another one paints."""
 
 TRAINABLE = tuple(name for name, method in METHODS.items() if method.trainable)
 """The names of the methods that a model can be trained for."""
@@ -80,6 +86,8 @@ def choose_method(
     info = METHODS[name]
     if encoding is not None and not info.encodings:
         raise InvalidOption(f"`encoding` is an option of `method` text2img, not of {name}")
+    if info.composes:
+        return info, None
     learnt = ", ".join(trained)
     if closed and name not in trained:
         raise InvalidOption(f"the model knows layouts by {learnt} only: pass one of that as `method`")
@@ -119,6 +127,17 @@ def check_strength(strength: float | None, *, starts_from_drawing: bool) -> None
         )
     if not 0 < strength <= 1:
         raise InvalidOption(f"`strength` must be above 0 and at most 1, not {strength}")
+
+
+def check_sprites(variety: int | None, *, verify: bool, composes: bool) -> None:
+    """Refuse settings of sprites that have no effect by another method.
+
+    Raises:
+        InvalidOption: says which.
+    """
+    for name, given in (("variety", variety is not None), ("verify", verify)):
+        if given and not composes:
+            raise InvalidOption(f"`{name}` has no effect without `method` sprites: leave it out")
 
 
 def extra_channels(methods: tuple[str, ...], latent_channels: int) -> int:

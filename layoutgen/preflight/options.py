@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.devices import DTYPES
 from layoutgen.errors import InvalidOption
-from layoutgen.methods.registry import METHODS, check_strength, choose_method
+from layoutgen.methods.registry import METHODS, check_sprites, check_strength, choose_method
 from layoutgen.model_info import ModelInfo
 
 _DEVICES = re.compile(r"(cpu|mps|(cuda|xpu|hpu|npu)(:\d+)?)")
@@ -23,6 +23,8 @@ def check_settings(settings: Sequence[SampleSettings], info: ModelInfo) -> None:
     for one in settings:
         if one.method is not None and one.method not in METHODS:
             raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, not {one.method}")
+        composes = one.method is not None and METHODS[one.method].composes
+        check_sprites(one.variety, verify=one.verify, composes=composes)
         if info.training is None:
             continue
         trained = info.training.methods

@@ -1,0 +1,180 @@
+"""The method sprites: many boxes by painting few objects, at a cost that does not depend on the boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from layoutgen import Box, Instance, Layout
+from layoutgen.assets import MODEL
+from layoutgen.cli import app
+from layoutgen.denoising.evaluations import counting, plain_windows
+from layoutgen.denoising.settings import SampleSettings
+from layoutgen.errors import InvalidOption
+from layoutgen.formats.png import read_png
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.sprites.inspection import Inspector
+from tests.detection.test_inference import SquareDetector
+from tests.toy import toy_pipeline
+
+QUICK = {"steps": 2, "scheduler": "ddim", "cache_interval": 1, "method": "sprites", "variety": 3}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> LayoutPipeline:
+    return toy_pipeline(tmp_path, size=8)  # windows of 64 px, objects of 32
+
+
+def crowd(count: int, side: float = 8.0, width: int = 160, height: int = 128) -> Layout:
+    columns = int(width // (side + 2))
+    boxes = [
+        Box(x, y, x + side, y + side)
+        for x, y in (((side + 2) * (k % columns), (side + 2) * (k // columns)) for k in range(count))
+    ]
+    return Layout(width, height, tuple(Instance("dog", box) for box in boxes), f"{count} dogs on grass")
+
+
+def paint(pipeline: LayoutPipeline, layout: Layout, seed: int = 0, **options: object) -> Image.Image:
+    generator = torch.Generator().manual_seed(seed)
+    return pipeline(layout, generator=generator, **QUICK | options)[0]
+
+
+def test_the_work_depends_on_canvas_and_variety_not_on_the_number_of_boxes(toy: LayoutPipeline) -> None:
+    work = []
+    for count in (12, 120):
+        with counting(toy.backbone) as counter:
+            paint(toy, crowd(count))
+        work.append(counter.windows)
+    assert work[1] <= 1.3 * work[0]
+    layout, settings = crowd(120), SampleSettings(steps=2)
+    plain = plain_windows(toy.backbone, layout, settings)
+    assert plain == 3 * 3 * 2 * 2  # windows, steps, and both halves of guidance
+    background, harmonised = plain, plain_windows(toy.backbone, layout.resize(320, 256), settings) / 2
+    objects = 3 * 2 * 2
+    assert background + objects + harmonised <= work[1] <= background + 2 * objects + harmonised
+
+
+def test_a_picture_follows_its_seed_and_has_the_size_of_its_layout(toy: LayoutPipeline) -> None:
+    one, again, other = (np.array(paint(toy, crowd(9), seed)) for seed in (0, 0, 1))
+    assert one.shape == (128, 160, 3)
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+def test_images_painted_together_are_those_painted_alone(toy: LayoutPipeline) -> None:
+    layouts = [crowd(9), crowd(20)]
+    generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    together = toy(layouts, generator=generators, **QUICK)
+    for image, layout, seed in zip(together, layouts, (3, 4), strict=True):
+        assert (np.array(image) == np.array(paint(toy, layout, seed))).all()
+
+
+def test_steps_count_up_and_show_what_there_is(toy: LayoutPipeline) -> None:
+    method = toy.method("sprites")
+    settings = SampleSettings(steps=2, variety=2)
+    *steps, images = toy.paint([crowd(4), crowd(5)], method, settings=settings)
+    numbers = [step.number for step in steps]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] <= steps[-1].total == 200
+    assert [one.size for one in steps[0].preview()] == [one.size for one in images] == [(160, 128)] * 2
+
+
+def test_without_boxes_it_is_the_background(toy: LayoutPipeline) -> None:
+    assert paint(toy, Layout(128, 64, prompt="grass")).size == (128, 64)
+
+
+def test_what_only_sprites_read_is_refused_elsewhere(toy: LayoutPipeline) -> None:
+    for option in ({"variety": 3}, {"verify": True}):
+        with pytest.raises(InvalidOption, match=f"`{next(iter(option))}` has no effect without"):
+            toy(crowd(3), method="regional", steps=1, **option)
+    with pytest.raises(InvalidOption, match="`detector` looks only with `verify`"):
+        SampleSettings(detector="mine")
+    with pytest.raises(InvalidOption, match="`encoding` is an option"):
+        toy.method("sprites", "box")
+
+
+class PickyDetector(SquareDetector):
+    """Sees every second red rectangle."""
+
+    def detect(self, images, labels, score_threshold):
+        return [found[::2] for found in super().detect(images, labels, score_threshold)]
+
+
+def test_an_inspector_says_which_boxes_lack_their_object() -> None:
+    layout = Layout(120, 60, tuple(Instance("dog", Box(x, 10, x + 20, 30)) for x in (10, 50, 90)))
+    picture = Image.new("RGB", (120, 60))
+    for one in layout.instances:
+        picture.paste((255, 0, 0), tuple(map(int, one.box.xyxy)))
+    assert Inspector(SquareDetector()).missed(picture, layout) == ()
+    assert Inspector(PickyDetector()).missed(picture, layout) == (1,)
+    alone = picture.crop((0, 0, 40, 60))
+    assert Inspector(SquareDetector()).accepts(alone, "dog", Box(10, 10, 30, 30), 20)
+    assert not Inspector(SquareDetector()).accepts(alone, "person", Box(10, 10, 30, 30), 20)
+    assert not Inspector(SquareDetector()).accepts(picture, "dog", Box(10, 10, 30, 30), 20)  # two more
+
+
+class FewFound:
+    """Misses all boxes in its first look, then finds each."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.looks, self.layout = 0, layout
+
+    def accepts(self, *_: object) -> bool:
+        return True
+
+    def missed(self, picture: Image.Image, layout: Layout) -> tuple[int, ...]:
+        self.looks += 1
+        return (0,) if self.looks == 1 else ()
+
+
+def test_what_is_missed_is_pasted_again_and_the_rest_stays(
+    toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = crowd(6, 16, 128, 128)
+    looking = FewFound(layout)
+    monkeypatch.setattr("layoutgen.pipeline.Inspector", lambda detector: looking)
+    monkeypatch.setattr("layoutgen.pipeline.load_detector", lambda *_: None)
+    once, again = (np.array(paint(toy, layout, verify=verify)).astype(int) for verify in (False, True))
+    assert looking.looks == 2
+    changed = np.abs(once - again).max(axis=2) > 0
+    assert changed[4:12, 4:12].any()  # in the first box
+    assert not changed[:, 30:].any()
+    assert not changed[30:].any()
+
+
+def test_the_small_model_by_the_command(tmp_path: Path) -> None:
+    out, options = tmp_path / "out", ["--width", 96, "--height", 96, "--steps", 4, "--device", "cpu"]
+    words = ["-n", 2, "dogs", "--method", "sprites", "--verify", "--variety", 2, *options, "-o", out]
+    done = CliRunner().invoke(app, ["sample", *map(str, words)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "windows through the U-Net, as" in done.output
+    stored = read_png(out / "images/sample_0.png")[1]
+    assert (stored["method"], stored["variety"], stored["verify"], stored["encoding"]) == (
+        "sprites",
+        2,
+        True,
+        None,
+    )
+    again = [out / "images/sample_0.png", "-o", tmp_path / "again", "--device", "cpu"]
+    assert CliRunner().invoke(app, ["sample", *map(str, again)]).exit_code == 0
+    first, second = (path / "images/sample_0.png" for path in (out, tmp_path / "again"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_thousand_dogs_cost_what_a_hundred_cost() -> None:
+    """With the model in the package: measured, not bounded."""
+    pipeline = LayoutPipeline.from_pretrained(MODEL)
+    pipeline.set_progress_bar_config(disable=True)
+    work = []
+    for count in (100, 1000):
+        with counting(pipeline.backbone) as counter:
+            paint(pipeline, crowd(count, 16, 704, 704), steps=12, variety=48)
+        work.append(counter.windows)
+    assert work[1] <= 1.3 * work[0]
+    assert work[1] <= 4 * plain_windows(pipeline.backbone, crowd(1, 16, 704, 704), pipeline.settings)
