@@ -68,7 +68,7 @@ def beside(path: Path, ending: str) -> Path:
     whole = path.resolve()
     name = f"{whole.stem if whole.is_file() else whole.name}{ending}"
     if whole.parent.name == "images" and whole.is_file():
-        return whole.parent.parent / name
+        return (path.parent.parent if path.parent.name == "images" else whole.parent.parent) / name
     return path.parent / name if path.name else whole.parent / name
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from layoutgen.io.files import STANDARD_INPUT
 
 _KEPT = "\n\t\u200c\u200d"  # joiners are inside of words of some scripts, and of emoji
 _ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, format, half characters, line and paragraph separators
@@ -64,6 +69,12 @@ def say(message: str) -> None:
 def print_json(content: Any) -> None:
     """Print `content` as one JSON document."""
     say(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def note_typing(paths: Sequence[Path]) -> None:
+    """Say that a layout is waited for, where standard input is one of `paths` and somebody sits before it."""
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
+        warn("layoutgen: reading a layout from the terminal, in YAML or JSON; Ctrl-D ends it")
 
 
 def warn(message: str) -> None:

@@ -83,6 +83,7 @@ def sample(
     from layoutgen.sampling.processes import running_processes
 
     paths, quantities = parse_words(words or [], number or [])
+    console.note_typing(paths)
     leads = running_processes().rank == 0
     shown = open_preview(preview if leads else None, inline=not quiet)
     with shown:

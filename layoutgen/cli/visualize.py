@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -96,6 +97,7 @@ def visualize(
     from layoutgen.errors import InvalidOption
 
     path, quantities = words_and_path(words, number or [])
+    console.note_typing([path])
     if html or compare is not None:
         from layoutgen.cli.gallery import Selection, write_gallery
         from layoutgen.formats import is_layout_file
@@ -141,7 +143,8 @@ def _say(
         console.print_json({"overlays": files, "contact_sheet": str(page) if sheet else None})
     if as_json or quiet:
         return
-    rest = f" of {found.count:,}; --limit N draws more" if found.count > found.shown else ""
+    whole = f"{found.count:,}" if math.isfinite(found.count) else "endlessly many"
+    rest = f" of {whole}; --limit N draws more" if found.count > found.shown else ""
     place = overlays[0] if len(overlays) == 1 else output / "overlays"
     console.say(f"Overlays ({len(overlays):,}{rest}): {place}")
     if sheet:

@@ -15,6 +15,7 @@ import layoutgen
 from layoutgen.cli import app, console
 from layoutgen.cli.options import spell_options
 from layoutgen.errors import InvalidOption
+from layoutgen.io.files import STANDARD_INPUT
 
 ROOT = Path(layoutgen.__file__).parents[1]
 
@@ -166,3 +167,15 @@ def test_a_signal_ends_a_command_and_what_it_began(tmp_path: Path, number: signa
         printed = run.stderr.read()
     assert (run.returncode, printed) == (code, "layoutgen: interrupted\n" if code == 130 else "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "coco.json"]
+
+
+def test_whoever_types_a_layout_is_told_how_to_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.note_typing([STANDARD_INPUT])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    console.note_typing([Path("layout.yaml")])
+    assert capsys.readouterr().err == ""
+    console.note_typing([STANDARD_INPUT])
+    assert "Ctrl-D ends it" in capsys.readouterr().err

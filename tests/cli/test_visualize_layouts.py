@@ -85,15 +85,16 @@ def test_options_of_a_layout_are_refused_for_images(refused, coco) -> None:
 
 @pytest.mark.parametrize("command", ["visualize", "gallery"])
 def test_what_is_made_of_a_file_in_images_stands_beside_the_folder(
-    run, picture, tmp_path: Path, command: str
+    run, picture, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
     write_png(picture(800, 600), tmp_path / "images/a.png", LAYOUT, {"seed": 0})
     html = ["--html"] if command == "gallery" else []
-    run("visualize", tmp_path / "images/a.png", *html, code=0)
+    done = run("visualize", "images/a.png", *html, code=0)
     assert [p.name for p in (tmp_path / "images").iterdir()] == ["a.png"]
     made = "a_gallery/gallery.html" if html else "a_visualized/overlays/a.jpg"
-    assert (tmp_path / made).is_file()
+    assert (tmp_path / made).is_file() and f": {made}" in done.stdout
 
 
 def test_some_scenes_of_an_endless_recipe(run, coco, tmp_path: Path) -> None:
@@ -114,6 +115,7 @@ def test_some_scenes_of_an_endless_recipe(run, coco, tmp_path: Path) -> None:
     drawn = sorted((tmp_path / "recipe_visualized/overlays").iterdir())
     assert [path.name for path in drawn] == [f"scene_{number:06d}.jpg" for number in range(3)]
     assert len({path.read_bytes() for path in drawn}) == 3
+    assert "Overlays (3 of endlessly many; --limit N draws more)" in done.stdout
     assert "contact_sheet.jpg" in done.stdout
 
 
