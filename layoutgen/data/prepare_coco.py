@@ -21,6 +21,7 @@ from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats.huggingface import index_writer
 from layoutgen.formats.masks import resized
+from layoutgen.io.disk_space import check_space
 from layoutgen.io.files import is_file
 from layoutgen.io.images import PHOTO_SUFFIXES, is_plain, read_photo, save_photo
 from layoutgen.io.output_folder import name_inside, output_folder
@@ -102,6 +103,10 @@ def prepare_coco(
         plans = _plan(data, folder, selection, captions or {}, size)
         if not skip_missing:
             _check_present([plan for plan in plans if plan.outcome.kept])
+        if size is None:
+            kept = [plan.source for plan in plans if plan.outcome.left_out is None and is_file(plan.source)]
+            needed = sum(file.stat().st_size for file in kept)
+            check_space(output, needed, "let images be smaller by `size`")
         prepared, left_out = 0, Counter[Reason]()
         sheet = MasksSheet() if masker is not None else None
         write = partial(_write, aside=aside, skip_missing=skip_missing, masker=masker, sheet=sheet)

@@ -16,6 +16,7 @@ from layoutgen.data.scenes import SceneComposer
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.errors import CannotSave
 from layoutgen.formats.prepared import write_prepared
+from layoutgen.io.disk_space import check_space
 from layoutgen.io.images import save_photo
 from layoutgen.io.output_folder import output_folder
 
@@ -24,6 +25,7 @@ WRITES = ("images", "metadata.jsonl")
 ENDLESS_WRITES = (SCENES_FILE,)
 """What :func:`write_recipe` writes into its output folder."""
 
+_BYTES = 0.1  # of a pixel of a plain scene, at least
 _composer: SceneComposer  # of a worker process
 
 
@@ -39,6 +41,8 @@ def write_scenes(
         CannotSave: a worker died, or the disk is full.
     """
     done = []
+    pixels = count * composer.config.width * composer.config.height
+    check_space(output, int(pixels * _BYTES), "ask for fewer by `count`, or for none by `endless`")
     with output_folder(output, WRITES, overwrite=overwrite) as aside:
         (aside / "images").mkdir()
         jobs = ((number, str(aside)) for number in range(count))

@@ -33,7 +33,7 @@ class SizePrior:
 
         For those the canvas is painted larger and the picture reduced, and with it all that is measured here.
         """
-        zoom = min(LARGEST_ZOOM, max(1, math.ceil(self.smallest / side - 1e-9)))
+        zoom = max(1, math.ceil(min(LARGEST_ZOOM, self.smallest / side) - 1e-9))
         smallest = max(self.smallest / zoom, min(self.smallest, _SMALLEST))
         return replace(self, smallest=smallest, largest=self.largest / zoom, grid=max(1, self.grid // zoom))
 

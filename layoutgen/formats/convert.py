@@ -13,6 +13,8 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.dataset_format import DatasetFormat
+from layoutgen.io.disk_space import check_space
+from layoutgen.io.files import is_file
 from layoutgen.io.images import PHOTO_SUFFIXES, read_photo, save_photo
 from layoutgen.io.output_folder import output_folder
 
@@ -30,6 +32,8 @@ def convert(
         OutputExists: `output` holds results and `overwrite` is not set.
     """
     assert target.write is not None
+    files = [source.file_of(image) for image in source.images]
+    check_space(output, sum(file.stat().st_size for file in files if is_file(file)), "choose another folder")
     with output_folder(output, target.writes, overwrite=overwrite) as aside:
         taken: set[str] = set()
         images = []

@@ -24,6 +24,7 @@ from layoutgen.devices import DTYPES, fastest_dtype, resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption, LayoutgenError, first_line
 from layoutgen.formats.coco import write_coco
+from layoutgen.io.disk_space import check_space
 from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
@@ -31,6 +32,7 @@ from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for,
 from layoutgen.sampling.processes import ALONE, Processes
 
 _WRITERS = 2  # threads that write images while the next ones are painted
+_BYTES = 0.2  # of a pixel of an image and its overlay, at least
 _QUEUE = 64  # finished images that may wait for them
 
 
@@ -118,6 +120,8 @@ def sample(
     recorded = recorded_settings(pipeline, method, settings)
     seeds = [settings.seed] * len(layouts) if seeds is None else seeds
     jobs = jobs_of(layouts, seeds, num_images, image_ids)
+    pixels = sum(job.layout.width * job.layout.height for job in jobs)
+    check_space(output, int(pixels * _BYTES), "ask for fewer or smaller images")
     with shared_folder(
         output, SAMPLES, key_of(jobs, recorded), overwrite=overwrite, leader=processes.rank == 0
     ) as aside:

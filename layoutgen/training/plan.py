@@ -78,12 +78,20 @@ def make_plan(
         steps=-(-config.images // step_size),
         step_size=step_size,
         epochs=0.0 if endless else config.images / dataset.epoch,
-        state_bytes=_state_bytes(components, config),
+        state_bytes=state_bytes(components, config),
         activation_bytes=micro * activation_bytes(denoiser, examples[0], config, accelerator),
     )
 
 
-def _state_bytes(components: Sequence[Component], config: TrainConfig) -> int:
+def written_bytes(components: Sequence[Component], config: TrainConfig) -> int:
+    """Bytes that a run writes at least: a checkpoint (weights, their averages, optimizer) and the model."""
+    model = sum(component.parameters for component in components)
+    trained = sum(component.trained for component in components)
+    return model * _FLOAT + trained * (2 * _FLOAT + _ADAM[config.optimizer])
+
+
+def state_bytes(components: Sequence[Component], config: TrainConfig) -> int:
+    """Bytes of weights, gradients, averages and optimizer while a run is trained."""
     weights = sum(component.parameters for component in components) * (2 if config.report_every else 1)
     trained = sum(component.trained for component in components)
     return weights * _FLOAT + trained * (2 * _FLOAT + _ADAM[config.optimizer])

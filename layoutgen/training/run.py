@@ -21,19 +21,21 @@ from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dat
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import DoesNotFit, InvalidOption
 from layoutgen.features.networks import load_features
 from layoutgen.formats import read_layouts
+from layoutgen.io.disk_space import check_space
 from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.preflight.memory import free_bytes
 from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
-from layoutgen.training.checkpoint import images_done
+from layoutgen.training.checkpoint import images_done, sharded
 from layoutgen.training.config import ScratchConfig, TrainConfig
 from layoutgen.training.denoiser import Component, Denoiser, choose_trained
 from layoutgen.training.extend_inputs import extend_inputs
 from layoutgen.training.few_steps import make_few_step
 from layoutgen.training.loop import Progress, train
-from layoutgen.training.plan import Plan, make_plan
+from layoutgen.training.plan import Plan, make_plan, state_bytes, written_bytes
 from layoutgen.training.run_folder import RunFolder, plain
 from layoutgen.training.start import StartModel, check_start, start_from_checkpoint, start_from_scratch
 from layoutgen.training.teacher import Teacher
@@ -88,6 +90,7 @@ class Run:
             InvalidFile: the last checkpoint is damaged.
             Diverged: the loss is not finite.
         """
+        self._check_limits()
         with self.folder.locked() if self.accelerator.is_main_process else nullcontext():
             if self.accelerator.is_main_process:
                 self.folder.write()
@@ -100,6 +103,25 @@ class Run:
                 max_seconds=max_seconds,
             )  # fmt: skip
             self.accelerator.end_training()
+
+    def _check_limits(self) -> None:
+        """Refuse what cannot have room, in memory or on the disk.
+
+        Raises:
+            DoesNotFit: weights, gradients and optimizer alone take more memory than there is.
+            CannotSave: checkpoints and model take more room than there is.
+        """
+        if sharded(self.accelerator):  # each process has a part
+            return
+        needed, device = state_bytes(self.components, self.config), self.accelerator.device
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
+        if needed > free:
+            raise DoesNotFit(
+                f"weights, gradients and optimizer take {needed / 2**30:,.1f} GiB of memory, and "
+                f"{free / 2**30:,.1f} GiB are free: train adapters with `lora_rank`, or paint no contact "
+                "sheets with `report_every` 0"
+            )
+        check_space(self.folder.path, written_bytes(self.components, self.config), "choose another place")
 
     def _start_tracker(self) -> None:
         if self.config.tracker is None:

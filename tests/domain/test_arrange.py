@@ -227,3 +227,7 @@ def test_ask_for_none_or_nothing_is_refused() -> None:
         ask_for(mixed(), 0, "dogs")
     with pytest.raises(InvalidLayout, match="label"):
         ask_for(mixed(), 3, "  ")
+
+
+def test_a_size_of_almost_nothing_is_a_number() -> None:
+    assert SizePrior(24, 112).at_size(1e-320) == SizePrior(24, 112).at_size(1e-3)

@@ -291,3 +291,13 @@ def test_a_model_that_somebody_deleted_is_written_again(
     shutil.rmtree(tmp_path / "run/model")
     assert "Nothing left to train" in train(prepared, tmp_path / "run", *checkpoint, images=4)
     assert same(before, weights(tmp_path / "run"))
+
+
+def test_a_model_that_cannot_be_trained_in_this_memory(
+    prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layoutgen.training.run.free_bytes", lambda: 1000)
+    done = invoke(prepared, tmp_path / "run", *checkpoint)
+    assert done.exit_code == 2 and not (tmp_path / "run").exists()
+    assert "weights, gradients and optimizer take" in done.stderr
+    assert "train adapters with --lora-rank" in done.stderr
