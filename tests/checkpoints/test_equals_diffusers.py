@@ -1,0 +1,70 @@
+"""Without boxes, every base model and scheduler that we claim paints what diffusers paints, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from layoutgen import Layout
+from layoutgen.denoising.schedulers import SCHEDULERS
+from layoutgen.pipeline import LayoutPipeline
+from tests.checkpoints.claims import BASES
+from tests.checkpoints.conftest import SPEC, in_half_precision
+from tests.original_layout import write_single_file
+
+CASES = [(name, False) for name in (*SCHEDULERS, "model")] + [("dpm++", True), ("euler", True)]
+
+
+@pytest.fixture(scope="module", params=BASES)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """diffusers' own pipeline of a base model, and ours, opened from one file."""
+    judge = in_half_precision(request.param)
+    file = write_single_file(judge, tmp_path_factory.mktemp("file") / "model.safetensors", SPEC)
+    ours = LayoutPipeline.from_pretrained(file)
+    ours.set_progress_bar_config(disable=True)
+    return judge, ours
+
+
+@pytest.mark.parametrize(("scheduler", "karras"), CASES)
+def test_plain_sampling_is_that_of_diffusers(pair: tuple[Any, Any], scheduler: str, karras: bool) -> None:
+    judge, ours = pair
+    own = judge.scheduler
+    if scheduler != "model":
+        kind = getattr(diffusers, SCHEDULERS[scheduler])
+        judge.scheduler = kind.from_config(own.config, **({"use_karras_sigmas": True} if karras else {}))
+    try:
+        expected = judge(
+            prompt="a dog on a sofa",
+            negative_prompt="blurry",
+            width=128,
+            height=96,
+            num_inference_steps=3,
+            guidance_scale=4.0,
+            guidance_rescale=0.5,
+            generator=torch.Generator().manual_seed(0),
+        ).images[0]
+    finally:
+        judge.scheduler = own
+    got = ours(
+        Layout(128, 96, (), "a dog on a sofa", "blurry"),
+        method="regional",
+        scheduler=scheduler,
+        karras=karras,
+        steps=3,
+        guidance=4.0,
+        guidance_rescale=0.5,
+        generator=torch.Generator().manual_seed(0),
+    )[0]
+    np.testing.assert_array_equal(np.array(got), np.array(expected))
+
+
+def test_the_readme_claims_what_is_tested_here() -> None:
+    from tests.checkpoints.claims import table
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert table() in readme, "the table is printed by: python -m tests.checkpoints.claims"
