@@ -64,8 +64,10 @@ def application(session: Session, access: Access) -> Starlette:
 
 
 def _state(session: Session, _: dict[str, Any]) -> dict[str, Any]:
-    current = wire.version(session.document, session.document.read())
-    return current | {"model": wire.model(session.painter.info, session.model)}
+    info, current = session.painter.info, session.document.read()
+    model = wire.model(info, session.model, wire.colors(session.colors_of(info.labels or ())))
+    colors = wire.colors(session.colors_of(current.layout.labels))
+    return wire.version(session.document, current, colors) | {"model": model}
 
 
 def _save(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +81,10 @@ def _read(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
     canvas = wire.read_whole(asked, "width", 512), wire.read_whole(asked, "height", 512)
     layouts = read_pasted(wire.read_text(asked, "text"), canvas)
     labels = {label for layout in layouts for label in layout.labels}
-    return {"layouts": [layout_to_dict(layout) for layout in layouts], "colors": wire.colors(labels)}
+    return {
+        "layouts": [layout_to_dict(layout) for layout in layouts],
+        "colors": wire.colors(session.colors_of(labels)),
+    }
 
 
 def _scatter(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +103,7 @@ def _colors(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
     labels = asked.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InvalidOption("labels must be a list of texts")
-    return {"colors": wire.colors(labels)}
+    return {"colors": wire.colors(session.colors_of(labels))}
 
 
 def _evaluate(session: Session, asked: dict[str, Any]) -> dict[str, Any]:

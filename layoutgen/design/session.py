@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from layoutgen.design.document import Document
 from layoutgen.design.evaluator import PictureEvaluator
 from layoutgen.design.painter import Painter
 from layoutgen.design.pictures import Pictures
+from layoutgen.drawing.colors import Color, label_colors
 
 
 @dataclass(slots=True)
@@ -16,6 +18,7 @@ class Session:
 
     Attributes:
         model: the name that the user gave the model; None: the one in the package.
+        colors: of all labels that the page has asked for; they stay while others come.
     """
 
     document: Document
@@ -23,7 +26,14 @@ class Session:
     evaluator: PictureEvaluator
     model: str | None = None
     pictures: Pictures = field(default_factory=Pictures)
+    colors: dict[str, Color] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
+
+    def colors_of(self, labels: Collection[str]) -> dict[str, Color]:
+        """The colour of each label: of those that are new, one that differs from all before."""
+        known = label_colors(labels, fixed=self.colors)
+        self.colors = known
+        return {label: known[label] for label in labels}
 
     def note(self, tab: str, *, unsaved: bool) -> None:
         """Remember whether the page `tab` has changes that are not in the file."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from layoutgen.denoising.settings import SampleSettings, settings_of
 from layoutgen.design.document import Document, Version
 from layoutgen.design.painter import Progress
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.drawing.colors import label_color
+from layoutgen.drawing.colors import Color
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.layout_file import layout_to_dict, request_from_dict
 from layoutgen.gallery.records import GalleryBox
@@ -68,7 +68,7 @@ def read_text(content: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def version(document: Document, current: Version) -> dict[str, Any]:
+def version(document: Document, current: Version, colors: dict[str, str]) -> dict[str, Any]:
     """A layout, and the file that it is in."""
     return {
         "file": None if document.path is None else str(document.path),
@@ -77,11 +77,11 @@ def version(document: Document, current: Version) -> dict[str, Any]:
         "revision": current.revision,
         "rewritten": current.rewritten,
         "layout": layout_to_dict(current.layout),
-        "colors": colors(current.layout.labels),
+        "colors": colors,
     }
 
 
-def model(info: ModelInfo, name: str | None) -> dict[str, Any]:
+def model(info: ModelInfo, name: str | None, colors: dict[str, str]) -> dict[str, Any]:
     """What the page warns of while boxes are drawn."""
     prior, settings = info.size_prior, settings_of(info.sampling)
     return {
@@ -95,13 +95,13 @@ def model(info: ModelInfo, name: str | None) -> dict[str, Any]:
         "grid": prior.grid,
         "steps": settings.steps,
         "guidance": settings.guidance,
-        "colors": colors(info.labels or ()),
+        "colors": colors,
     }
 
 
-def colors(labels: Collection[str]) -> dict[str, str]:
-    """The colour of each label, the same as in every overlay."""
-    return {label: "#{:02x}{:02x}{:02x}".format(*label_color(label)) for label in labels}
+def colors(labels: Mapping[str, Color]) -> dict[str, str]:
+    """The colour of each label as a page writes it."""
+    return {label: "#{:02x}{:02x}{:02x}".format(*color) for label, color in labels.items()}
 
 
 def instance(one: Instance) -> dict[str, Any]:

@@ -44,20 +44,30 @@ def label_color(label: str) -> Color:
     return int(red), int(green), int(blue)
 
 
-def label_colors(labels: Iterable[str], own: Mapping[str, Color] | None = None) -> dict[str, Color]:
+def label_colors(
+    labels: Iterable[str],
+    own: Mapping[str, Color] | None = None,
+    *,
+    fixed: Mapping[str, Color] | None = None,
+) -> dict[str, Color]:
     """Colours of `labels` that are seen together: each has its own, unless that looks like another's.
 
     COCO's categories come first, then the others by name. One whose colour is too near gets the one that is
-    farthest from all before it, if that is farther than its own, which is that of `own` if it is there.
+    farthest from all before it, if that is farther than its own, which is that of `own` if it is there. Those
+    of `fixed` are taken before, and stay as they are.
     """
     palette = list(_palette())
     order = {name: number for number, name in enumerate(palette)}
-    chosen: dict[str, Color] = {}
+    chosen = dict(fixed or {})
     candidates = _candidates()
     positions = _oklab(candidates)
+    taken = [_oklab(np.array(color)) for color in chosen.values()]
     distance = np.full(len(candidates), np.inf)  # of each candidate to the nearest colour that is taken
-    taken: list[NDArray[np.float64]] = []
-    for label in sorted(set(labels), key=lambda one: (order.get(one.strip().casefold(), len(order)), one)):
+    for place in taken:
+        distance = np.minimum(distance, np.linalg.norm(positions - place, axis=1))
+    for label in sorted(
+        set(labels) - chosen.keys(), key=lambda one: (order.get(one.strip().casefold(), len(order)), one)
+    ):
         color = (own or {}).get(label) or label_color(label)
         nearest = min((float(np.linalg.norm(_oklab(np.array(color)) - one)) for one in taken), default=np.inf)
         farthest = int(np.argmax(distance))

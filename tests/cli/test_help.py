@@ -12,6 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
+from layoutgen.methods.registry import METHODS
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -68,7 +69,7 @@ def test_options_of_sample_stand_in_groups() -> None:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("sample --method ", ["img2img", "text2img", "regional", "both"]),
+        ("sample --method ", [*METHODS, "both"]),
         ("sample --scheduler d", ["ddim", "dpm++"]),
         ("sample -n 3 do", ["dogs"]),
         ("sample --dtype b", ["bf16"]),

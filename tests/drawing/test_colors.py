@@ -80,3 +80,11 @@ def test_two_categories_of_coco_that_look_alike_differ_in_one_picture() -> None:
     assert nearest({name: label_color(name) for name in ("person", "sink")}) < 0.1
     assert nearest(label_colors(["person", "sink"])) > 0.3
     assert nearest(label_colors(COCO_CATEGORIES.values())) >= 0.05, "as far apart as 80 can be"
+
+
+def test_fixed_colours_stay_and_the_new_ones_differ() -> None:
+    first = label_colors(["sink", "rabbit"])
+    assert first["sink"] == label_color("sink")
+    more = label_colors(["person", "sink", "pug"], fixed=first)
+    assert {name: more[name] for name in first} == first
+    assert nearest(more) >= 0.1 and more["person"] != label_color("person")
