@@ -5,8 +5,9 @@
 >>> layout = Layout(256, 256, (Instance("dog", Box(40, 60, 88, 120)),), prompt="a dog on green ground")
 >>> layoutgen.sample(layout, output="out/dog")
 
-The commands are functions: :func:`sample`, :func:`evaluate`. :func:`load_pipeline` gives a diffusers
-pipeline that paints in memory. Nothing heavy is loaded before one of them needs it.
+The commands are functions: :func:`prepare_coco`, :func:`sample`, :func:`evaluate`.
+:func:`load_pipeline` gives a diffusers pipeline that paints in memory. Nothing heavy is loaded before one of
+them needs it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from layoutgen.domain.layout import Box, Instance, Layout
 if TYPE_CHECKING:
     from layoutgen.api.evaluate import evaluate as evaluate
     from layoutgen.api.pipelines import load_pipeline as load_pipeline
+    from layoutgen.api.prepare_coco import prepare_coco as prepare_coco
     from layoutgen.api.sample import sample as sample
     from layoutgen.errors import LayoutgenError as LayoutgenError
     from layoutgen.progress import Progress as Progress
@@ -29,6 +31,7 @@ _LATER = {
     "Progress": "layoutgen.progress",
     "evaluate": "layoutgen.api.evaluate",
     "load_pipeline": "layoutgen.api.pipelines",
+    "prepare_coco": "layoutgen.api.prepare_coco",
     "sample": "layoutgen.api.sample",
 }
 """What is loaded when it is first asked for, and from where."""

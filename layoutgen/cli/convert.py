@@ -12,9 +12,11 @@ from layoutgen.api.inputs import read_inputs, read_options
 from layoutgen.cli import completion, console
 from layoutgen.cli.defects import defects_content, say_defects
 from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.watch import Watch
 
 
 def convert(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -60,7 +62,9 @@ def convert(
     *paths, output = inputs
     target = format_named(to)
     check_output(output, target.writes, overwrite=overwrite)
-    source = read_inputs(paths, read_options(strict, units, masks=not boxes_only, run_lengths=False))
+    with Watch(context, quiet=quiet) as watch:
+        watch.begin("reading annotations")
+        source = read_inputs(paths, read_options(strict, units, masks=not boxes_only, run_lengths=False))
     if boxes_only:
         source = source.with_data(without_masks(source.data))
     run = write(source, output, target, overwrite=overwrite)

@@ -13,6 +13,7 @@ from layoutgen.cli import console
 from layoutgen.cli.defects import by_reason
 from layoutgen.cli.options import Json, Quiet, Strict, Units
 from layoutgen.cli.tables import print_table
+from layoutgen.cli.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ Finding = tuple[str, int, tuple[str, ...]]
 
 
 def inspect(
+    context: typer.Context,
     data: Annotated[
         list[Path],
         typer.Argument(
@@ -69,8 +71,10 @@ def inspect(
     from layoutgen.model_info import find_model
 
     prior = find_model(model).size_prior
-    source = read_inputs(data, read_options(strict, units, masks=True))
-    health = examine(source, prior)
+    with Watch(context, quiet=quiet) as watch:
+        watch.begin("reading annotations")
+        source = read_inputs(data, read_options(strict, units, masks=True))
+        health = examine(source, prior)
     if images:
         check = ImageCheck(source)
         with console.progress(quiet) as bar:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layoutgen.api.inputs import read_inputs, read_options
 from layoutgen.cli import console, examples
 from layoutgen.cli.defects import defects_content, say_defects
 from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
 from layoutgen.cli.options import Device, Json, Masks, Output, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.tables import print_table
+from layoutgen.cli.watch import Watch
 
 if TYPE_CHECKING:
-    from layoutgen.data.box_masks import BoxMasker
     from layoutgen.data.prepare_coco import Outcome
     from layoutgen.domain.annotated_image import AnnotatedImages
 
@@ -26,6 +25,7 @@ app = typer.Typer(cls=HelpfulGroup, no_args_is_help=True, help="Make training da
 
 @app.command(cls=HelpfulCommand, epilog=examples.COCO)
 def coco(
+    context: typer.Context,
     annotations: Annotated[
         list[Path],
         typer.Argument(
@@ -91,56 +91,33 @@ def coco(
     Boxes refer to the stored pixels, as in COCO: an EXIF orientation is removed, not applied, unless only the
     turned image has the annotated size.
     """
-    from layoutgen.data.prepare_coco import WRITES, prepare_coco
-    from layoutgen.data.selection import Selection
-    from layoutgen.io.output_folder import check_output
+    from layoutgen.api.prepare_coco import prepare_coco
 
-    check_output(output, WRITES, overwrite=overwrite)
-    selection = Selection(tuple(category or ()), min_area, max_instances, keep_crowd)
-    source = read_inputs(annotations, read_options(strict, units, masks=not boxes_only))
-    assert source.folder is not None
-    run = prepare_coco(
-        source.data,
-        source.folder,
+    prepared = prepare_coco(
+        annotations,
         output,
-        selection=selection,
-        captions=_captions(captions, annotations),
+        captions=captions,
+        category=category or (),
+        min_area=min_area,
+        max_instances=max_instances,
+        keep_crowd=keep_crowd,
         size=size,
         skip_missing=skip_missing,
-        masker=_masker(masks, device),
+        masks=masks,
+        boxes_only=boxes_only,
+        device=device,
+        units=units,
+        strict=strict,
         overwrite=overwrite,
+        progress=Watch(context, quiet=quiet),
     )
-    with closing(run), console.progress(quiet) as bar:
-        outcomes = list(bar.track(run, total=len(source.images), description="images"))
     if as_json:
-        console.print_json(_content(outcomes, source.data, output))
+        console.print_json(_content(prepared.outcomes, prepared.annotated, output))
     elif not quiet:
-        _say(outcomes, source.data, output)
+        _say(prepared.outcomes, prepared.annotated, output)
 
 
-def _captions(file: Path | None, annotations: list[Path]) -> dict[int, tuple[str, ...]] | None:
-    """The captions by the image ids of the annotations, of which there is one file then."""
-    from layoutgen.errors import InvalidOption
-    from layoutgen.formats.coco import read_captions
-
-    if file is not None and len(annotations) > 2:
-        raise InvalidOption("--captions goes with one file of annotations: merged images get new ids")
-    return None if file is None else read_captions(file)
-
-
-def _masker(name: str | None, device: str | None) -> BoxMasker | None:
-    if name is None:
-        return None
-    from layoutgen.data.box_masks import GRABCUT, load_masker
-
-    if name == GRABCUT:
-        return load_masker(name)
-    from layoutgen.devices import resolve_device
-
-    return load_masker(name, resolve_device(device))
-
-
-def _say(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> None:
+def _say(outcomes: Sequence[Outcome], data: AnnotatedImages, output: Path) -> None:
     """What became of images and objects, and where they are."""
     from layoutgen.data.prepare_coco import SHEET
 
@@ -158,7 +135,7 @@ def _say(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> None:
     console.say(f"Written to {output}")
 
 
-def _content(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> dict[str, Any]:
+def _content(outcomes: Sequence[Outcome], data: AnnotatedImages, output: Path) -> dict[str, Any]:
     """What :func:`_say` says, for other programs."""
     kept = [outcome for outcome in outcomes if outcome.left_out is None]
     left_out = Counter(outcome.left_out.value for outcome in outcomes if outcome.left_out is not None)
@@ -175,7 +152,7 @@ def _content(outcomes: list[Outcome], data: AnnotatedImages, output: Path) -> di
     }
 
 
-def _rows(outcomes: list[Outcome], data: AnnotatedImages) -> list[tuple[str, str, str]]:
+def _rows(outcomes: Sequence[Outcome], data: AnnotatedImages) -> list[tuple[str, str, str]]:
     """What was kept, what was dropped, and why; of images and of objects."""
     from layoutgen.data.selection import Reason
 

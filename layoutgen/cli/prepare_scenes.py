@@ -10,9 +10,11 @@ import typer
 
 from layoutgen.cli import console
 from layoutgen.cli.options import Json, Output, Overwrite, Quiet, Seed
+from layoutgen.cli.watch import Watch
 
 
 def scenes(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -88,9 +90,12 @@ def scenes(
 
     config = SceneConfig(*canvas, instances, size, overlap, shadow, aspect, stretch, grid, seed, even_labels)
     check_output(output, ENDLESS_WRITES if endless else WRITES, overwrite=overwrite)
-    sources = tuple(find_source(path) for path in backgrounds or [data])
-    recipe = SceneRecipe((find_source(data, min_mask_score),), sources, tuple(sorted(category or ())), config)
-    composer = recipe.composer()
+    with Watch(context, quiet=quiet) as watch:
+        watch.begin("opening cut-outs and backgrounds")
+        sources = tuple(find_source(path) for path in backgrounds or [data])
+        labels = tuple(sorted(category or ()))
+        recipe = SceneRecipe((find_source(data, min_mask_score),), sources, labels, config)
+        composer = recipe.composer()
     if endless:
         # The labels are what the sources hold, so that a model can tell later what it has learnt.
         write_recipe(recipe.with_labels(composer.labels), output, overwrite=overwrite)

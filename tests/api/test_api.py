@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 import layoutgen
 from layoutgen import Box, Instance, Layout
 from layoutgen.additions import Additions
-from layoutgen.cli import app
+from layoutgen.cli import app, console, prepare
 from layoutgen.denoising.settings import GivenSettings, SampleSettings
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
@@ -25,17 +28,20 @@ DOG = Layout(128, 128, (Instance("dog", Box(40, 40, 80, 96)),), prompt="a dog on
 PRINTED = {"words", "layouts", "quiet", "as_json", "preview", "progress", "on_event"}
 """What a command shows, or is shown by, and how a function and a command name their inputs."""
 
+FUNCTIONS = ["prepare_coco", "sample", "evaluate"]
+
 
 def parameters(function: object) -> set[str]:
     return set(inspect.signature(function).parameters)  # type: ignore[arg-type]
 
 
 def command(name: str) -> object:
-    (found,) = (one for one in app.registered_commands if one.callback.__name__ == name)  # type: ignore[union-attr]
+    every = [*app.registered_commands, *prepare.app.registered_commands]
+    (found,) = (one for one in every if one.callback.__name__ == name.removeprefix("prepare_"))  # type: ignore[union-attr]
     return found.callback
 
 
-@pytest.mark.parametrize("name", ["sample", "evaluate"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_the_options_of_its_command(name: str) -> None:
     options = {
         parameter.name
@@ -46,7 +52,13 @@ def test_a_function_has_the_options_of_its_command(name: str) -> None:
 
 
 def test_every_parameter_has_a_type_and_is_documented() -> None:
-    for function in (layoutgen.sample, layoutgen.evaluate, layoutgen.load_pipeline, LayoutPipeline.__call__):
+    for function in (
+        layoutgen.sample,
+        layoutgen.evaluate,
+        layoutgen.prepare_coco,
+        layoutgen.load_pipeline,
+        LayoutPipeline.__call__,
+    ):
         signature = inspect.signature(function)
         assert signature.return_annotation is not inspect.Signature.empty
         for name, parameter in signature.parameters.items():
@@ -127,6 +139,54 @@ def test_evaluate_reports_what_the_command_reports(tmp_path: Path, capfd: pytest
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert json.loads(done.stdout) == json.loads(json.dumps(evaluation.report.to_json()))
     assert evaluation.report.scores.counts.targets == 1
+
+
+def test_prepare_coco_writes_what_the_command_writes(
+    coco: Callable[..., tuple[Path, Path]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos, file = coco([("a.png", 60, 40), ("b.png", 50, 50)], [(1, "dog", [4, 4, 20, 24])] * 3)
+    prepared = layoutgen.prepare_coco([photos, file], tmp_path / "api", category=["dog"], size=32)
+    assert capfd.readouterr() == ("", "")
+    assert [outcome.kept for outcome in prepared.outcomes] == [3, 0]
+    command = ["prepare", "coco", photos, file, "-o", tmp_path / "cli", "--category", "dog", "--size", 32]
+    done = CliRunner().invoke(app, list(map(str, command)), catch_exceptions=False)
+    assert done.exit_code == 0
+
+    def files(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+
+    assert files(prepared.folder) == files(tmp_path / "cli") != {}
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["evaluate", "RUN", "--detector", "nothing/here"], ["reading annotations", "loading the detector"]),
+        (["prepare", "coco", "RUN", "-o", "data"], ["reading annotations"]),
+        (["prepare", "scenes", "RUN", "-o", "scenes"], ["opening cut-outs and backgrounds"]),
+        (["inspect", "RUN"], ["reading annotations"]),
+        (["convert", "RUN", "yolo", "--to", "yolo"], ["reading annotations"]),
+    ],
+)
+def test_what_takes_long_is_shown_on_a_terminal_only(
+    command: list[str],
+    shown: list[str],
+    coco: Callable[..., tuple[Path, Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photos, file = coco([("a.png", 60, 40)], [(1, "dog", [4, 4, 20, 24])])
+    (photos / "annotations.json").write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("layoutgen.evaluation.evaluator.check_hub_model", lambda *_: None)
+    words = [str(photos) if word == "RUN" else word for word in command]
+    for terminal in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(console, "err", Console(file=stream, force_terminal=terminal, width=100))
+        CliRunner().invoke(app, words)
+        assert [what in stream.getvalue() for what in shown] == [terminal] * len(shown)
 
 
 def test_a_pipeline_is_loaded_and_paints_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
