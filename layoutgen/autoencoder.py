@@ -19,6 +19,9 @@ from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from PIL import Image
 from torch import Tensor, nn
 
+_BORDER = 4
+"""Latent cells around the image that a convolutional decoder sees; zeros there would paint a frame."""
+
 
 class PatchAutoencoder(ModelMixin, ConfigMixin):
     """Images (B, 3, H, W) in [-1, 1] to latents (B, `latent_channels`, H / P, W / P) and back.
@@ -83,13 +86,21 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple:
         """Decode `latents` (B, C, h, w) to images (B, 3, hP, wP)."""
         if self.config.decoder_channels:
-            cells = self.decoder(latents.contiguous(memory_format=torch.channels_last))
-            images = F.pixel_shuffle(cells, self.config.patch_size >> (len(self.config.decoder_channels) - 1))
-            if self.config.decoder_adds_patches:
-                images = images + F.pixel_shuffle(self._patches(latents), self.config.patch_size)
+            images = self._decode(latents)
         else:
             images = F.pixel_shuffle(self._patches(latents) + self.refine(latents), self.config.patch_size)
         return DecoderOutput(sample=images) if return_dict else (images,)
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        """The image by the convolutional decoder; beside its border the outermost cells go on."""
+        side, border = int(self.config.patch_size), _BORDER * int(self.config.patch_size)
+        wide = F.pad(latents, (_BORDER,) * 4, mode="replicate")
+        cells = self.decoder(wide.contiguous(memory_format=torch.channels_last))
+        images = F.pixel_shuffle(cells, side >> (len(self.config.decoder_channels) - 1))
+        images = images[..., border:-border, border:-border]
+        if self.config.decoder_adds_patches:
+            images = images + F.pixel_shuffle(self._patches(latents), side)
+        return images
 
     def _patches(self, latents: Tensor) -> Tensor:
         """The linearly decoded patches (B, 3PP, h, w) of `latents` (B, C, h, w)."""

@@ -70,3 +70,12 @@ def test_a_decoder_that_adds_patches_starts_as_the_linear_one() -> None:
     assert_close(vae.decode(latents).sample, images, atol=1e-4, rtol=1e-4)
     torch.nn.init.normal_(vae.decoder[-1].weight)
     assert (vae.decode(latents).sample - images).abs().mean() > 0.1  # and its convolutions are heard
+
+
+def test_a_convolutional_decoder_paints_no_frame() -> None:
+    torch.manual_seed(0)
+    vae = PatchAutoencoder(8, 6, decoder_channels=(16, 12), decoder_blocks=(1, 1))
+    images = vae.decode(torch.randn(1, 6, 1, 1).expand(1, 6, 9, 9)).sample.unflatten(2, (9, 8))
+    images = images.unflatten(4, (9, 8))  # (1, 3, 9, 8, 9, 8)
+    middle = images[:, :, 4:5, :, 4:5].expand_as(images)
+    assert_close(images, middle, atol=1e-5, rtol=1e-5)  # even latents, the same at the border
