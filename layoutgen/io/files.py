@@ -75,6 +75,10 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8" if error.start else "is it the right file?"
         raise InvalidFile(path, f"is not UTF-8 text (byte {error.start})", remedy=remedy) from None
+    if not text.strip() and path == Path(STANDARD_INPUT_NAME):
+        raise InvalidFile(
+            path, "nothing came", remedy="pipe a layout into it, as in: cat layout.yaml | ... -"
+        )
     if not text.strip():
         raise InvalidFile(path, "the file is empty", remedy="was it saved, or the disk full?")
     return text

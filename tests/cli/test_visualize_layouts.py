@@ -66,7 +66,7 @@ def test_a_layout_on_standard_input_as_sample_would_arrange_it(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "standard input: the file is empty"),
+        ("", "standard input: nothing came (pipe a layout into it"),
         ("canvas: {width: 64", "standard input, line 1"),
         ('{"canvas": {"width": 64, "height": 0}}', "standard input, canvas.height"),
     ],
