@@ -46,9 +46,9 @@ class AttentionRegions:
         token_to_instance: (B, P + T) the group of instances that a token belongs to, `PROMPT` or `PADDING`.
         levels: the sizes of the denoiser's levels, the finest first.
         instance_to_group: (B, N) the group that an instance belongs to; None: each instance is its own.
-        exclusive: latents inside boxes do not attend to the prompt, and to other latents only if these share
-            a box with them or lie in the background. Otherwise every latent attends to the prompt, and
-            self-attention is free.
+        exclusive: a latent attends to the tokens of a box, and to the prompt, as much as they have of its
+            cell, and to other latents only if these belong to the same box or to the background. Otherwise
+            every latent attends to the prompt, and self-attention is free.
         positions: for each number L of latents that a level may have: embeddings (B, L, D) of where in its
             box each latent lies, or that it lies in none. Empty: latents are not told.
     """
@@ -69,29 +69,36 @@ class AttentionRegions:
     def cross_attention_bias(self, length: int, dtype: torch.dtype) -> Tensor:
         """Bias (B, 1, L, P + T) of cross-attention for a level of L latents: 0 attends, -inf does not.
 
-        Kept for each L. A latent that would attend to nothing attends to the prompt.
+        Where regions are exclusive, it is the logarithm of the share that a token's box, or the ground, has
+        of the latent's cell: at coarse levels a cell holds several boxes, and most hold ground. Kept for each
+        L. A latent that would attend to nothing attends to the prompt.
         """
         key = ("cross", length, dtype)
+        if key not in self._biases and self.exclusive:
+            self._biases[key] = self._log_shares(length).to(dtype)[:, None]
         if key not in self._biases:
             inside = self._inside(length)  # (B, L, N)
             owner = self.token_to_instance[:, None].expand(-1, length, -1)  # (B, L, P + T)
             padded = F.pad(self._by_group(inside), (0, 1))  # an index to gather from also when N is 0
             own = padded.gather(2, owner.clamp_min(0)) & (owner >= 0)
-            general = owner == PROMPT
-            if self.exclusive:
-                general = general & ~(inside.any(2, keepdim=True) & own.any(2, keepdim=True))
-            self._biases[key] = _bias(own | general, dtype)[:, None]
+            self._biases[key] = _bias(own | (owner == PROMPT), dtype)[:, None]
         return self._biases[key]
 
     def self_attention_bias(self, length: int, dtype: torch.dtype) -> Tensor | None:
-        """Bias (B, 1, L, L) of self-attention; None: every latent attends to every other. Kept for each L."""
+        """Bias (B, 1, L, L) of self-attention; None: every latent attends to every other. Kept for each L.
+
+        A latent belongs to what has the largest share of its cell: one of the boxes, or the background.
+        """
         if not self.exclusive or self.boxes.shape[1] == 0:
             return None
         key = ("self", length, dtype)
         if key not in self._biases:
-            inside = self._inside(length).float()  # (B, L, N)
-            background = inside.sum(2) == 0  # (B, L)
-            same = inside @ inside.transpose(1, 2) > 0
+            shares = self._shares(length)  # (B, L, N)
+            ground = 1 - shares.sum(2, keepdim=True)
+            largest = (shares - self._order()[:, None]).masked_fill(shares == 0, -torch.inf)
+            owner = torch.cat([ground, largest], dim=2).argmax(2)  # (B, L), 0 is the background
+            background = owner == 0
+            same = owner[:, :, None] == owner[:, None]
             self._biases[key] = _bias(same | background[:, None, :], dtype)[:, None]
         return self._biases[key]
 
@@ -160,6 +167,26 @@ class AttentionRegions:
         columns, rows = _covered(x0, x1, width), _covered(y0, y1, height)  # (B, w, N), (B, h, N)
         return (rows[:, :, None] * columns[:, None]).flatten(1, 2)
 
+    def _shares(self, length: int) -> Tensor:
+        """(B, L, N) the share of each latent's cell that belongs to each box; overlaps are divided."""
+        coverage = self._coverage(length)
+        return coverage / coverage.sum(2, keepdim=True).clamp_min(1)
+
+    def _log_shares(self, length: int) -> Tensor:
+        """(B, L, P + T) the logarithm of the share of each latent's cell that belongs to each token."""
+        shares = self._shares(length)  # (B, L, N)
+        if self.instance_to_group is not None and self.instance_to_group.shape[1] > 0:
+            count = int(torch.maximum(self.instance_to_group.max(), self.token_to_instance.max())) + 1
+            shares = shares @ F.one_hot(self.instance_to_group, count).to(shares)  # (B, L, G)
+        groups = torch.arange(shares.shape[2], device=shares.device)
+        told = (self.token_to_instance[:, None] == groups[:, None]).any(2)  # (B, G): it has a token
+        shares = shares * told[:, None]
+        ground = 1 - shares.sum(2, keepdim=True)
+        shares = torch.cat([shares, ground * (ground > _ROUNDING), torch.zeros_like(ground)], dim=2)
+        owner = self.token_to_instance.masked_fill(self.token_to_instance == PROMPT, len(groups))
+        owner = owner.masked_fill(self.token_to_instance == PADDING, len(groups) + 1)
+        return shares.gather(2, owner[:, None].expand(-1, length, -1)).log()
+
     def _in_box(self, length: int) -> tuple[Tensor, Tensor]:
         """Where in its box each latent's centre lies (B, L, 2), 0 to 1, and whether it has a box (B, L).
 
@@ -170,13 +197,18 @@ class AttentionRegions:
             nowhere = self.boxes.new_zeros(len(self.boxes), length, 2)
             return nowhere, nowhere[..., 0] > 0
         coverage = self._coverage(length)
-        x0, y0, x1, y1 = self.boxes.unbind(-1)
-        tie = (x1 - x0) * (y1 - y0) * 1e-3 + x0 * 1e-5 + y0 * 1e-6  # the order of boxes decides nothing
-        chosen = (coverage - tie[:, None]).masked_fill(coverage == 0, -torch.inf).argmax(2)  # (B, L)
+        chosen = (
+            (coverage - self._order()[:, None]).masked_fill(coverage == 0, -torch.inf).argmax(2)
+        )  # (B, L)
         box = self.boxes.gather(1, chosen[..., None].expand(-1, -1, 4))  # (B, L, 4)
         centre = torch.stack(_centres(height, width, self.boxes.device), dim=-1)  # (L, 2)
         position = (centre - box[..., :2]) / (box[..., 2:] - box[..., :2]).clamp_min(1e-6)
         return position.clamp(0, 1), coverage.amax(2) > 0
+
+    def _order(self) -> Tensor:
+        """(B, N) small numbers that decide between equal shares, so that the order of boxes does not."""
+        x0, y0, x1, y1 = self.boxes.unbind(-1)
+        return (x1 - x0) * (y1 - y0) * 1e-3 + x0 * 1e-5 + y0 * 1e-6
 
     def _by_group(self, inside: Tensor) -> Tensor:
         """(B, L, N) per instance to (B, L, G) per group."""

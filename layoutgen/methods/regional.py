@@ -10,13 +10,17 @@ from torch import Tensor
 from layoutgen.conditioning.attention_regions import PADDING, PROMPT, AttentionRegions
 from layoutgen.conditioning.condition import Condition
 from layoutgen.domain.layout import Layout
+from layoutgen.domain.prompts import object_prompt
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.methods.registry import REGIONAL
 from layoutgen.methods.token_layout import box_fractions, prompt_owners
 
 
 class Regional(LayoutMethod):
-    """A latent inside a box attends to its own label's tokens, and to its own box and the background.
+    """A latent attends to the labels of the boxes in its cell, and to its own box and the background.
+
+    What a cell hears is mixed by how much of it each box, and the ground between them, covers: at the coarse
+    levels, where Stable Diffusion decides what is where, a cell holds several small boxes and ground.
 
     One pass of the denoiser a step, whatever the number of instances: tokens are kept for each label, not for
     each instance.
@@ -34,7 +38,7 @@ class Regional(LayoutMethod):
         for row, layout in enumerate(layouts):
             for index, instance in enumerate(layout.instances):
                 groups[row, index] = labels.index(instance.label)
-        tokens, owners = self._label_tokens(labels, prompt.embeddings[:, :0])
+        tokens, owners = self._label_tokens(layouts, labels, prompt.embeddings[:, :0])
         regions = AttentionRegions(
             boxes,
             torch.cat([prompt_owners(prompt), owners], dim=1),
@@ -47,14 +51,21 @@ class Regional(LayoutMethod):
             channels = self.layout_encoder.zero_channels(len(layouts), *self.cell_size(layouts))
         return Condition(prompt, negative, tokens, channels, regions)
 
-    def _label_tokens(self, labels: Sequence[str], empty: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, K * M, D) of K `labels`, and the number of the label of each; `empty` is (B, 0, D)."""
+    def _label_tokens(
+        self, layouts: Sequence[Layout], labels: Sequence[str], empty: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens (B, K * M, D) of K `labels`, and the number of the label of each; `empty` is (B, 0, D).
+
+        A label is told as the prompt would be of one such object, so that boxes are of the same style.
+        """
         if not labels:
             return empty, torch.full(empty.shape[:2], PROMPT, device=empty.device)
-        encoded = self.backbone.encode_prompts([f"a photo of a {label}" for label in labels])
-        numbers = torch.arange(len(labels), device=empty.device)[:, None].expand(encoded.embeddings.shape[:2])
+        wanted = [[object_prompt(one.prompt, one.labels, label) for label in labels] for one in layouts]
+        phrases = sorted({phrase for row in wanted for phrase in row})
+        encoded = self.backbone.encode_prompts(phrases)  # (phrases, M, D)
+        rows = torch.tensor([[phrases.index(phrase) for phrase in row] for row in wanted])
+        tokens = encoded.embeddings[rows]  # (B, K, M, D)
+        numbers = torch.arange(len(labels), device=empty.device)[:, None].expand(tokens.shape[:3])
         if encoded.mask is not None:
-            numbers = numbers.masked_fill(~encoded.mask, PADDING)
-        return encoded.embeddings.flatten(0, 1).expand(len(empty), -1, -1), numbers.flatten().expand(
-            len(empty), -1
-        )
+            numbers = numbers.masked_fill(~encoded.mask[rows], PADDING)
+        return tokens.flatten(1, 2), numbers.flatten(1, 2)

@@ -21,11 +21,11 @@ from layoutgen.denoising.sampler import LatentStep, Sampler, Surroundings
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.denoising.zoom import median_side, zoomed
 from layoutgen.domain.layout import Box, Layout
+from layoutgen.domain.prompts import background_prompt, object_prompt
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.sprites.cutout import Sprite, cut_out, whole_box
 from layoutgen.sprites.inspection import Inspector
 from layoutgen.sprites.pasting import Pasted, choose, paste, with_parts
-from layoutgen.sprites.prompts import background_prompt, object_prompt
 from layoutgen.sprites.subjects import Subject, by_aspect, canvas_for, subjects_for
 
 VARIETY = 48

@@ -1,4 +1,4 @@
-"""What the background is told, and what an object that is painted alone: the prompt without the counts."""
+"""What the background is told, and what one of the objects: the prompt without the counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def object_prompt(prompt: str, labels: Collection[str], label: str) -> str:
     if not named.search(prompt):
         return f"{one}, {prompt}" if prompt else one
     first, *rest = named.split(prompt)
-    return " ".join(f"{first} {one} {' '.join(rest)}".split())
+    return re.sub(r"\s+([,.;:])", r"\1", " ".join(f"{first} {one} {' '.join(rest)}".split()))
 
 
 def _named(labels: Collection[str]) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from layoutgen.sprites.prompts import background_prompt, object_prompt
+from layoutgen.domain.prompts import background_prompt, object_prompt
 
 
 @pytest.mark.parametrize(
