@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,8 @@ def paint(
 
     Images of the same layout, settings and weights are kept, so that a run that was killed goes on.
     """
-    how = {key: value for key, value in options.items() if key not in ("model", "seed", "dtype", "weights")}
+    asked = {*inspect.signature(LayoutPipeline.paint).parameters, "encoding"}  # others say how it was loaded
+    how = {key: value for key, value in options.items() if key in asked}
     for name in ("images", "overlays"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for job in jobs:
