@@ -23,7 +23,7 @@ scenes "$run-windows" 208 1 26
 scenes "$run-crops" 112 1 7
 
 # 1. The autoencoder, and a first notion of boxes on whole windows.
-layoutgen train "$run-windows" -o "$run-1" --from-scratch "$here/small.yaml" --config "$here/small_windows.yaml" \
+layoutgen train "$run-windows" -o "$run-1" --from-scratch --config "$here/small_windows.yaml" \
     --images 12000 "${options[@]}"
 # 2. Painting: small crops, so that a step sees many noise levels.
 layoutgen train "$run-crops" -o "$run-2" --model "$run-1" --config "$here/small_crops.yaml" \

@@ -88,6 +88,10 @@ TORCH_FREE_MODULES = (
     "layoutgen.data.prepare_coco",
     "layoutgen.data.scene_recipe",
     "layoutgen.training.config",
+    "layoutgen.training.request",
+    "layoutgen.training.outlook",
+    "layoutgen.training.waiting",
+    "layoutgen.data.listing",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 

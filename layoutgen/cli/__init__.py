@@ -28,6 +28,7 @@ from layoutgen.cli import (
     prepare_scenes,
     sample,
     train,
+    train_options,
     visualize,
 )
 from layoutgen.cli.help import HelpfulCommand, HelpfulGroup
@@ -123,9 +124,9 @@ for command, shown in (
     (evaluate.evaluate, examples.EVALUATE),
     (inspect.inspect, examples.INSPECT),
     (convert.convert, examples.CONVERT),
-    (train.train, examples.TRAIN),
     (distill.distill, examples.DISTILL),
     (doctor.doctor, examples.DOCTOR),
 ):
     app.command(cls=HelpfulCommand, epilog=shown)(command)
+app.command(cls=train_options.OptionalFile, epilog=examples.TRAIN)(train.train)
 app.add_typer(prepare.app, name="prepare")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Annotated
 
 import typer
 
 from layoutgen.cli import train_options as options
 from layoutgen.cli.options import Output, Quiet
-from layoutgen.cli.train import run_training
+from layoutgen.cli.train import run_training, settings_of
 from layoutgen.errors import InvalidOption
-from layoutgen.training.config import TrainConfig, read_settings
+from layoutgen.training.run_config import RunConfig
 
 _STEPS = 4
 
@@ -62,10 +61,15 @@ def distill(
     The judge learns beside it, on the features of a frozen network, from the images of DATA. The same command
     again continues a run that was stopped. `layoutgen sample --model RUN` paints in so many steps.
     """
-    stored = read_settings(config, TrainConfig) if config is not None else {}
-    given = {field.name: context.params.get(field.name) for field in fields(TrainConfig)}
-    settings = {"few_steps": _STEPS} | stored | {k: v for k, v in given.items() if v not in (None, [], ())}
-    if settings["few_steps"] == 0:
+    settings = settings_of(context)
+    if settings.get("few_steps") == 0:
         raise InvalidOption("`few_steps` must be 1 or more")
-    chosen = TrainConfig(**settings)
-    run_training(data, output, chosen, model=model, device=device, max_minutes=max_minutes, quiet=quiet)
+    run_training(
+        RunConfig(data, model, settings=settings),
+        output,
+        file=config,
+        device=device,
+        max_minutes=max_minutes,
+        quiet=quiet,
+        usual={"few_steps": _STEPS},
+    )

@@ -29,8 +29,10 @@ layoutgen inspect photos/ instances.json
 layoutgen inspect data --html -o health.html
 """
 TRAIN = """
-layoutgen train scenes -o run --model MODEL
-layoutgen train scenes -o run --model MODEL --method both --dry-run
+layoutgen train scenes -o run              # the small model learns them
+layoutgen train -o run                     # goes on with it
+layoutgen train scenes -o run --dry-run    # hours, disk, what is too small
+layoutgen train scenes -o run --model MODEL --method both
 """
 DISTILL = """
 layoutgen distill run scenes -o run-4 --steps 4

@@ -109,10 +109,12 @@ ClipSkip = Annotated[
 def spell_options(message: str, command: Any) -> str:
     """`message` with the settings that it names in backquotes as `command` spells them.
 
-    A setting has the name of the command's parameter: "`batch_size`" becomes "--batch-size". Other words in
-    backquotes stay as they are.
+    A setting has the name of the command's parameter, or of its option: "`batch_size`" becomes
+    "--batch-size". Other words in backquotes stay as they are.
     """
-    spelled = {parameter.name: _spelling(parameter) for parameter in _parameters(command)}
+    spellings = {parameter.name: _spelling(parameter) for parameter in _parameters(command)}
+    options = {text.removeprefix("--").replace("-", "_"): text for text in spellings.values()}
+    spelled = options | spellings
     return re.sub("`([a-z0-9_]+)`", lambda found: spelled.get(found[1], found[0]), message)
 
 

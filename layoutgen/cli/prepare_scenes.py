@@ -37,13 +37,13 @@ def scenes(
     ] = None,
     instances: Annotated[
         tuple[int, int], typer.Option(metavar="MIN MAX", help="Objects in a scene; fewer if no more fit.")
-    ] = (1, 30),
+    ] = (1, 10),
     size: Annotated[
         tuple[float, float], typer.Option(metavar="MIN MAX", help="Longer side of an object, in pixels.")
-    ] = (32, 128),
+    ] = (40, 96),
     canvas: Annotated[
         tuple[int, int], typer.Option(metavar="WIDTH HEIGHT", help="Size of a scene, in pixels.")
-    ] = (512, 512),
+    ] = (256, 256),
     overlap: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of a box that another may cover.")
     ] = 0.0,
@@ -62,7 +62,7 @@ def scenes(
             metavar="PX",
             help="Sides and places of objects are multiples of this, as a small model learns them soonest.",
         ),
-    ] = 1,
+    ] = 8,
     even_labels: Annotated[
         bool, typer.Option("--even-labels", help="Show all labels equally often, also the rare ones.")
     ] = False,

@@ -1,35 +1,34 @@
-"""``layoutgen train``: fine-tune a checkpoint, or train the small model from scratch."""
+"""``layoutgen train``: teach the small model new objects, fine-tune a checkpoint, or train a new model."""
 
 from __future__ import annotations
 
-import math
 import os
-import time
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from layoutgen.additions import NOTHING_ADDED, Additions
+from layoutgen.additions import Additions
 from layoutgen.cli import console
 from layoutgen.cli import train_options as options
 from layoutgen.cli.options import ClipSkip, Embeddings, Loras, Output, Quiet, Vae
-from layoutgen.cli.train_tables import components_table, plan_table
+from layoutgen.cli.train_display import TrainingDisplay
+from layoutgen.cli.train_tables import components_table, plan_table, settings_table
 from layoutgen.errors import InvalidOption
-from layoutgen.training.config import TrainConfig, read_settings
+from layoutgen.training.config import TrainConfig
+from layoutgen.training.run_config import RunConfig, read_shape
 
 if TYPE_CHECKING:
-    from layoutgen.training.loop import Progress
-
-_LOG_SECONDS = 60  # between two lines where there is no terminal for a bar
+    from layoutgen.training.request import TrainingRequest
 
 
 def train(
     context: typer.Context,
-    data: options.Data,
     output: Output,
+    data: options.Data = None,
     methods: options.Methods = None,
     model: options.Model = None,
     vae: Vae = None,
@@ -71,21 +70,17 @@ def train(
     dry_run: options.DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Teach a checkpoint to follow layouts.
+    """Teach a model to draw the objects of DATA where a layout says.
 
-    The same command again continues a run that was stopped or killed. `accelerate launch -m layoutgen train
-    ...` uses many GPUs. `layoutgen sample --model RUN` paints with the result.
+    Without more, it starts from the small model in the package and takes its settings from it: the way to get
+    results on a CPU. `layoutgen train -o RUN` alone continues a run that was stopped or killed. `accelerate
+    launch -m layoutgen train ...` uses many GPUs. `layoutgen sample --model RUN` paints with the result.
     """
-    stored = read_settings(config, TrainConfig) if config is not None else {}
-    given = {field.name: context.params.get(field.name) for field in fields(TrainConfig)}
-    # Typer gives an option that can be repeated as an empty sequence when it is not given at all.
-    chosen = TrainConfig(**stored | {k: v for k, v in given.items() if v not in (None, [], ())})
+    added = Additions(vae, tuple(lora or ()), tuple(embedding or ()), clip_skip)
     run_training(
-        data,
+        RunConfig(data, model, settings=settings_of(context), additions=added),
         output,
-        chosen,
-        model=model,
-        additions=Additions(vae, tuple(lora or ()), tuple(embedding or ()), clip_skip),
+        file=config,
         from_scratch=from_scratch,
         device=device,
         max_minutes=max_minutes,
@@ -94,68 +89,91 @@ def train(
     )
 
 
+def settings_of(context: typer.Context) -> dict[str, Any]:
+    """The settings that the command line gives; one that can be repeated is empty where it is not given."""
+    values = {field.name: context.params.get(field.name) for field in fields(TrainConfig)}
+    return {name: value for name, value in values.items() if value not in (None, [], ())}
+
+
 def run_training(
-    data: Path,
+    given: RunConfig,
     output: Path,
-    chosen: TrainConfig,
     *,
-    model: str | None,
-    additions: Additions = NOTHING_ADDED,
-    from_scratch: Path | None = None,
+    file: Path | None,
+    from_scratch: str | None = None,
     device: str | None,
     max_minutes: float | None,
     dry_run: bool = False,
     quiet: bool,
+    usual: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Prepare the run and follow it, or show its plan."""
-    if max_minutes is not None and not max_minutes > 0:
-        raise InvalidOption(f"`max_minutes` must be above 0, not {max_minutes}")
+    """Check what is asked for, prepare the run and follow it, or show its plan.
+
+    Args:
+        file: of further options.
+        from_scratch: file of the shape of a new model; "": that of the package.
+        usual: settings that the command has where nobody asks for anything else.
+    """
+    request = _read_request(given, output, file, from_scratch, max_minutes, device, usual)
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
+    say = (lambda message: None) if quiet else console.say
+    say(_beginning(request))
 
     from layoutgen.sampling.run import quiet_libraries
     from layoutgen.training.run import prepare_run
-    from layoutgen.training.start import read_shape
 
     quiet_libraries()
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
-    say = (lambda message: None) if quiet else console.say
-    shape = read_shape(from_scratch) if from_scratch is not None else None
-    run = prepare_run(
-        data,
-        output,
-        chosen,
-        model=model,
-        additions=additions,
-        from_scratch=shape,
-        device=device,
-        dry_run=dry_run,
-        report=say,
-    )
-    if not quiet:
-        console.out.print(components_table(run))
-    if dry_run:
+    with TrainingDisplay(quiet, request) as display:
+        run = prepare_run(request, device=device, dry_run=dry_run, report=say, waiting=display.waiting)
         if not quiet:
-            console.out.print(plan_table(run))
-        return
-    max_seconds = None if max_minutes is None else 60 * max_minutes
-    last = _follow(run.start(max_seconds=max_seconds, report=say), chosen, quiet=quiet)
-    folder = output / "model"
-    say(f"Nothing left to train: {folder}" if last is None else f"Model: {folder} ({last})")
+            console.out.print(settings_table(request))
+            console.out.print(components_table(run))
+            for warning in run.boxes.warnings(request.start.size_prior, request.config.resolution):
+                console.warn(f"Data: {warning}")
+        if dry_run:
+            if not quiet:
+                console.out.print(plan_table(run))
+            return
+        max_seconds = None if max_minutes is None else 60 * max_minutes
+        display.follow(run.start(max_seconds=max_seconds, report=say, waiting=display.waiting))
+    for line in display.ending():
+        say(line)
+    if display.exit_code:
+        raise typer.Exit(display.exit_code)
 
 
-def _follow(steps: Iterator[Progress], config: TrainConfig, *, quiet: bool) -> str | None:
-    """Show the progress of a training: on a bar or, in a log, in a line every minute.
+def _read_request(
+    given: RunConfig,
+    output: Path,
+    file: Path | None,
+    from_scratch: str | None,
+    max_minutes: float | None,
+    device: str | None,
+    usual: Mapping[str, Any],
+) -> TrainingRequest:
+    """What the command line asks for, with all that is wrong with it said at once."""
+    from layoutgen.training.request import Problems, read_request
 
-    Returns:
-        The last progress as text; None if there was no step.
-    """
-    average, text, printed = math.nan, None, time.monotonic()
-    with console.progress(quiet) as bar:
-        task = bar.add_task("training", total=config.images)
-        for step in steps:
-            average = step.loss if not math.isfinite(average) else 0.98 * average + 0.02 * step.loss
-            text = f"loss {average:.4f}, {step.images_per_second:.3g} images/s, waiting {step.waiting:.0%}"
-            bar.update(task, completed=step.images, description=text)
-            if bar.disable and not quiet and time.monotonic() - printed > _LOG_SECONDS:
-                console.say(f"{step.images:,} of {config.images:,} images: {text}")
-                printed = time.monotonic()
-    return text
+    wrong = Problems()
+    with wrong.noted():
+        if max_minutes is not None and not max_minutes > 0:
+            raise InvalidOption(f"`max_minutes` must be above 0, not {max_minutes}")
+    with wrong.noted():
+        if from_scratch is not None:
+            given = replace(given, shape=read_shape(Path(from_scratch) if from_scratch else None))
+    request = None
+    with wrong.noted():
+        request = read_request(output, given, file, device, usual)
+    wrong.say()
+    assert request is not None  # else something was wrong
+    return request
+
+
+def _beginning(request: TrainingRequest) -> str:
+    """From where the run goes, in a line."""
+    if request.done:
+        total = f"{request.config.images:,} images"
+        return f"Continues {request.output} after {request.done:,} of {total}, with {request.data}"
+    new = [label for label in request.listing.labels if label not in (request.start.labels or ())]
+    learns = f"; new to it: {', '.join(new)}" if request.start.labels and new else ""
+    return f"Starts from {request.start.name}{learns}"

@@ -9,8 +9,22 @@ from typing import Annotated, Any
 import typer
 
 from layoutgen.cli import completion
+from layoutgen.cli.help import HelpfulCommand
 from layoutgen.methods.registry import parse_methods
 from layoutgen.training.config import CHOICES, TrainConfig
+
+
+class OptionalFile(HelpfulCommand):
+    """A command whose ``--from-scratch`` may come without its file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a bare ``--from-scratch`` an empty value: what follows it is a file only if it is named so."""
+        for place in reversed(range(len(args))):
+            following = args[place + 1] if place + 1 < len(args) else ""
+            if args[place] == "--from-scratch" and not following.endswith((".yaml", ".yml")):
+                args[place : place + 1] = ["--from-scratch", ""]
+        return super().parse_args(ctx, args)
+
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
 _MODEL = None  # the panel of all options without another one
@@ -41,7 +55,14 @@ def _setting(panel: str | None, name: str, *flags: str, help: str, unset: str = 
     return typer.Option(*flags, show_default=shown, rich_help_panel=panel, help=help, **more)
 
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="What `prepare coco` or `prepare scenes` wrote.")]
+Data = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DATA]",
+        show_default="that of the run that is continued",
+        help="What `prepare coco` or `prepare scenes` wrote.",
+    ),
+]
 Methods = Annotated[
     list[str] | None,
     _setting(
@@ -56,11 +77,20 @@ Methods = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", show_default=False, help="Checkpoint to fine-tune: folder or hub id."),
+    typer.Option(
+        metavar="MODEL",
+        show_default="the small model in the package",
+        help="Checkpoint to start from: a folder, a run of `train`, or a hub id.",
+    ),
 ]
 FromScratch = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", show_default=False, help="Train a small model of this shape (YAML)."),
+    str | None,
+    typer.Option(
+        metavar="[FILE]",
+        show_default=False,
+        help="Train a new small model instead, of the shape in a YAML file, or of that in the package. It "
+        "takes many hours on a CPU.",
+    ),
 ]
 Config = Annotated[
     Path | None,

@@ -1,20 +1,40 @@
-"""What ``layoutgen train`` shows before it begins: what is trained, and the plan of ``--dry-run``."""
+"""What ``layoutgen train`` shows before it begins: settings, what is trained, the plan of ``--dry-run``."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from layoutgen.training.request import TrainingRequest
     from layoutgen.training.run import Run
 
 
+def settings_table(request: TrainingRequest) -> Table:
+    """The settings that differ from those which the model usually trains with."""
+    usual, differing = request.usual(), request.differing()
+    table = Table("setting", "this run", "usual", title="Settings", title_justify="left")
+    for name, value in differing.items():
+        table.add_row(name, _shown(value), _shown(usual[name]))
+    if not differing:
+        table.add_row("all", "as usual", "")
+    return table
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else "none" if value is None else str(value)
+
+
 def components_table(run: Run) -> Table:
-    """The settings of the run, and which components of the model are trained."""
-    settings = ", ".join(f"{f.name} {getattr(run.config, f.name)}" for f in fields(run.config))
-    table = Table("component", "parameters", "trained", title=settings, title_justify="left")
+    """Which components of the model are trained."""
+    table = Table("component", "parameters", "trained")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for component in run.components:
         trained = f"{component.trained:,}" if component.trained else "frozen"
         table.add_row(component.name, f"{component.parameters:,}", trained)
@@ -23,6 +43,8 @@ def components_table(run: Run) -> Table:
 
 def plan_table(run: Run) -> Table:
     """What the run would do."""
+    from layoutgen.training.outlook import spoken_time
+
     plan = run.plan()
     table = Table("plan", "", show_header=False)
     images = f"{plan.images:,} images" if plan.images else "new scenes all the time"
@@ -41,6 +63,11 @@ def plan_table(run: Run) -> Table:
     )
     table.add_row("activations", f"{plan.activation_bytes / 2**30:.2f} GiB a process, from one example")
     table.add_row("checkpoints", f"every {run.config.save_every:,} examples into {run.folder.checkpoints}")
+    left = spoken_time(plan.seconds)
+    table.add_row("time", f"about {left} on this machine as busy as it is now, without contact sheets")
+    table.add_row(
+        "disk", f"{plan.disk_bytes / 2**20:,.0f} MiB for checkpoints and model, beside contact sheets"
+    )
     return table
 
 

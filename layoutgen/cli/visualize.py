@@ -12,6 +12,7 @@ import typer
 from layoutgen.api.inputs import beside, read_options
 from layoutgen.cli import console
 from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.visualize_run import draw_run, is_run, refuse_layout_options
 from layoutgen.cli.visualize_sources import Drawings, open_drawings, words_and_path
 
 
@@ -21,8 +22,8 @@ def visualize(
         typer.Argument(
             metavar="PATH [LABEL]...",
             help="Prepared data, a folder of samples, annotations of any known format, one image that "
-            "layoutgen made, the recipe of endless scenes, or a layout file (- is standard input), whose "
-            "boxes are drawn on a blank canvas. Then the label of each -n.",
+            "layoutgen made, a training run, the recipe of endless scenes, or a layout file (- is standard "
+            "input), whose boxes are drawn on a blank canvas. Then the label of each -n.",
         ),
     ],
     output: Annotated[
@@ -108,6 +109,14 @@ def visualize(
             raise InvalidOption(f"--html shows images, and {path} has none yet: leave it out")
         wanted = Selection(path, images, image_id, limit)
         write_gallery(wanted, compare, output, overwrite=overwrite, quiet=quiet)
+        return
+
+    if is_run(path):
+        refuse_layout_options(
+            images=images, image_id=image_id, sheet=sheet, number=number, seed=seed, model=model
+        )
+        target = output or beside(path, "_visualized")
+        draw_run(path, target, limit=limit, overwrite=overwrite, as_json=as_json, quiet=quiet)
         return
 
     from layoutgen.drawing.gallery import WRITES, draw_gallery

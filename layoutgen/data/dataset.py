@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,8 +19,7 @@ from layoutgen.autoencoder import to_pixels
 from layoutgen.data.scene_recipe import SCENES_FILE, SceneRecipe
 from layoutgen.data.scenes import Scene
 from layoutgen.domain.layout import Layout
-from layoutgen.formats.prepared import INDEX, read_prepared
-from layoutgen.io.files import read_bytes
+from layoutgen.formats.prepared import read_prepared
 from layoutgen.io.images import read_photo
 
 
@@ -183,18 +181,6 @@ class LayoutDataset(Dataset[Example]):
                 count = -(-len(members) // self._group) * self._group
                 groups.extend(np.resize(rng.permutation(members), count).reshape(-1, self._group))
         return np.stack([groups[k] for k in rng.permutation(len(groups))]).ravel()
-
-
-def fingerprint(data: Path) -> str:
-    """A hash of what `data` lists: another one when an image, a box or a caption is added or changed.
-
-    Raises:
-        InvalidFile: it is no prepared data.
-    """
-    file = data / SCENES_FILE if (data / SCENES_FILE).is_file() else data / INDEX
-    if not file.is_file():
-        read_prepared(data)  # says what is wrong
-    return hashlib.sha256(read_bytes(file)).hexdigest()[:16]
 
 
 def open_dataset(

@@ -27,6 +27,7 @@ from layoutgen.data.dataset import Example, LayoutDataset
 from layoutgen.errors import CannotSave
 from layoutgen.io.files import replacing
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.training.waiting import Waiting, no_waiting
 
 _CAPTION_BATCH = 8
 
@@ -36,10 +37,11 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class ArrayCache:
-    """Half-precision arrays in `folder`; `report` gets a line before one is computed."""
+    """Half-precision arrays in `folder`; `report` hears of each that is computed, `waiting` how far it is."""
 
     folder: Path
     report: Callable[[str], None] = lambda message: None
+    waiting: Waiting = no_waiting
 
     def file_of(self, name: str, shape: tuple[int, ...], blocks: Iterable[Half], content: str) -> Path:
         """The file of the array called `name`; it is written, if there is none.
@@ -60,8 +62,11 @@ class ArrayCache:
             # Written from front to back: through a memory mapping, a full disk would be a crash.
             with replacing(file) as aside, aside.open("wb") as out:
                 np.lib.format.write_array_header_1_0(out, header)
+                rows = 0
                 for block in blocks:
                     out.write(block.astype("<f2").tobytes())
+                    rows += len(block)
+                    self.waiting(f"encoding {content}", rows, shape[0])
                 out.flush()
                 os.fsync(out.fileno())
         except OSError as error:

@@ -20,8 +20,8 @@ from torch import nn
 
 from layoutgen.errors import CannotSave, InvalidFile
 from layoutgen.model_files import weights_only
+from layoutgen.training.checkpoint_folders import PREFIX, checkpoint_folders, images_of
 
-_PREFIX = "images-"
 _WEIGHTS = "trained.safetensors"
 
 
@@ -58,7 +58,7 @@ class Checkpoints:
         Raises:
             CannotSave: the disk is full or cannot be written; earlier checkpoints are untouched.
         """
-        path = self.folder / f"{_PREFIX}{images:010d}"
+        path = self.folder / f"{PREFIX}{images:010d}"
         aside = path.with_name(f".{path.name}.partial")
         main = self._accelerator.is_main_process
         with saving(path, self.folder):
@@ -81,7 +81,7 @@ class Checkpoints:
         Raises:
             InvalidFile: it is damaged.
         """
-        paths = _folders(self.folder)
+        paths = checkpoint_folders(self.folder)
         if not paths:
             return 0
         try:
@@ -101,10 +101,10 @@ class Checkpoints:
         self._ema.to(self._accelerator.device)
         if self._accelerator.is_main_process:
             self._remove_old()
-        return _images(paths[-1])
+        return images_of(paths[-1])
 
     def _remove_old(self) -> None:
-        for old in _folders(self.folder)[: -self._keep]:
+        for old in checkpoint_folders(self.folder)[: -self._keep]:
             shutil.rmtree(old)
 
     def _save_weights(self, models: list[nn.Module], weights: list[object], folder: str) -> None:
@@ -167,7 +167,7 @@ def saving(path: Path, checkpoints: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        kept = _folders(checkpoints)
+        kept = checkpoint_folders(checkpoints)
         shutil.rmtree(path.with_name(f".{path.name}.partial"), ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         last = f"{kept[-1]} is whole" if kept else "no checkpoint was written yet"
@@ -193,17 +193,3 @@ def replace_folder(new: Path, target: Path) -> None:
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def images_done(folder: Path) -> int:
-    """After how many examples the newest of the checkpoints in `folder` was written; 0 if there is none."""
-    paths = _folders(folder)
-    return _images(paths[-1]) if paths else 0
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())
-
-
-def _images(path: Path) -> int:
-    return int(path.name.removeprefix(_PREFIX))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from layoutgen.domain.size_prior import ANY_SIZE, Range, SizePrior
-from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.io.files import read_text
+from layoutgen.errors import InvalidOption
 from layoutgen.methods.registry import TRAINABLE
 
 CHOICES = {
@@ -84,7 +80,7 @@ class TrainConfig:
         seed: of the data's order and crops, of noise, and of new weights.
 
     Raises:
-        InvalidOption: names the setting that cannot work.
+        InvalidOption: names all settings that cannot work.
     """
 
     methods: tuple[str, ...] = ("text2img",)
@@ -124,55 +120,57 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", tuple(self.methods))
+        problems = [*self._values(), *self._pairs(), *self._other_objective()]
+        if problems:
+            raise InvalidOption("; ".join(problems))
+
+    def _values(self) -> Iterator[str]:
+        """What is wrong with single values."""
         if not self.methods or any(method not in TRAINABLE for method in self.methods):
             named = ", ".join(self.methods) or "none"
-            raise InvalidOption(f"`methods` must be text2img, img2img or both, not {named}")
+            yield f"`methods` must be text2img, img2img or both, not {named}"
         for name, choices in CHOICES.items():
-            self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+            yield from self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in _AT_LEAST_ONE:
-            self._check(name, getattr(self, name) >= 1, "at least 1")
+            yield from self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in _SHARES:
-            self._check(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+            yield from self._check(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         for name in _NOT_NEGATIVE:
-            self._check(name, getattr(self, name) >= 0, "0 or more")
+            yield from self._check(name, getattr(self, name) >= 0, "0 or more")
         for name in _RATES:
-            self._check(name, getattr(self, name) > 0, "above 0")
+            yield from self._check(name, getattr(self, name) > 0, "above 0")
         for name in _FINITE:
-            self._check(name, math.isfinite(getattr(self, name)), "a finite number")
-        self._check("few_steps", self.few_steps <= _MOST_FEW_STEPS, f"at most {_MOST_FEW_STEPS}")
-        self._check("seed", self.seed < 2**63, "below 2 ** 63")
-        self._check_pairs()
-        self._check_objective()
+            yield from self._check(name, math.isfinite(getattr(self, name)), "a finite number")
+        most = f"at most {_MOST_FEW_STEPS}"
+        yield from self._check("few_steps", self.few_steps <= _MOST_FEW_STEPS, most)
+        yield from self._check("seed", self.seed < 2**63, "below 2 ** 63")
 
-    def _check_pairs(self) -> None:
-        """Refuse settings that do not go together."""
-        divides = not self.micro_batch or self.batch_size % self.micro_batch == 0
-        self._check("micro_batch", divides, f"a divisor of `batch_size` {self.batch_size}")
+    def _pairs(self) -> Iterator[str]:
+        """What does not go together."""
+        divides = self.micro_batch <= 0 or self.batch_size % self.micro_batch == 0
+        yield from self._check("micro_batch", divides, f"a divisor of `batch_size` {self.batch_size}")
         if self.encoding == "text" and "text2img" not in self.methods:
-            raise InvalidOption(
-                "`encoding` text is an option of `methods` text2img: leave it out, or add that method"
-            )
+            yield "`encoding` text is an option of `methods` text2img: leave it out, or add that method"
         if self.compile and self.aspect_buckets:  # torch 2.13 fails on graphs of any height and width
-            raise InvalidOption("`compile` is for one shape, and `aspect_buckets` has several: drop one")
+            yield "`compile` is for one shape, and `aspect_buckets` has several: drop one"
         if self.validation is not None and not self.report_every:
-            raise InvalidOption(
-                "`validation` is for contact sheets, and `report_every` 0 wants none: drop one"
-            )
-
-    def _check_objective(self) -> None:
-        """Refuse settings of the other objective, which would do nothing."""
-        usual = {field.name: field.default for field in fields(self)}
-        unused = [n for n in (_DENOISING if self.few_steps else _ADVERSARIAL) if getattr(self, n) != usual[n]]
-        if unused and self.few_steps:
-            raise InvalidOption(f"`{unused[0]}` has no use in a distillation: leave it out")
-        if unused:
-            raise InvalidOption(f"`{unused[0]}` is for distillations, with `few_steps`: leave it out")
+            yield "`validation` is for contact sheets, and `report_every` 0 wants none: drop one"
         if self.teacher_guidance and not self.teacher_weight:
-            raise InvalidOption("`teacher_guidance` has no use with a `teacher_weight` of 0: drop one")
+            yield "`teacher_guidance` has no use with a `teacher_weight` of 0: drop one"
 
-    def _check(self, name: str, valid: bool, rule: str) -> None:
+    def _other_objective(self) -> Iterator[str]:
+        """Settings of the other objective, which would do nothing."""
+        usual = {field.name: field.default for field in fields(self)}
+        for name in _DENOISING if self.few_steps else _ADVERSARIAL:
+            if getattr(self, name) != usual[name]:
+                if self.few_steps:
+                    yield f"`{name}` has no use in a distillation: leave it out"
+                else:
+                    yield f"`{name}` is for distillations, with `few_steps`: leave it out"
+
+    def _check(self, name: str, valid: bool, rule: str) -> Iterator[str]:
         if not valid:
-            raise InvalidOption(f"`{name}` must be {rule}, not {getattr(self, name)}")
+            yield f"`{name}` must be {rule}, not {getattr(self, name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,50 +247,3 @@ class ScratchConfig:
     def size_prior(self) -> SizePrior:
         """The boxes that the model will draw well."""
         return SizePrior(self.smallest, self.largest, self.aspect, self.grid)
-
-
-def read_mapping(path: Path) -> dict[Any, Any]:
-    """What the YAML file `path` maps.
-
-    Raises:
-        InvalidFile: it cannot be read, or is no YAML mapping.
-    """
-    try:
-        data = yaml.safe_load(read_text(path))
-    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # also a list as a key
-        problem = f"is not YAML: {' '.join(str(error).split())}"
-        raise InvalidFile(path, problem, remedy="copy it again, or write it anew") from error
-    if not isinstance(data, dict):
-        raise InvalidFile(path, "must be a mapping of options to values", remedy="write option: value")
-    return data
-
-
-def read_settings(path: Path, known: type) -> dict[str, Any]:
-    """The settings in the YAML file `path`, for the dataclass `known`.
-
-    Raises:
-        InvalidFile: it is not a YAML mapping, or has a key that `known` does not, or a value of another type.
-    """
-    data = read_mapping(path)
-    defaults = {field.name: field.default for field in fields(known)}
-    for key in data:
-        if key not in defaults:
-            raise InvalidFile(
-                path, f"unknown option {key!r}", remedy=f"the options are {', '.join(defaults)}"
-            )
-    return {key: _converted(path, key, value, defaults[key]) for key, value in data.items()}
-
-
-def _converted(path: Path, key: str, value: Any, default: Any) -> Any:
-    """`value` in the type of `default`: YAML reads 5e-4 as text, and lists where tuples are meant."""
-    kind = "text" if default is None else "list" if isinstance(default, tuple) else type(default).__name__
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(value)
-    if isinstance(default, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    elif type(value) is type(default) or (default is None and isinstance(value, (str, type(None)))):
-        return value
-    raise InvalidFile(path, f"{value!r} is no {kind}", where=key, remedy=f"its default is {default}")

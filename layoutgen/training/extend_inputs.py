@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from layoutgen.conditioning.encoder import LayoutEncoder
+from layoutgen.domain.size_prior import SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.methods.registry import extra_channels
 from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
+from layoutgen.model_info import size_prior_of
 from layoutgen.pipeline import LayoutPipeline
 
 
@@ -19,6 +21,7 @@ def extend_inputs(
     labels: tuple[str, ...] = (),
     *,
     location_tokens: bool = False,
+    trained_on: SizePrior | None = None,
 ) -> None:
     """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels.
 
@@ -27,6 +30,8 @@ def extend_inputs(
 
     Args:
         labels: those of the data.
+        trained_on: the boxes of the data. A model that learns new labels draws what it is trained on
+            last; where the data holds the labels that it knew, too, it draws both.
         location_tokens: give the tokenizer a token for each coordinate, for the ``text`` encoding, as ReCo
             and GeoDiffusion do; the text encoder must then be trained.
 
@@ -42,6 +47,8 @@ def extend_inputs(
                 f"the model to start from was trained for {learnt}: train it for these, or take another one"
             )
         if trained.labels is not None:  # None: any text
+            if set(labels) - set(trained.labels):
+                _draw_boxes(pipeline.layout_encoder, trained_on, also_known={*trained.labels} <= {*labels})
             pipeline.layout_encoder.register_to_config(labels=tuple(sorted({*trained.labels, *labels})))
         return
     latent = int(pipeline.unet.config.in_channels)
@@ -70,6 +77,18 @@ def extend_inputs(
     if extra:
         pipeline.unet.conv_in = widen(pipeline.unet.conv_in, extra)
         pipeline.unet.register_to_config(in_channels=latent + extra)
+
+
+def _draw_boxes(encoder: LayoutEncoder, boxes: SizePrior | None, *, also_known: bool) -> None:
+    """Note that the model draws `boxes`, beside those that it is `also_known` to draw."""
+    if boxes is None:
+        return
+    known = size_prior_of(encoder.config)
+    smallest, largest, (low, high) = boxes.smallest, boxes.largest, boxes.aspect
+    if also_known:
+        smallest, largest = min(smallest, known.smallest), max(largest, known.largest)
+        low, high = min(low, known.aspect[0]), max(high, known.aspect[1])
+    encoder.register_to_config(smallest=smallest, largest=largest, aspect=(low, high))
 
 
 def widen(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:

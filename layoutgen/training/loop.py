@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,22 +22,30 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.adversarial import AdversarialGradients
 from layoutgen.training.checkpoint import Checkpoints, sharded
 from layoutgen.training.config import TrainConfig
+from layoutgen.training.curves import CURVES, draw_curves
 from layoutgen.training.denoiser import Denoiser
 from layoutgen.training.gradients import Gradients, NonFiniteGuard
 from layoutgen.training.metrics import MetricsLog
 from layoutgen.training.optimizer import learning_rates, make_optimizer
 from layoutgen.training.snapshot import Snapshots
+from layoutgen.training.stopping import ignore_signals
 from layoutgen.training.teacher import Teacher
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a step reports, over all processes."""
+    """What a step reports, over all processes.
+
+    Attributes:
+        waiting: share of the time that the steps waited for data.
+        stopping: why this is the last step though images are left: "Ctrl-C", "SIGTERM" or "time"; else None.
+    """
 
     images: int
     loss: float
     images_per_second: float
-    waiting: float  # share of the time that the steps waited for data
+    waiting: float
+    stopping: str | None = None
 
 
 def train(
@@ -53,6 +61,7 @@ def train(
     features: nn.Module | None = None,
     teacher: Teacher | None = None,
     max_seconds: float | None = None,
+    asked_to_stop: Callable[[], str | None] = lambda: None,
 ) -> Iterator[Progress]:
     """Train the parameters of `denoiser` that require gradients; yield after every step.
 
@@ -66,6 +75,7 @@ def train(
         features, teacher: of an adversarial finish; see
             :class:`~layoutgen.training.adversarial.AdversarialGradients`.
         max_seconds: stop, with a checkpoint, when this much time has passed.
+        asked_to_stop: asked after every step: by what the user wants to stop now, with a checkpoint.
 
     Raises:
         CannotSave: the disk is full; the last checkpoint is untouched.
@@ -108,6 +118,7 @@ def train(
             batch_sampler=dataset.batches(first, config.batch_size, step_size),
             collate_fn=partial(collate, encoded=examples is not dataset),
             num_workers=config.workers,
+            worker_init_fn=ignore_signals,
         )
     )
     learning_rate = learning_rates(config, step_size)
@@ -137,16 +148,22 @@ def train(
             passed = time.monotonic() - started
             speed = {"images_per_second": (images - begun) / passed, "waiting": waited / passed}
             # The first process decides for all: clocks differ.
-            (out_of_time,) = broadcast_object_list([max_seconds is not None and passed > max_seconds])
-            last = images >= config.images or out_of_time
+            out_of_time = max_seconds is not None and passed > max_seconds
+            (stopping,) = broadcast_object_list([asked_to_stop() or ("time" if out_of_time else None)])
+            stopping = None if images >= config.images else stopping
+            last = images >= config.images or stopping is not None
             save = last or _passes(images, step_size, config.save_every)
-            paint = bool(validation) and (last or _passes(images, step_size, config.report_every))
+            # Who asks to stop does not want to wait for pictures.
+            shown = images >= config.images or stopping == "time"
+            paint = bool(validation) and (shown or _passes(images, step_size, config.report_every))
             other = speed | {"learning_rate": learning_rate(step)} | gradients.figures
             metrics.log(images, losses, other, flush=save)
-            yield Progress(images, losses.loss, **speed)
+            yield Progress(images, losses.loss, **speed, stopping=stopping)
 
             # The checkpoint comes last: after a kill before it, all of this is done again.
             if save or paint:
+                if accelerator.is_main_process and save:
+                    draw_curves(run / "metrics.jsonl", run / CURVES)
                 snapshots.take(images, paint=paint, write=save)
             if save:
                 checkpoints.save(images)

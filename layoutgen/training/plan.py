@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Plan:
         state_bytes: weights, gradients, optimizer and averaged weights, on each process; where contact sheets
             are painted, also the second copy of the weights that paints them.
         activation_bytes: of one micro-batch, kept for the backward pass; measured on one example.
+        seconds: of all steps that are left, from one that was timed.
+        disk_bytes: of the checkpoints that are kept, of one more while it is written, and of the model.
     """
 
     done: int
@@ -49,6 +52,8 @@ class Plan:
     epochs: float
     state_bytes: int
     activation_bytes: int
+    seconds: float
+    disk_bytes: int
 
 
 def make_plan(
@@ -60,7 +65,7 @@ def make_plan(
     *,
     done: int,
 ) -> Plan:
-    """Take figures of the first examples, and send one through the network."""
+    """Take figures of the first examples, and send one batch through the network."""
     endless = dataset.sources[0].path is None
     count = _SAMPLE if endless else min(_SAMPLE, len(dataset.sources))
     examples = [dataset[k] for k in range(count)]
@@ -68,6 +73,7 @@ def make_plan(
     sides = [max(i.box.width, i.box.height) for layout in layouts for i in layout.instances]
     step_size = config.batch_size * accelerator.num_processes
     micro = config.micro_batch or config.batch_size
+    steps_left = -(-max(0, config.images - done) // step_size)
     return Plan(
         done=done,
         images=0 if endless else len(dataset.sources),
@@ -80,7 +86,35 @@ def make_plan(
         epochs=0.0 if endless else config.images / dataset.epoch,
         state_bytes=state_bytes(components, config),
         activation_bytes=micro * activation_bytes(denoiser, examples[0], config, accelerator),
+        seconds=steps_left * step_seconds(denoiser, examples, config, accelerator),
+        disk_bytes=_disk_bytes(components, config),
     )
+
+
+def step_seconds(
+    denoiser: Denoiser, examples: Sequence[Example], config: TrainConfig, accelerator: Accelerator
+) -> float:
+    """Seconds of one optimizer step, from gradients of one micro-batch that are thrown away."""
+    micro = config.micro_batch or config.batch_size
+    same_size = [one for one in examples if one.image.shape == examples[0].image.shape]
+    batch = collate([same_size[k % len(same_size)] for k in range(micro)])
+    seconds = []
+    for step in range(len(denoiser.methods)):
+        began = time.monotonic()
+        with denoiser.attached():
+            loss, _ = batch_loss(denoiser.backbone, denoiser, step, batch, config, accelerator)
+            torch.autograd.backward(loss)
+        if accelerator.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.monotonic() - began)
+        denoiser.zero_grad()
+    return sum(seconds) / len(seconds) * config.batch_size / micro
+
+
+def _disk_bytes(components: Sequence[Component], config: TrainConfig) -> int:
+    model = sum(component.parameters for component in components) * _FLOAT
+    checkpoint = written_bytes(components, config) - model
+    return (config.keep_checkpoints + 1) * checkpoint + 2 * model
 
 
 def written_bytes(components: Sequence[Component], config: TrainConfig) -> int:

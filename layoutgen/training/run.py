@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -12,12 +11,10 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from accelerate.tracking import get_available_trackers
 from torch import nn
 from torch.utils.data import Dataset
 
-from layoutgen.additions import NOTHING_ADDED, Additions
-from layoutgen.data.dataset import Example, LayoutDataset, fingerprint, open_dataset
+from layoutgen.data.dataset import Example, LayoutDataset, open_dataset
 from layoutgen.devices import resolve_device
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
@@ -29,18 +26,24 @@ from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.preflight.memory import free_bytes
 from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
-from layoutgen.training.checkpoint import images_done, sharded
-from layoutgen.training.config import ScratchConfig, TrainConfig
+from layoutgen.training.checkpoint import sharded
+from layoutgen.training.checkpoint_folders import images_done
+from layoutgen.training.config import TrainConfig
+from layoutgen.training.data_sizes import BoxesOfData
 from layoutgen.training.denoiser import Component, Denoiser, choose_trained
 from layoutgen.training.extend_inputs import extend_inputs
 from layoutgen.training.few_steps import make_few_step
 from layoutgen.training.loop import Progress, train
 from layoutgen.training.plan import Plan, make_plan, state_bytes, written_bytes
-from layoutgen.training.run_folder import RunFolder, plain
-from layoutgen.training.start import StartModel, check_start, start_from_checkpoint, start_from_scratch
+from layoutgen.training.request import SHOWN_OF_FILE, TrainingRequest, check_device, run_folder
+from layoutgen.training.run_folder import RunFolder
+from layoutgen.training.start import start_from_checkpoint, start_from_scratch
+from layoutgen.training.start_info import StartInfo
+from layoutgen.training.stopping import stop_on_signals
 from layoutgen.training.teacher import Teacher
+from layoutgen.training.waiting import Waiting, no_waiting
 
-_FROM_DATA, _FROM_FILE = 4, 8  # layouts of a contact sheet; at most, of a file that the user names
+_FROM_DATA = 4  # layouts of a contact sheet
 
 Report = Callable[[str], None]
 
@@ -54,6 +57,7 @@ class Run:
         data: folder of `dataset`.
         validation: the layouts of the contact sheets.
         features, teacher: of a distillation.
+        boxes: which boxes the data has.
     """
 
     folder: RunFolder
@@ -65,6 +69,7 @@ class Run:
     data: Path
     validation: tuple[Layout, ...]
     accelerator: Accelerator
+    boxes: BoxesOfData
     features: nn.Module | None = None
     teacher: Teacher | None = None
 
@@ -80,9 +85,13 @@ class Run:
         )
 
     def start(
-        self, *, max_seconds: float | None = None, report: Report = lambda message: None
+        self,
+        *,
+        max_seconds: float | None = None,
+        report: Report = lambda message: None,
+        waiting: Waiting = no_waiting,
     ) -> Iterator[Progress]:
-        """Train, from the last checkpoint on if there is one.
+        """Train, from the last checkpoint on if there is one; Ctrl-C and SIGTERM stop with a checkpoint.
 
         Raises:
             OutputExists: another process trains in the folder.
@@ -92,16 +101,15 @@ class Run:
         """
         self._check_limits()
         with self.folder.locked() if self.accelerator.is_main_process else nullcontext():
-            if self.accelerator.is_main_process:
-                self.folder.write()
             self._start_tracker()
             with self.accelerator.main_process_first():
-                examples = self._examples(report)
-            yield from train(
-                self.pipeline, self.denoiser, self.dataset, examples, self.config, self.folder.path,
-                self.accelerator, validation=self.validation, features=self.features, teacher=self.teacher,
-                max_seconds=max_seconds,
-            )  # fmt: skip
+                examples = self._examples(report, waiting)
+            with stop_on_signals() as asked_to_stop:
+                yield from train(
+                    self.pipeline, self.denoiser, self.dataset, examples, self.config, self.folder.path,
+                    self.accelerator, validation=self.validation, features=self.features,
+                    teacher=self.teacher, max_seconds=max_seconds, asked_to_stop=asked_to_stop,
+                )  # fmt: skip
             self.accelerator.end_training()
 
     def _check_limits(self) -> None:
@@ -133,11 +141,11 @@ class Run:
         purge = {"tensorboard": {"purge_step": images_done(self.folder.checkpoints) + 1}}
         self.accelerator.init_trackers("layoutgen", settings, init_kwargs=purge)
 
-    def _examples(self, report: Report) -> Dataset[Example]:
+    def _examples(self, report: Report, waiting: Waiting) -> Dataset[Example]:
         """The examples, encoded once if asked for."""
         if not self.config.cache_latents:
             return self.dataset
-        cache = ArrayCache(self.data / ".latents", report)
+        cache = ArrayCache(self.data / ".latents", report, waiting)
         for encoder in (self.pipeline.vae, self.pipeline.text_encoder):
             encoder.to(self.accelerator.device)
         if self.config.train_text_encoder:
@@ -150,76 +158,68 @@ class Run:
 
 
 def prepare_run(
-    data: Path,
-    output: Path,
-    config: TrainConfig,
+    request: TrainingRequest,
     *,
-    model: str | None = None,
-    additions: Additions = NOTHING_ADDED,
-    from_scratch: ScratchConfig | None = None,
     device: str | None = None,
     dry_run: bool = False,
     report: Report = lambda message: None,
+    waiting: Waiting = no_waiting,
 ) -> Run:
-    """Prepare a run in the folder `output`, or the continuation of the one that is there.
+    """Prepare the run that is asked for, or the continuation of the one that is there.
+
+    The run folder is there from the first moment, and says what is trained, unless it is a dry run.
 
     Args:
-        model: checkpoint to fine-tune: a folder, a file, a run of ours or a hub id.
-        additions: what is added to it when it is opened, and is part of it from then on.
-        from_scratch: shape of a new small model to train instead.
         device: cpu or cuda; None: cuda if there is one.
         dry_run: write nothing; a model from scratch has its shape then, but no fitted autoencoder.
+        report: gets a line now and then.
+        waiting: is told how far a wait is.
 
     Raises:
-        InvalidOption: settings that do not go together, or not with the run that is continued.
-        InvalidFile: `data` or the file of validation layouts cannot be read.
-        OutputExists: the folder holds something else.
+        InvalidOption: what this machine cannot do; or a model that cannot be trained.
+        OutputExists: the folder holds something else, or another process trains in it.
+        CannotSave: it cannot be written.
     """
-    check_start(config, model, from_scratch, additions)
-    additions.check()
-    _check_device(config, device)
-    _check_packages(config)
-    accelerator = _accelerator(config, output, cpu=device == "cpu")
-    origin = {
-        "model": model,
-        "from_scratch": None if from_scratch is None else plain(asdict(from_scratch)),
-        "data": fingerprint(data),
-        "additions": None if additions == NOTHING_ADDED else plain(asdict(additions)),
-        "processes": accelerator.num_processes,
-    }
-    folder = RunFolder(output, config, origin)
+    config, data = request.config, request.data
+    _check_machine(config, device)
+    accelerator = _accelerator(config, request.output, cpu=device == "cpu")
+    folder = run_folder(request, accelerator.num_processes)
     folder.check()
     if config.few_steps and accelerator.num_processes > 1:
         raise InvalidOption("a distillation runs in one process: start it without accelerate launch")
     features = load_features(config.features) if config.few_steps else None
     open_data = partial(open_dataset, data, seed=config.seed, resolution=config.resolution)
-    if from_scratch is not None:
-        start = start_from_scratch(from_scratch, folder, open_data, device, dry_run=dry_run, report=report)
-    else:
-        assert model is not None  # checked above
-        start = start_from_checkpoint(model, device, additions)
-
-    # All that can be refused is refused before a new model is built, which takes minutes.
-    start.check_resolution(config.resolution)
     dataset = open_data(
-        multiple=start.multiple if config.aspect_buckets else None,
+        multiple=request.start.multiple if config.aspect_buckets else None,
         group=folder.step_size,
         fixed_crops=config.cache_latents,
     )
-    if config.cache_latents and dataset.sources[0].path is None:
-        raise InvalidOption(
-            f"`cache_latents` needs a fixed set of images, and {data} makes new scenes: leave it out"
-        )
-    validation = _validation(config, dataset, start, report)
+    validation = _validation(request, dataset, report)
 
+    if request.shape is not None:
+        start = start_from_scratch(
+            request.shape, folder, open_data, device, dry_run=dry_run, report=report, waiting=waiting
+        )
+    else:
+        assert request.start.source is not None  # it is no new model
+        start = start_from_checkpoint(request.start.source, device, request.additions)
+    start.check_resolution(config.resolution)
+    if config.aspect_buckets and request.start.multiple is None:
+        dataset = open_data(multiple=start.multiple, group=folder.step_size, fixed_crops=config.cache_latents)
+    if not dry_run and accelerator.is_main_process:
+        with folder.locked():
+            folder.write()
     with accelerator.main_process_first():
         pipeline = start.get()
+    boxes = BoxesOfData.of(dataset)
     torch.manual_seed(config.seed)  # of the weights that are added
     if config.few_steps:
-        check_labels(dataset.labels, start.labels)
+        check_labels(dataset.labels, _known(request.start))
     else:
-        tokens = config.train_text_encoder
-        extend_inputs(pipeline, config.methods, config.encoding, dataset.labels, location_tokens=tokens)
+        extend_inputs(
+            pipeline, config.methods, config.encoding, dataset.labels,
+            location_tokens=config.train_text_encoder, trained_on=boxes.prior(),
+        )  # fmt: skip
     methods = {
         name: pipeline.method(name, config.encoding if name == "text2img" else None)
         for name in config.methods
@@ -232,31 +232,19 @@ def prepare_run(
         make_few_step(pipeline, config.few_steps)
     components = choose_trained(pipeline, denoiser, config)
     return Run(
-        folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator,
+        folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator, boxes,
         features=features, teacher=teacher,
     )  # fmt: skip
 
 
-def _check_device(config: TrainConfig, device: str | None) -> None:
-    if device not in (None, "cpu", "cuda"):
-        raise InvalidOption(
-            f"`device` must be cpu or cuda, not {device}: accelerate gives each process its GPU"
-        )
-    resolve_device(device)
-    if config.mixed_precision == "fp16" and resolve_device(device) == "cpu":
-        raise InvalidOption("`mixed_precision` fp16 needs a CUDA device: use bf16 or no on the CPU")
+def _known(start: StartInfo) -> tuple[str, ...] | None:
+    """The labels that a model which is distilled must know: a plain checkpoint reads no layouts at all."""
+    return start.labels if start.methods else ()
 
 
-def _check_packages(config: TrainConfig) -> None:
-    """Refuse settings whose package is not installed."""
-    if config.lora_rank and importlib.util.find_spec("peft") is None:
-        raise InvalidOption("`lora_rank` needs the package peft: pip install -c constraints.txt '.[train]'")
-    if config.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
-        raise InvalidOption("`optimizer` adamw8bit needs the package bitsandbytes: pip install bitsandbytes")
-    known = [tracker.value for tracker in get_available_trackers()]
-    if config.tracker is not None and config.tracker not in known:
-        installed = ", ".join(known) or "none"
-        raise InvalidOption(f"`tracker` {config.tracker} is unknown or not installed; installed: {installed}")
+def _check_machine(config: TrainConfig, device: str | None) -> None:
+    """Refuse what needs a device that this machine does not have."""
+    check_device(config, resolve_device(device))
 
 
 def _accelerator(config: TrainConfig, output: Path, *, cpu: bool) -> Accelerator:
@@ -279,23 +267,20 @@ def _accelerator(config: TrainConfig, output: Path, *, cpu: bool) -> Accelerator
     return accelerator
 
 
-def _validation(
-    config: TrainConfig, dataset: LayoutDataset, start: StartModel, report: Report
-) -> tuple[Layout, ...]:
+def _validation(request: TrainingRequest, dataset: LayoutDataset, report: Report) -> tuple[Layout, ...]:
     """The layouts of the contact sheets.
 
     Raises:
         InvalidFile: the file that is named cannot be read.
-        UnknownLabel: it has a label that the model will not know.
     """
+    config = request.config
     if not config.report_every:
         return ()
     if config.validation is None:
         return tuple(dataset[k].layout.clip() for k in range(_FROM_DATA))
     requests = read_layouts(Path(config.validation))
-    layouts = tuple(arrange_request(one, size_prior=start.size_prior) for one in requests)
-    if len(layouts) > _FROM_FILE:
-        report(f"contact sheets show the first {_FROM_FILE} of {len(layouts)} layouts of {config.validation}")
-    known = None if start.labels is None else {*start.labels, *dataset.labels}
-    check_labels({label for layout in layouts[:_FROM_FILE] for label in layout.labels}, known)
-    return layouts[:_FROM_FILE]
+    if len(requests) > SHOWN_OF_FILE:
+        shown = f"the first {SHOWN_OF_FILE} of {len(requests)} layouts"
+        report(f"contact sheets show {shown} of {config.validation}")
+    prior = request.start.size_prior
+    return tuple(arrange_request(one, size_prior=prior) for one in requests[:SHOWN_OF_FILE])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ import yaml
 from layoutgen import __version__
 from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.io.files import replacing
-from layoutgen.training.checkpoint import images_done, saving
-from layoutgen.training.config import TrainConfig, read_mapping, read_settings
-from layoutgen.training.optimizer import learning_rates
+from layoutgen.training.checkpoint_folders import images_done
+from layoutgen.training.config import TrainConfig
+from layoutgen.training.run_config import CONFIG, RunConfig, plain, read_run_config
+from layoutgen.training.settings_file import read_mapping
 
 # Settings that may differ when a run is continued: they change neither the examples nor the gradients.
 _FREE = {
@@ -36,11 +37,13 @@ class RunFolder:
 
     Attributes:
         origin: on what else the result depends: model, from_scratch, data (a fingerprint), processes.
+        start: where data and model are, for the command that only names the run.
     """
 
     path: Path
     config: TrainConfig
     origin: dict[str, Any]
+    start: RunConfig = field(default_factory=RunConfig)
 
     @property
     def checkpoints(self) -> Path:
@@ -59,7 +62,7 @@ class RunFolder:
             OutputExists: it holds something else.
             InvalidOption: names the setting that differs.
         """
-        file = self.path / "config.yaml"
+        file = self.path / CONFIG
         if self.path.exists() and not self.path.is_dir():
             raise InvalidOption(f"`output` {self.path} is a file; name a folder")
         if not file.is_file():
@@ -68,7 +71,9 @@ class RunFolder:
                 problem = "holds something that is no training run; choose another `output`"
                 raise OutputExists(f"{self.path} {problem}")
             return
-        stored = TrainConfig(**read_settings(file, TrainConfig))
+        if not images_done(self.checkpoints) and not (self.path / "model").exists():
+            return  # nothing was trained that other settings could spoil
+        stored = TrainConfig(**read_run_config(file).settings)
         origin = self.path / "origin.yaml"
         # A run that was killed between the two files has not begun.
         before = self._read_origin(origin) if origin.is_file() else self.origin
@@ -93,7 +98,7 @@ class RunFolder:
         if not self._same_learning_rates(stored):
             compared += _OF_THE_LEARNING_RATE
         for key in compared:
-            if before[key] != now[key]:
+            if before[key] != now[key] and not (key == "model" and _same_model(before[key], now[key])):
                 raise InvalidOption(
                     f"{self.path} was trained with {key} {before[key]}, not {now[key]}: "
                     "pass the same options to continue it, or another `output`"
@@ -101,6 +106,10 @@ class RunFolder:
 
     def _same_learning_rates(self, stored: TrainConfig) -> bool:
         """Whether all steps that were done would have had the same learning rates with this config."""
+        if all(getattr(stored, key) == getattr(self.config, key) for key in _OF_THE_LEARNING_RATE):
+            return True
+        from layoutgen.training.optimizer import learning_rates  # here, as it loads torch
+
         old, new = learning_rates(stored, self.step_size), learning_rates(self.config, self.step_size)
         done = images_done(self.checkpoints) // self.step_size
         return all(old(step) == new(step) for step in range(done))
@@ -111,8 +120,11 @@ class RunFolder:
         Raises:
             CannotSave: the disk is full, or may not be written.
         """
+        from layoutgen.training.checkpoint import saving  # here, as it loads torch
+
         origin = self.origin | {"versions": _versions()}
-        for name, content in (("config", plain(asdict(self.config))), ("origin", origin)):
+        config = replace(self.start, settings=asdict(self.config)).plain()
+        for name, content in (("config", config), ("origin", origin)):
             path = self.path / f"{name}.yaml"
             with saving(path, self.checkpoints), replacing(path) as aside:
                 aside.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
@@ -129,6 +141,8 @@ class RunFolder:
             return
         import fcntl
 
+        from layoutgen.training.checkpoint import saving
+
         path = self.path / ".lock"
         with saving(path, self.checkpoints):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -143,9 +157,9 @@ class RunFolder:
             yield
 
 
-def plain(content: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as YAML writes and reads them."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in content.items()}
+def _same_model(one: str | None, other: str | None) -> bool:
+    """Whether two ways to write a folder, or a hub id, mean the same model."""
+    return one is not None and other is not None and Path(one).resolve() == Path(other).resolve()
 
 
 def _versions() -> dict[str, str]:

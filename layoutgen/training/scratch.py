@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from layoutgen.methods.registry import extra_channels
 from layoutgen.methods.text2img import LOCATIONS, add_location_tokens
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.config import ScratchConfig
+from layoutgen.training.waiting import Waiting, no_waiting
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
@@ -32,12 +33,11 @@ def build_model(
     encoding: str,
     *,
     seed: int,
-    report: Callable[[str], None] = lambda message: None,
+    waiting: Waiting = no_waiting,
 ) -> LayoutPipeline:
     """A new model; its autoencoder is fitted to `dataset`, the other components have random weights."""
     torch.manual_seed(seed)
-    report(f"fitting the autoencoder to {config.autoencoder_images} examples")
-    vae = fit_autoencoder(config, dataset, seed=seed, report=report)
+    vae = fit_autoencoder(config, dataset, seed=seed, waiting=waiting)
     tokenizer = build_tokenizer(_captions(dataset, 256), config)
     location_tokens = LOCATIONS if "text2img" in methods and encoding == "text" else 0
     if location_tokens:
@@ -110,10 +110,10 @@ def fit_autoencoder(
     *,
     seed: int,
     batch_size: int = 8,
-    report: Callable[[str], None] = lambda message: None,
+    waiting: Waiting = no_waiting,
 ) -> PatchAutoencoder:
     """Principal components of the data's patches, then the decoder's convolutions by gradient descent."""
-    images = torch.stack([dataset[k].image for k in range(config.autoencoder_images)])
+    images = torch.stack(list(_examples(dataset, config.autoencoder_images, waiting)))
     vae: PatchAutoencoder = PatchAutoencoder(config.patch_size, config.latent_channels)
     vae.fit(torch.split(images, 64))
     optimizer = torch.optim.AdamW(vae.refine.parameters(), lr=1e-3)
@@ -126,10 +126,15 @@ def fit_autoencoder(
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-        if step % 200 == 0 or step == config.autoencoder_steps - 1:
-            report(f"autoencoder step {step}: loss {loss.item():.4f}")
+        waiting("fitting the autoencoder", step + 1, config.autoencoder_steps)
     vae.eval()
     return vae
+
+
+def _examples(dataset: LayoutDataset, count: int, waiting: Waiting) -> Iterator[Tensor]:
+    for k in range(count):
+        yield dataset[k].image
+        waiting("reading images for the autoencoder", k + 1, count)
 
 
 def _reconstruction_loss(vae: PatchAutoencoder, images: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,16 +11,17 @@ import yaml
 
 from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.dataset import LayoutDataset
-from layoutgen.domain.size_prior import SizePrior
-from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.model_info import find_model
+from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline
 from layoutgen.training.checkpoint import saving
-from layoutgen.training.config import ScratchConfig, TrainConfig, read_settings
-from layoutgen.training.run_folder import RunFolder, plain
+from layoutgen.training.config import ScratchConfig
+from layoutgen.training.run_config import plain
+from layoutgen.training.run_folder import RunFolder
 from layoutgen.training.scratch import build_model
 from layoutgen.training.snapshot import write_model
+from layoutgen.training.start_info import not_a_multiple
+from layoutgen.training.waiting import Waiting, no_waiting
 
 _SETTINGS = "built_from.yaml"
 
@@ -33,14 +34,10 @@ class StartModel:
 
     Attributes:
         multiple: sides of its images are multiples of this many pixels.
-        size_prior: the boxes that it draws well.
-        labels: the labels that it knows already; None: any text.
         get: loads or builds it.
     """
 
     multiple: int
-    size_prior: SizePrior
-    labels: tuple[str, ...] | None
     get: Callable[[], LayoutPipeline]
 
     def check_resolution(self, resolution: int) -> None:
@@ -50,50 +47,19 @@ class StartModel:
             InvalidOption: names the nearest resolution that it can.
         """
         if resolution % self.multiple:
-            nearest = max(1, round(resolution / self.multiple)) * self.multiple
-            problem = f"`resolution` {resolution} must be a multiple of {self.multiple} for this model"
-            raise InvalidOption(f"{problem}: pass {nearest}")
+            raise InvalidOption(not_a_multiple(resolution, self.multiple))
 
 
-def check_start(
-    config: TrainConfig,
-    model: str | None,
-    from_scratch: ScratchConfig | None,
-    additions: Additions = NOTHING_ADDED,
-) -> None:
-    """Refuse settings that do not go with the model that a run begins with.
+def start_from_checkpoint(
+    source: str, device: str | None, additions: Additions = NOTHING_ADDED
+) -> StartModel:
+    """The checkpoint at `source`: a folder or a hub id.
 
     Raises:
-        InvalidOption: says which, and what to pass instead.
+        InvalidOption: it cannot be loaded, or not be trained.
     """
-    if from_scratch is not None and additions != NOTHING_ADDED:
-        raise InvalidOption("`vae`, `lora`, `embedding` and `clip_skip` change a checkpoint: pass `model`")
-    if (model is None) == (from_scratch is None):
-        raise InvalidOption("pass `model` to fine-tune, or `from_scratch` for a new small model (not both)")
-    if from_scratch is None:
-        return
-    if config.few_steps:
-        raise InvalidOption("`few_steps` distils a trained model: pass `model` instead of `from_scratch`")
-    if config.lora_rank:
-        raise InvalidOption("`lora_rank` adapts a trained model: leave it out with `from_scratch`")
-    if not config.train_text_encoder:
-        raise InvalidOption("a model from scratch has an untrained text encoder: pass `train_text_encoder`")
-    if from_scratch.window != config.resolution:
-        raise InvalidOption(
-            f"`resolution` {config.resolution} must be the window of the new model, {from_scratch.window}"
-        )
-
-
-def start_from_checkpoint(name: str, device: str | None, additions: Additions = NOTHING_ADDED) -> StartModel:
-    """The checkpoint called `name`: a folder, a run of ours or a hub id.
-
-    Raises:
-        InvalidOption: there is no such model, or it cannot be trained.
-    """
-    pipeline = _load(find_model(name).source, device, additions)
-    labels = () if pipeline.layout_encoder is None else pipeline.layout_encoder.config.labels
-    known = None if pipeline.layout_encoder is None or labels is None else tuple(labels)
-    return StartModel(pipeline.backbone.size_multiple, pipeline.size_prior, known, lambda: pipeline)
+    pipeline = _load(source, device, additions)
+    return StartModel(pipeline.backbone.size_multiple, lambda: pipeline)
 
 
 def start_from_scratch(
@@ -104,6 +70,7 @@ def start_from_scratch(
     *,
     dry_run: bool,
     report: Report,
+    waiting: Waiting,
 ) -> StartModel:
     """A new model of `shape`, or the one that an earlier start of the same run built.
 
@@ -111,10 +78,10 @@ def start_from_scratch(
         dry_run: write nothing, and do not fit the autoencoder.
     """
 
-    def build(shape: ScratchConfig, report: Report = lambda message: None) -> LayoutPipeline:
+    def build(shape: ScratchConfig, waiting: Waiting = no_waiting) -> LayoutPipeline:
         config = folder.config
         methods = tuple(dict.fromkeys(config.methods))
-        return build_model(shape, open_data(), methods, config.encoding, seed=config.seed, report=report)
+        return build_model(shape, open_data(), methods, config.encoding, seed=config.seed, waiting=waiting)
 
     def get() -> LayoutPipeline:
         start = folder.path / "start"
@@ -127,22 +94,11 @@ def start_from_scratch(
             if dry_run:
                 return build(replace(shape, autoencoder_images=1, autoencoder_steps=0))
             with saving(start, folder.checkpoints):
-                write_model(build(shape, report), start, {_SETTINGS: yaml.safe_dump(settings)})
+                report(f"fitting the autoencoder to {shape.autoencoder_images} examples")
+                write_model(build(shape, waiting), start, {_SETTINGS: yaml.safe_dump(settings)})
         return _load(str(start), device)
 
-    return StartModel(shape.multiple, shape.size_prior, (), get)
-
-
-def read_shape(path: Path) -> ScratchConfig:
-    """The shape of a new model from a YAML file.
-
-    Raises:
-        InvalidFile: it has unknown keys, or no model can have this shape.
-    """
-    try:
-        return ScratchConfig(**read_settings(path, ScratchConfig))
-    except InvalidOption as error:
-        raise InvalidFile(path, str(error)) from error
+    return StartModel(shape.multiple, get)
 
 
 def _was_built_from(settings: dict[str, Any], folder: Path) -> bool:

@@ -167,7 +167,8 @@ def prepare_scenes(place: Path, count: int) -> dict[str, float]:
     document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "dog"}]}
     (place / "discs" / "instances.json").write_text(json.dumps(document))
     words = ["prepare", "scenes", str(place / "discs"), "--backgrounds", str(grounds), "--count", str(count)]
-    seconds, peak = _run([*words, "-o", str(place / "scenes"), "--quiet"])
+    looks = "--canvas 512 512 --size 32 128 --instances 1 30 --grid 1"
+    seconds, peak = _run([*words, *looks.split(), "-o", str(place / "scenes"), "--quiet"])
     return {"scenes": count, "scenes/s": count / seconds, "peak MB": peak}
 
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ from layoutgen.formats.prepared import read_prepared
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import quiet_libraries
 from layoutgen.training.config import TrainConfig
+from layoutgen.training.request import read_request
 from layoutgen.training.run import prepare_run
+from layoutgen.training.run_config import RunConfig
 from tests.benchmarks.models import BUILDERS
 from tests.benchmarks.rounds import in_turn, ratio
 from tests.training.conftest import draw_scenes
@@ -117,7 +120,9 @@ def recipe(folder: Path, pipeline: LayoutPipeline, config: TrainConfig, *, cpu: 
 
 def ours(folder: Path, model: Path, run: Path, config: TrainConfig, *, cpu: bool) -> Iterator[None]:
     """Our loop, as the command line starts it; yields after every step."""
-    prepared = prepare_run(folder, run, config, model=str(model), device="cpu" if cpu else None)
+    device = "cpu" if cpu else None
+    asked = read_request(run, RunConfig(folder, str(model), settings=asdict(config)), None, device)
+    prepared = prepare_run(asked, device=device)
     for _ in prepared.start():
         yield
 

@@ -92,7 +92,9 @@ def test_settings_of_a_subcommand_are_spelled_as_well(tmp_path: Path) -> None:
     command = get_command(app).commands["prepare"]
     assert spell_options("`backgrounds` is a file", command) == "--backgrounds is a file"
     result = CliRunner().invoke(app, ["train", str(tmp_path), "-o", str(tmp_path), "--batch-size", "0"])
-    assert (result.exit_code, result.stderr) == (2, "layoutgen: --batch-size must be at least 1, not 0\n")
+    data = f"{tmp_path}: holds no metadata.jsonl (make prepared data with `layoutgen prepare`)"
+    batch = "--batch-size must be at least 1, not 0"
+    assert (result.exit_code, result.stderr) == (2, f"layoutgen: {data}; {batch}\n")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, OSError, RuntimeError])

@@ -243,6 +243,7 @@ def folder(path: Path, *, batch: int = 4, processes: int = 1, **options: object)
 
 def test_a_run_goes_on_with_other_processes_if_its_steps_stay_the_same(tmp_path: Path) -> None:
     folder(tmp_path, batch=4, processes=2).write()
+    (tmp_path / "checkpoints/images-0000000008").mkdir(parents=True)
     folder(tmp_path, batch=8, processes=1).check()
     folder(tmp_path, batch=2, processes=4).check()
     with pytest.raises(InvalidOption, match="with processes 2, not 1"):
@@ -251,6 +252,7 @@ def test_a_run_goes_on_with_other_processes_if_its_steps_stay_the_same(tmp_path:
 
 def test_a_setting_that_the_config_does_not_hold_was_at_its_default(tmp_path: Path) -> None:
     folder(tmp_path).write()
+    (tmp_path / "checkpoints/images-0000000004").mkdir(parents=True)
     content = yaml.safe_load((tmp_path / "config.yaml").read_text())
     del content["lora_rank"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))

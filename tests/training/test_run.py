@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
+from layoutgen.cli.train import train as command
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training import loss, snapshot
 from layoutgen.training.config import TrainConfig
+from layoutgen.training.request import TrainingRequest
 from tests.training.conftest import draw_scenes, endless_scenes, invoke, same, train, weights
 
 runner = CliRunner()
@@ -104,7 +107,7 @@ def test_another_option_for_the_same_run_is_refused(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "--model to fine-tune, or --from-scratch"),
+        (["--from-scratch", "--model", "x/y"], "--model to fine-tune, or --from-scratch"),
         (["--model", "nowhere"], "no such folder"),
         (["--method", "magic"], "--method must be"),
         (["--ema", "1.5"], "--ema must be"),
@@ -139,7 +142,9 @@ def test_what_a_run_leaves(prepared: Path, tmp_path: Path, scratch: list[str]) -
     options = ["--report-every", "4", "--tracker", "tensorboard", "--keep-checkpoints", "1"]
     printed = train(prepared, run, *scratch, *options)
     assert "trained" in printed and "frozen" in printed
-    assert "learning_rate 0.0001" in " ".join(printed.split())
+    shown = [line.strip("│ ").split(" │ ") for line in printed.splitlines() if line.startswith("│")]
+    settings = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in shown}
+    assert settings["report_every"] == ["4", "5,000"] and "learning_rate" not in settings
     assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["images-0000000008"]
     assert sorted(p.name for p in (run / "samples").iterdir()) == [
         "images-0000000004.png", "images-0000000008.png",
@@ -191,11 +196,12 @@ def test_a_long_training_speaks_to_a_log(
     prepared: Path, tmp_path: Path, checkpoint: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there is no terminal for a bar."""
-    monkeypatch.setattr("layoutgen.cli.train._LOG_SECONDS", 0)
+    monkeypatch.setattr("layoutgen.cli.train_display.LOG_SECONDS", 0)
+    monkeypatch.setattr("layoutgen.cli.train_display._FIRST_SECONDS", 0)
     printed = train(prepared, tmp_path / "run", *checkpoint).splitlines()
     lines = [line for line in printed if " of 8 images: loss " in line]
     assert [line.split()[0] for line in lines] == ["2", "4", "6", "8"]
-    assert all("images/s, waiting" in line and line.endswith("%") for line in lines)
+    assert all("images/s, waiting" in line and line.endswith(" left") for line in lines)
     assert train(prepared, tmp_path / "quiet", *checkpoint, "--quiet") == ""
 
 
@@ -220,15 +226,19 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(TrainConfig)])
+SETTINGS = [field.name for field in fields(TrainConfig) if field.name in signature(command).parameters]
+"""The others are options of `distill`."""
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_option_reaches_the_config_and_wins_over_the_file(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stop(Exception):
         pass
 
-    def stop(data: Path, output: Path, config: TrainConfig, **rest: object) -> None:
-        raise Stop(config)
+    def stop(request: TrainingRequest, **rest: object) -> None:
+        raise Stop(request.config)
 
     monkeypatch.setattr("layoutgen.training.run.prepare_run", stop)
     field = next(f for f in fields(TrainConfig) if f.name == name)
@@ -238,12 +248,17 @@ def test_every_option_reaches_the_config_and_wins_over_the_file(
     flag = "--method" if name == "methods" else f"--{name.replace('_', '-')}"
     given = [flag] if isinstance(value, bool) else [flag, value[0] if name == "methods" else str(value)]
     others = ["--batch-size", "6"] if name == "micro_batch" else []
+    (tmp_path / "some.yaml").write_text("canvas: {width: 32, height: 32}\ninstances: []\n")
+    monkeypatch.chdir(tmp_path)
+    if name == "optimizer":
+        monkeypatch.setattr("layoutgen.training.request._missing_packages", lambda config: [])
     if field.default is not None:
         stored = list(field.default) if name == "methods" else field.default
         (tmp_path / "file.yaml").write_text(yaml.safe_dump({name: stored}))
         others += ["--config", str(tmp_path / "file.yaml")]
     with pytest.raises(Stop) as caught:
-        runner.invoke(app, ["train", "data", "-o", "run", *given, *others], catch_exceptions=False)
+        start = ["train", str(prepared), "-o", "run", "--model", "x/y"]
+        runner.invoke(app, [*start, *given, *others], catch_exceptions=False)
     assert getattr(caught.value.args[0], name) == value != field.default
 
 

@@ -1,0 +1,40 @@
+"""Ctrl-C and SIGTERM ask a training to stop, which it does with a checkpoint after the step it is in."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], str | None]]:
+    """Yield a function that says by what the user asked to stop; None: not yet.
+
+    The second signal ends the program as the first would without this. Only the main thread hears signals.
+    """
+    heard: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(_SIGNALS[signal.Signals(number)])
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, hear) or signal.SIG_DFL for number in _SIGNALS}
+    try:
+        yield lambda: heard[0] if heard else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_signals(worker: int) -> None:
+    """In a process that reads data: the training decides when it ends, also when both get the signal."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
