@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := out/100_dogs
 
-.PHONY: dogs test test-light web
+.PHONY: dogs test test-light test-lowest web
 
 # The picture is made once: a second `make dogs` leaves it alone, also when the package has changed since.
 dogs: $(OUT)/annotations.json
@@ -42,6 +42,13 @@ LIGHT_TESTS := tests/domain tests/io tests/formats tests/drawing tests/evaluatio
 
 test-light: | $(BIN)/pip
 	$(BIN)/python -m pip install -q -c constraints.txt $(LIGHT_PACKAGES)
+	$(BIN)/python -m pytest --hypothesis-profile=ci $(LIGHT_TESTS)
+
+# The same rooms with the lowest versions that pyproject.toml allows; those of the tests' own tools are pinned as ever.
+test-lowest: | $(BIN)/pip
+	$(BIN)/python -m pip install -q $$($(BIN)/python tests/lowest_versions.py $(filter-out hypothesis pytest setuptools,$(LIGHT_PACKAGES)))
+	$(BIN)/python -m pip install -q -c constraints.txt pytest
+	$(BIN)/python -m pip install -q hypothesis
 	$(BIN)/python -m pytest --hypothesis-profile=ci $(LIGHT_TESTS)
 
 # Each stamp says that its packages were installed after the last change to what they are.

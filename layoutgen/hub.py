@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from layoutgen.errors import InvalidOption
@@ -27,11 +28,9 @@ def check_hub_model(name: str | None, setting: str) -> None:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    try:
+    with suppress(Exception):  # not downloaded before, whatever the library calls that
         snapshot_download(name, local_files_only=True)
         return
-    except Exception:  # not downloaded before, whatever the library calls that
-        pass
     try:
         HfApi().model_info(name, timeout=_SECONDS)
     except GatedRepoError:

@@ -145,9 +145,9 @@ def _checked(source: AnnotatedSource, image: AnnotatedImage) -> tuple[str, tuple
     except InvalidFile as error:
         problem = "of another size than annotated" if "annotations say" in error.problem else "unreadable"
     with path.open("rb") as file:
-        mark = hashlib.file_digest(file, "sha1") if hasattr(hashlib, "file_digest") else None
+        mark = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else None
         if mark is None:  # Python 3.10
-            mark = hashlib.sha1(file.read())
+            mark = hashlib.sha256(file.read())
     return problem, (path.stat().st_size, mark.hexdigest())
 
 

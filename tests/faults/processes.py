@@ -37,12 +37,14 @@ class Limits:
         after: seconds after which the `signal` is sent.
         file_size: bytes of a file; writing more fails, as on a full disk.
         memory: bytes that it may take, more than it begins with.
+        threads: of torch.
     """
 
     after: float | None = None
     signal: int = signal.SIGKILL
     file_size: int | None = None
     memory: int | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def run(arguments: list[str], log: Path, limits: Limits | None = None) -> Ended:
 
 def _run(arguments: list[str], log: str, limits: Limits) -> None:
     multiprocessing.set_start_method("fork", force=True)  # of workers, as anywhere else
-    torch.set_num_threads(1)
+    torch.set_num_threads(limits.threads)
     snapshot._PAINT_STEPS = 2
     with Path(log).open("w") as file:
         os.dup2(file.fileno(), 1)
