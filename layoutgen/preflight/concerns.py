@@ -16,6 +16,7 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.prompt_counts import counts_in
 from layoutgen.domain.size_prior import ANY_SIZE
 from layoutgen.errors import InvalidOption
+from layoutgen.methods.registry import COMPOSING
 from layoutgen.model_info import ModelInfo
 from layoutgen.model_words import words_of
 from layoutgen.preflight.boxes import Marks, first_of, of_strange_shape, overlapping, too_large, too_small
@@ -40,12 +41,18 @@ def concerns(named: Sequence[Named], info: ModelInfo, settings: SampleSettings) 
 
 
 def zoom_of(layout: Layout, info: ModelInfo, settings: SampleSettings) -> int:
-    """How many times as large `layout` is painted."""
-    return settings.zoom or zoom_for([layout], info.drawn_well)
+    """How many times as large `layout` is painted; sprites are put together at twice its size at most."""
+    zoom = settings.zoom or zoom_for([layout], info.drawn_well)
+    return min(zoom, 2) if settings.zoom is None and settings.method in COMPOSING else zoom
 
 
 def zoom_note(layouts: Sequence[Layout], info: ModelInfo, settings: SampleSettings) -> str | None:
-    """How many of `layouts` are painted larger because their boxes are small, and what that costs."""
+    """How many of `layouts` are painted larger because their boxes are small, and what that costs.
+
+    Nothing of sprites, which are painted large in any case: their work is said when it is done.
+    """
+    if settings.method in COMPOSING:
+        return None
     zooms = [zoom_of(layout, info, settings) for layout in layouts]
     enlarged = [zoom for zoom in zooms if zoom > 1]
     if not enlarged or settings.zoom is not None:

@@ -148,11 +148,12 @@ def test_what_is_missed_is_pasted_again_and_the_rest_stays(
 
 
 def test_the_small_model_by_the_command(tmp_path: Path) -> None:
-    out, options = tmp_path / "out", ["--width", 96, "--height", 96, "--steps", 4, "--device", "cpu"]
-    words = ["-n", 2, "dogs", "--method", "sprites", "--verify", "--variety", 2, *options, "-o", out]
+    out, options = tmp_path / "out", ["--width", 64, "--height", 64, "--steps", 4, "--device", "cpu"]
+    words = ["-n", 4, "dogs", "--method", "sprites", "--verify", "--variety", 2, *options, "-o", out]
     done = CliRunner().invoke(app, ["sample", *map(str, words)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "windows through the U-Net, as" in done.output
+    assert "times the work" not in done.output
     stored = read_png(out / "images/sample_0.png")[1]
     assert (stored["method"], stored["variety"], stored["verify"], stored["encoding"]) == (
         "sprites",
