@@ -5,7 +5,7 @@
 >>> layout = Layout(256, 256, (Instance("dog", Box(40, 60, 88, 120)),), prompt="a dog on green ground")
 >>> layoutgen.sample(layout, output="out/dog")
 
-The commands are functions: :func:`prepare_coco`, :func:`sample`, :func:`evaluate`.
+The commands are functions: :func:`prepare_coco`, :func:`train`, :func:`sample`, :func:`evaluate`.
 :func:`load_pipeline` gives a diffusers pipeline that paints in memory. Nothing heavy is loaded before one of
 them needs it.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layoutgen.api.pipelines import load_pipeline as load_pipeline
     from layoutgen.api.prepare_coco import prepare_coco as prepare_coco
     from layoutgen.api.sample import sample as sample
+    from layoutgen.api.train import train as train
     from layoutgen.errors import LayoutgenError as LayoutgenError
     from layoutgen.progress import Progress as Progress
 
@@ -33,6 +34,7 @@ _LATER = {
     "load_pipeline": "layoutgen.api.pipelines",
     "prepare_coco": "layoutgen.api.prepare_coco",
     "sample": "layoutgen.api.sample",
+    "train": "layoutgen.api.train",
 }
 """What is loaded when it is first asked for, and from where."""
 __all__ = ["Box", "Instance", "Layout", "__version__", *_LATER]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layoutgen.additions import Additions
+from layoutgen.api.train import read_training
 from layoutgen.cli import console
 from layoutgen.cli import train_options as options
 from layoutgen.cli.options import ClipSkip, Embeddings, Loras, Output, Quiet, Vae
 from layoutgen.cli.train_display import TrainingDisplay
 from layoutgen.cli.train_tables import components_table, plan_table, settings_table
-from layoutgen.errors import InvalidOption
 from layoutgen.training.config import TrainConfig
-from layoutgen.training.run_config import RunConfig, read_shape
+from layoutgen.training.run_config import RunConfig
 
 if TYPE_CHECKING:
     from layoutgen.training.request import TrainingRequest
@@ -114,7 +114,7 @@ def run_training(
         from_scratch: file of the shape of a new model; "": that of the package.
         usual: settings that the command has where nobody asks for anything else.
     """
-    request = _read_request(given, output, file, from_scratch, max_minutes, device, usual)
+    request = read_training(given, output, file, from_scratch, max_minutes, device, usual)
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
     say = (lambda message: None) if quiet else console.say
     say(_beginning(request))
@@ -140,33 +140,6 @@ def run_training(
         say(line)
     if display.exit_code:
         raise typer.Exit(display.exit_code)
-
-
-def _read_request(
-    given: RunConfig,
-    output: Path,
-    file: Path | None,
-    from_scratch: str | None,
-    max_minutes: float | None,
-    device: str | None,
-    usual: Mapping[str, Any],
-) -> TrainingRequest:
-    """What the command line asks for, with all that is wrong with it said at once."""
-    from layoutgen.training.request import Problems, read_request
-
-    wrong = Problems()
-    with wrong.noted():
-        if max_minutes is not None and not max_minutes > 0:
-            raise InvalidOption(f"`max_minutes` must be above 0, not {max_minutes}")
-    with wrong.noted():
-        if from_scratch is not None:
-            given = replace(given, shape=read_shape(Path(from_scratch) if from_scratch else None))
-    request = None
-    with wrong.noted():
-        request = read_request(output, given, file, device, usual)
-    wrong.say()
-    assert request is not None  # else something was wrong
-    return request
 
 
 def _beginning(request: TrainingRequest) -> str:

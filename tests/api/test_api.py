@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -23,12 +24,14 @@ from layoutgen.denoising.settings import GivenSettings, SampleSettings
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.progress import LayoutgenWarning, Progress
+from layoutgen.training.config import TrainConfig
 
 DOG = Layout(128, 128, (Instance("dog", Box(40, 40, 80, 96)),), prompt="a dog on green ground")
 PRINTED = {"words", "layouts", "quiet", "as_json", "preview", "progress", "on_event"}
 """What a command shows, or is shown by, and how a function and a command name their inputs."""
 
-FUNCTIONS = ["prepare_coco", "sample", "evaluate"]
+DOCUMENTED_SETTINGS = {*SampleSettings.__annotations__, *TrainConfig.__annotations__}
+FUNCTIONS = ["prepare_coco", "train", "sample", "evaluate"]
 
 
 def parameters(function: object) -> set[str]:
@@ -65,7 +68,10 @@ def test_every_parameter_has_a_type_and_is_documented() -> None:
             if name != "self":
                 assert parameter.annotation is not inspect.Parameter.empty
                 assert parameter.kind is not inspect.Parameter.VAR_KEYWORD
-                assert name in (function.__doc__ or "") or name in SampleSettings.__annotations__
+                assert name in (function.__doc__ or "") or name in {
+                    *SampleSettings.__annotations__,
+                    *TrainConfig.__annotations__,
+                }
 
 
 def test_the_settings_that_are_given_one_by_one_are_all_there_are() -> None:
@@ -158,6 +164,24 @@ def test_prepare_coco_writes_what_the_command_writes(
         }
 
     assert files(prepared.folder) == files(tmp_path / "cli") != {}
+
+
+def test_train_trains_and_goes_on(
+    coco: Callable[..., tuple[Path, Path]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos, file = coco([("a.png", 200, 200)], [(1, "dog", [8, 8, 40, 48])])
+    data = layoutgen.prepare_coco([photos, file], tmp_path / "data").folder
+    given: dict[str, Any] = {"batch_size": 1, "report_every": 0, "device": "cpu", "workers": 0}
+    planned = layoutgen.train(data, tmp_path / "run", images=2, dry_run=True, **given)
+    assert planned.plan is not None and planned.plan.steps == 2 and not (tmp_path / "run").exists()
+    trained = layoutgen.train(data, tmp_path / "run", images=2, methods="text2img", **given)
+    assert (trained.images, trained.total, trained.stopping) == (2, 2, None)
+    assert (trained.model / "model_index.json").is_file()
+    more = layoutgen.train(None, tmp_path / "run", images=3, device="cpu")
+    assert (more.images, more.total) == (3, 3)
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(layoutgen.LayoutgenError, match=r"`batch_size` must be at least 1.*`warmup` must be"):
+        layoutgen.train(data, tmp_path / "other", batch_size=0, warmup=-1)
 
 
 @pytest.mark.parametrize(
