@@ -181,7 +181,9 @@ def _read(folder: Path) -> ModelInfo:
     sampling = read_json(folder / "model_index.json").get("sampling") or {}
     file = folder / "layout_encoder" / "config.json"
     if not file.is_file():
-        return ModelInfo(str(folder), sampling=sampling, training=LayoutTraining())
+        kind = kind_of(folder)
+        window = _WINDOWS["sd1" if kind is None or kind.base is None else kind.base]
+        return ModelInfo(str(folder), window=window, sampling=sampling, training=LayoutTraining())
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         _check_channels(file, config)

@@ -16,6 +16,7 @@ from torch import Tensor
 from layoutgen.additions import Additions
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
+from layoutgen.backbones.stable_diffusion_xl import StableDiffusionXL
 from layoutgen.checkpoints.additions import add_to
 from layoutgen.checkpoints.opening import as_invalid_file, check_complete, local_path
 from layoutgen.checkpoints.single_file import open_single_file
@@ -47,15 +48,16 @@ if TYPE_CHECKING:
 
 
 class LayoutPipeline(DiffusionPipeline):
-    """Paints layouts with a Stable Diffusion v1 or v2 checkpoint, or with what ``layoutgen train`` made.
+    """Paints layouts with a Stable Diffusion v1, v2 or XL checkpoint, or with what ``layoutgen train`` made.
 
     Args:
         layout_encoder: what the model has learnt of layouts.
         sampling: the settings that the model paints best with, where they are not the usual ones.
+        text_encoder_2, tokenizer_2, force_zeros_for_empty_prompt: of Stable Diffusion XL.
     """
 
-    _optional_components = ["layout_encoder"]  # noqa: RUF012 (diffusers' own convention)
-    model_cpu_offload_seq = "text_encoder->unet->vae"
+    _optional_components = ["layout_encoder", "text_encoder_2", "tokenizer_2"]  # noqa: RUF012 (diffusers' own convention)
+    model_cpu_offload_seq = "text_encoder->text_encoder_2->unet->vae"
 
     def __init__(
         self,
@@ -66,9 +68,14 @@ class LayoutPipeline(DiffusionPipeline):
         scheduler: Any,
         layout_encoder: Any = None,
         sampling: Mapping[str, Any] | None = None,
+        text_encoder_2: Any = None,
+        tokenizer_2: Any = None,
+        force_zeros_for_empty_prompt: bool = True,
     ) -> None:
         super().__init__()
         self.register_to_config(sampling=None if sampling is None else dict(sampling))
+        if text_encoder_2 is not None:
+            self.register_to_config(force_zeros_for_empty_prompt=force_zeros_for_empty_prompt)
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -76,6 +83,8 @@ class LayoutPipeline(DiffusionPipeline):
             unet=unet,
             scheduler=scheduler,
             layout_encoder=layout_encoder,
+            text_encoder_2=text_encoder_2,
+            tokenizer_2=tokenizer_2,
         )
 
     @classmethod
@@ -116,7 +125,16 @@ class LayoutPipeline(DiffusionPipeline):
     @property
     def backbone(self) -> Backbone:
         """The base model that the components are."""
-        return StableDiffusion(self.vae, self.text_encoder, self.tokenizer, self.unet, self.scheduler)
+        if self.text_encoder_2 is None:
+            return StableDiffusion(self.vae, self.text_encoder, self.tokenizer, self.unet, self.scheduler)
+        return StableDiffusionXL(
+            self.vae,
+            (self.text_encoder, self.text_encoder_2),
+            (self.tokenizer, self.tokenizer_2),
+            self.unet,
+            self.scheduler,
+            empty_is_zero=bool(self.config.force_zeros_for_empty_prompt),
+        )
 
     @property
     def window(self) -> int:

@@ -95,7 +95,7 @@ def test_a_broken_index_is_named(tmp_path: Path) -> None:
         ("train {data} -o {out} --model {sdxl}", "is a Stable Diffusion XL model"),
         ("evaluate {data} --detector {sdxl}", "is a Stable Diffusion XL model"),
         ("sample -n 3 dogs --model {detector}", "is an object-detection model"),
-        ("evaluate {data} --detector {model}", "is a Stable Diffusion v1 or v2 text-to-image model"),
+        ("evaluate {data} --detector {model}", "is a Stable Diffusion v1, v2 or XL text-to-image model"),
     ],
 )
 def test_every_command_says_so_in_one_line(tmp_path: Path, command: str, what: str) -> None:

@@ -67,6 +67,10 @@ class Backbone(ABC):
     def encode_prompts(self, prompts: Sequence[str]) -> Prompts:
         """Embeddings (B, P, D) of B `prompts` of any length."""
 
+    def as_negative(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
+        """Encoded negative `prompts`, whose words are `texts`, as this model moves away from them."""
+        return prompts
+
     @abstractmethod
     def encode_phrases(self, phrases: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Embeddings (N, M, D) of N short `phrases`, and which of them are real tokens (N, M) bool."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers.loaders import TextualInversionLoaderMixin
@@ -13,15 +14,20 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from layoutgen.conditioning.condition import Prompts
 
 
-def embed_prompts(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str]) -> Prompts:
+def embed_prompts(
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str], *, layer: int = -1
+) -> Prompts:
     """Embed B `prompts`, padded as Stable Diffusion does: embeddings (B, K * M, D) and their mask.
 
     M is the encoder's window (77 tokens), K the chunks that the longest prompt needs; nothing is cut. Each
     prompt has the chunks that it needs by itself, so that it does not depend on the others: the mask hides
     what it lacks to K, and is None where all need as many.
+
+    Args:
+        layer: whose states are the embeddings; -1: those of the last one, normalised.
     """
     chunks = [_chunks(tokenizer, prompt) for prompt in prompts]
-    states = _encode(text_encoder, [row for own in chunks for row in own])  # (all chunks, M, D)
+    states = _encode(text_encoder, [row for own in chunks for row in own], layer)  # (all chunks, M, D)
     counts = [len(own) for own in chunks]
     if len(set(counts)) == 1:
         return Prompts(states.unflatten(0, (len(prompts), -1)).flatten(1, 2))
@@ -36,7 +42,7 @@ def prompt_rows(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> list[list[i
 
 
 def embed_phrases(
-    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, phrases: Sequence[str]
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, phrases: Sequence[str], *, layer: int = -1
 ) -> tuple[Tensor, Tensor]:
     """Embed N short `phrases`, each on its own: embeddings (N, M, D) and which are real tokens (N, M) bool.
 
@@ -51,7 +57,7 @@ def embed_phrases(
     else:
         rows = [_chunks(tokenizer, phrase) for phrase in phrases]
         lengths = [[len(part) + 2 for part in _parts(tokenizer, body)] for body in bodies]
-    states = _encode(text_encoder, [row for own in rows for row in own])  # (all chunks, M, D)
+    states = _encode(text_encoder, [row for own in rows for row in own], layer)  # (all chunks, M, D)
     real = [
         torch.arange(states.shape[1], device=states.device) < torch.tensor(own, device=states.device)[:, None]
         for own in lengths
@@ -65,14 +71,31 @@ def embed_phrases(
 
 def pool_phrases(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, phrases: Sequence[str]) -> Tensor:
     """One vector (N, D) for each of N `phrases`: the state of its (last) end token."""
-    embeddings, real = embed_phrases(tokenizer, text_encoder, phrases)
+    return last_tokens(*embed_phrases(tokenizer, text_encoder, phrases))
+
+
+def last_tokens(embeddings: Tensor, real: Tensor) -> Tensor:
+    """Of `embeddings` (N, M, D) those of the last token (N, D) of each row that is `real` (N, M)."""
     last = real.shape[1] - 1 - real.flip(1).byte().argmax(1)
-    return embeddings[torch.arange(len(phrases)), last]
+    return embeddings[torch.arange(len(embeddings)), last]
 
 
-def _encode(text_encoder: CLIPTextModel, rows: list[list[int]]) -> Tensor:
-    """The last hidden states (R, M, D) of `rows` (R, M) of token ids."""
-    states: Tensor = text_encoder(torch.tensor(rows, device=text_encoder.device)).last_hidden_state
+def project_prompts(tokenizer: CLIPTokenizer, text_encoder: Any, prompts: Sequence[str]) -> Tensor:
+    """One vector (B, E) for each of B `prompts`, of its first chunk, by an encoder with a projection."""
+    rows = torch.tensor([_chunks(tokenizer, prompt)[0] for prompt in prompts], device=text_encoder.device)
+    return torch.cat([text_encoder(row).text_embeds for row in rows[:, None]])
+
+
+def _encode(text_encoder: CLIPTextModel, rows: list[list[int]], layer: int = -1) -> Tensor:
+    """The hidden states (R, M, D) of `rows` (R, M) of token ids after `layer`; see :func:`embed_prompts`."""
+    ids = torch.tensor(rows, device=text_encoder.device)
+    if layer != -1:
+        # One by one: in a batch they would differ in their last bits by what else is in it.
+        states_of = [
+            text_encoder(row, output_hidden_states=True).hidden_states[layer] for row in ids[:, None]
+        ]
+        return torch.cat(states_of)
+    states: Tensor = text_encoder(ids).last_hidden_state
     return states
 
 

@@ -129,8 +129,13 @@ class StableDiffusion(Backbone):
             encoder_hidden_states=inputs.contexts[0].tokens,  # only says that there are contexts
             cross_attention_kwargs={"contexts": inputs.contexts},
             return_dict=False,
+            **self.added_conditions(noisy, inputs),
         )[0]
         return predicted
+
+    def added_conditions(self, noisy: Tensor, inputs: DenoiserInputs) -> dict[str, Any]:
+        """What else the denoiser is called with."""
+        return {}
 
     def training_target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`Backbone`: the noise, or v (Salimans and Ho 2022, eq. 10), or the latents."""

@@ -26,6 +26,9 @@ def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
     """
     additions.check()
     parts = dict(components)
+    for option in ("embedding", "clip_skip") if _is_xl(parts) else ():
+        if getattr(additions, option):
+            raise InvalidOption(f"`{option}` is for Stable Diffusion v1 and v2, and this is XL: leave it out")
     if additions.vae is not None:
         parts["vae"] = open_vae(Path(additions.vae).expanduser(), parts["vae"])
     if additions.embedding or additions.lora:
@@ -41,15 +44,19 @@ def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
 
 def _as_diffusers(parts: dict[str, Any]) -> Any:
     """diffusers' own pipeline of the same components, which knows the formats."""
-    from diffusers import StableDiffusionPipeline  # here: it is slow, and says much when it is imported
+    import diffusers  # here: its pipelines are slow to import, and say much meanwhile
 
-    names = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-    return StableDiffusionPipeline(
-        **{name: parts[name] for name in names},
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
+    common = {name: parts[name] for name in ("vae", "text_encoder", "tokenizer", "unet", "scheduler")}
+    if _is_xl(parts):
+        second = {name: parts[name] for name in ("text_encoder_2", "tokenizer_2")}
+        return diffusers.StableDiffusionXLPipeline(**common, **second, add_watermarker=False)
+    return diffusers.StableDiffusionPipeline(
+        **common, safety_checker=None, feature_extractor=None, requires_safety_checker=False
     )
+
+
+def _is_xl(parts: dict[str, Any]) -> bool:
+    return parts.get("text_encoder_2") is not None
 
 
 def _add_embedding(theirs: Any, path: Path) -> None:
@@ -70,7 +77,8 @@ def _add_lora(theirs: Any, lora: Lora) -> None:
         state, *_ = theirs.lora_state_dict(str(lora.path), unet_config=theirs.unet.config)
         in_file = sum(".alpha" not in name and "dora_scale" not in name for name in state)
         theirs.load_lora_weights(str(lora.path), adapter_name=_ADAPTER)
-        added = sum(map(_adapter_tensors, (theirs.unet, theirs.text_encoder)))
+        networks = (part for part in theirs.components.values() if isinstance(part, nn.Module))
+        added = sum(map(_adapter_tensors, networks))
         if added < in_file:
             raise InvalidOption(
                 f"`lora` {lora.path} is for another base model: only {added} of its {in_file} tensors "

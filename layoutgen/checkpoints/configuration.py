@@ -20,7 +20,15 @@ Configuration = dict[str, dict[str, Any]]
 """The json files of a diffusers folder, by component; `model_index` is that of the folder."""
 
 _UNET, _VAE = "model.diffusion_model.", "first_stage_model."
-_CLIP, _OPEN_CLIP = "cond_stage_model.transformer.", "cond_stage_model.model."
+_TEXTS = {
+    "sd1": {"text_encoder": "cond_stage_model.transformer."},
+    "sd2": {"text_encoder": "cond_stage_model.model."},
+    "sdxl": {
+        "text_encoder": "conditioner.embedders.0.transformer.",
+        "text_encoder_2": "conditioner.embedders.1.model.",
+    },
+}
+"""Where the text encoders of each base model are; those of OpenCLIP end in `model`."""
 _HEAD = 64  # channels of an attention head, of all models but v1
 
 
@@ -28,7 +36,7 @@ def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> 
     """The configuration of a checkpoint with tensors of these `shapes`.
 
     Args:
-        base: name of a configuration in the package: sd1 or sd2.
+        base: name of a configuration in the package: sd1, sd2 or sdxl.
         metadata: of the file; it tells v2's two kinds apart, where it says what is predicted.
     """
     config: Configuration = copy.deepcopy(json.loads((CONFIGURATIONS / f"{base}.json").read_text("utf-8")))
@@ -41,7 +49,21 @@ def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> 
     config["vae"]["block_out_channels"] = _widths(
         shapes, _VAE + "encoder.down.{}.block.0.conv1.weight", range(99)
     )
-    config["text_encoder"] |= _clip(shapes) if base == "sd1" else _open_clip(shapes)
+    for part, prefix in _TEXTS[base].items():
+        if prefix.endswith(".model."):
+            config[part] |= _open_clip(shapes, prefix, unread=int(base == "sd2"))
+        else:
+            config[part] |= _clip(shapes, prefix)
+    if base == "sdxl":
+        label = shapes[_UNET + "label_emb.0.0.weight"]
+        config["unet"]["projection_class_embeddings_input_dim"] = label[1]
+        config["text_encoder_2"]["projection_dim"] = shapes[
+            _TEXTS[base]["text_encoder_2"] + "text_projection"
+        ][1]
+        if "v_pred" in shapes:
+            config["scheduler"]["prediction_type"] = "v_prediction"
+        if "ztsnr" in shapes:
+            config["scheduler"] |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     _as_the_file_says(config, metadata)
     return config
 
@@ -66,9 +88,9 @@ def _widths(shapes: Shapes, name: str, numbers: range) -> list[int]:
     return [shape[0] for shape in found if shape is not None]
 
 
-def _clip(shapes: Shapes) -> dict[str, int]:
+def _clip(shapes: Shapes, prefix: str) -> dict[str, int]:
     """What OpenAI's CLIP says of its size; some files lack the ``text_model`` in its names."""
-    prefix = _CLIP + ("text_model." if any(_CLIP + "text_model." in name for name in shapes) else "")
+    prefix += "text_model." if any(prefix + "text_model." in name for name in shapes) else ""
     layer = prefix + "encoder.layers.{}.mlp.fc1.weight"
     vocabulary, width = shapes[prefix + "embeddings.token_embedding.weight"]
     return {
@@ -80,14 +102,14 @@ def _clip(shapes: Shapes) -> dict[str, int]:
     }
 
 
-def _open_clip(shapes: Shapes) -> dict[str, int]:
-    """What OpenCLIP says of its size; v2 reads the layer before its last."""
-    layer = _OPEN_CLIP + "transformer.resblocks.{}.mlp.c_fc.weight"
-    vocabulary, width = shapes[_OPEN_CLIP + "token_embedding.weight"]
+def _open_clip(shapes: Shapes, prefix: str, unread: int) -> dict[str, int]:
+    """What OpenCLIP says of its size; v2 leaves its last layer `unread`."""
+    layer = prefix + "transformer.resblocks.{}.mlp.c_fc.weight"
+    vocabulary, width = shapes[prefix + "token_embedding.weight"]
     return {
         "hidden_size": width,
         "num_attention_heads": max(1, width // _HEAD),
-        "num_hidden_layers": len(_widths(shapes, layer, range(99))) - 1,
+        "num_hidden_layers": len(_widths(shapes, layer, range(99))) - unread,
         "intermediate_size": shapes[layer.format(0)][0],
         "vocab_size": vocabulary,
     }

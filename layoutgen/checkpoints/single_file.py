@@ -15,7 +15,7 @@ from layoutgen.errors import InvalidFile
 from layoutgen.io.tensor_header import TensorHeader, read_tensor_header
 from layoutgen.model_kind import ModelKind, Role, kind_of_tensors
 
-COMPONENTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+COMPONENTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "text_encoder_2", "tokenizer_2")
 
 
 def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, Any]:
@@ -28,15 +28,17 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
     kind = kind_of_tensors(header.shapes)
     check_single_file(path, kind)
     assert kind.base is not None  # a painter has one
-    from diffusers import StableDiffusionPipeline  # here: it is slow, and says much when it is imported
+    import diffusers  # here: its pipelines are slow to import, and say much meanwhile
 
     with as_invalid_file(path), tempfile.TemporaryDirectory() as folder:
         configuration = configuration_of(kind.base, header.shapes, header.metadata)
         write_configuration(configuration, Path(folder))
-        pipeline = StableDiffusionPipeline.from_single_file(
-            str(path), config=folder, local_files_only=True, torch_dtype=dtype, requires_safety_checker=False
+        opener = getattr(diffusers, configuration["model_index"]["_class_name"])
+        unsafe = {} if kind.base == "sdxl" else {"requires_safety_checker": False}
+        pipeline = opener.from_single_file(
+            str(path), config=folder, local_files_only=True, torch_dtype=dtype, **unsafe
         )
-    return {name: getattr(pipeline, name) for name in COMPONENTS}
+    return {name: pipeline.components[name] for name in COMPONENTS if name in pipeline.components}
 
 
 def header_of(path: Path) -> TensorHeader:

@@ -62,7 +62,7 @@ Model = Annotated[
         "--model",
         metavar="MODEL",
         show_default="the small model in the package",
-        help="A run folder of `train`, Stable Diffusion v1 or v2 as a folder or one file, or a hub id.",
+        help="A run folder of `train`, Stable Diffusion v1, v2 or XL as a folder or one file, or a hub id.",
     ),
 ]
 

@@ -80,7 +80,7 @@ Model = Annotated[
     typer.Option(
         metavar="MODEL",
         show_default="the small model in the package",
-        help="Checkpoint to start from: a folder, a run of `train`, or a hub id.",
+        help="Checkpoint to start from: a folder, one file, a run of `train`, or a hub id.",
     ),
 ]
 FromScratch = Annotated[

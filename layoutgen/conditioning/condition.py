@@ -20,22 +20,29 @@ class Prompts:
     Attributes:
         embeddings: (B, P, D).
         mask: (B, P) bool, False where a prompt is shorter than the longest; None: all are equally long.
+        pooled: (B, E), each prompt as one vector, where the denoiser reads that, too.
     """
 
     embeddings: Tensor
     mask: Tensor | None = None
+    pooled: Tensor | None = None
 
     def __getitem__(self, rows: slice | Tensor | list[int]) -> Prompts:
         """The prompts of some rows, as long as the longest of them."""
+        pooled = None if self.pooled is None else self.pooled[rows]
         if self.mask is None:
-            return Prompts(self.embeddings[rows])
+            return Prompts(self.embeddings[rows], pooled=pooled)
         mask = self.mask[rows]
         mask = mask[:, : int(mask.sum(1).max())]
-        return Prompts(self.embeddings[rows][:, : mask.shape[1]], None if bool(mask.all()) else mask)
+        return Prompts(self.embeddings[rows][:, : mask.shape[1]], None if bool(mask.all()) else mask, pooled)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Prompts:
         """Move to `device`; the embeddings also to `dtype`."""
-        return Prompts(self.embeddings.to(device, dtype), None if self.mask is None else self.mask.to(device))
+        return Prompts(
+            self.embeddings.to(device, dtype),
+            None if self.mask is None else self.mask.to(device),
+            None if self.pooled is None else self.pooled.to(device, dtype),
+        )
 
 
 @dataclass(frozen=True)
@@ -109,22 +116,27 @@ class DenoiserInputs(NamedTuple):
     Attributes:
         contexts: what the first rows attend to, what the next ones do, ...
         channels: extra input channels (B, C, h, w), or None.
+        pooled: the prompts as one vector each (B, E), or None.
     """
 
     contexts: tuple[AttentionContext, ...]
     channels: Tensor | None
+    pooled: Tensor | None = None
 
     @staticmethod
     def of(conditions: Sequence[Condition], *, cached: bool = False) -> DenoiserInputs:
         """The rows of all `conditions`, one after the other; `cached`: for many calls."""
         channels = [c.channels for c in conditions if c.channels is not None]
+        pooled = [c.prompt.pooled for c in conditions if c.prompt.pooled is not None]
         return DenoiserInputs(
             tuple(condition.context(cached=cached) for condition in conditions),
             torch.cat(channels) if channels else None,
+            torch.cat(pooled) if pooled else None,
         )
 
     def first(self, contexts: int) -> DenoiserInputs:
         """The rows of the first so many contexts."""
         kept = self.contexts[:contexts]
         rows = sum(context.rows for context in kept)
-        return DenoiserInputs(kept, None if self.channels is None else self.channels[:rows])
+        channels, pooled = (None if x is None else x[:rows] for x in (self.channels, self.pooled))
+        return DenoiserInputs(kept, channels, pooled)

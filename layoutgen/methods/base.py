@@ -68,4 +68,5 @@ class LayoutMethod(ABC):
         distinct = sorted(set(texts))
         rows = [distinct.index(text) for text in texts]
         embedded = self.backbone.encode_prompts(distinct)
-        return embedded[rows[: len(layouts)]], embedded[rows[len(layouts) :]]
+        negative = self.backbone.as_negative(embedded[rows[len(layouts) :]], texts[len(layouts) :])
+        return embedded[rows[: len(layouts)]], negative

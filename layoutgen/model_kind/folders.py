@@ -37,7 +37,7 @@ _PIPELINES = {
     "LatentConsistency": "a latent consistency model",
 }
 """Pipelines of diffusers by the beginning of their class name, and what they are called."""
-_OURS = "LayoutPipeline"
+_OURS, _XL = "LayoutPipeline", "StableDiffusionXLPipeline"
 _CLASSES = {
     "unet": ("UNet2DConditionModel",),
     "vae": ("AutoencoderKL", "PatchAutoencoder"),
@@ -71,6 +71,8 @@ def kind_of_folder(folder: Path) -> ModelKind | None:
 def _pipeline_kind(folder: Path) -> ModelKind:
     index = read_json(folder / "model_index.json")
     name = _class_name(index)
+    if name == _XL:
+        return _xl_kind(folder, index)
     for beginning, what in _PIPELINES.items():
         if name.startswith(beginning):
             return ModelKind(Role.OTHER, what)
@@ -81,10 +83,9 @@ def _pipeline_kind(folder: Path) -> ModelKind:
         return ModelKind(Role.OTHER, f"a {name or 'diffusers'} without {missing[0]}")
     if index.get("text_encoder_2") not in (None, [None, None]):
         return ModelKind(Role.OTHER, f"a {name} with two text encoders")
-    for part, classes in _CLASSES.items():
-        kind = index[part][-1] if isinstance(index[part], list) and index[part] else None
-        if kind is not None and kind not in (*classes, "Any"):
-            return ModelKind(Role.OTHER, f"a {name} whose {part} is a {kind}")
+    foreign = _foreign_class(index)
+    if foreign is not None:
+        return ModelKind(Role.OTHER, f"a {name} whose {foreign}")
     config = folder / "unet" / "config.json"
     unet = read_json(config) if config.is_file() else {}
     channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
@@ -95,6 +96,28 @@ def _pipeline_kind(folder: Path) -> ModelKind:
     if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
     return ModelKind(Role.PAINTER, Role.PAINTER.value)
+
+
+def _foreign_class(index: dict[str, Any]) -> str | None:
+    """The first component that is of another class than we know, as "vae is a AutoencoderTiny"."""
+    for part, classes in _CLASSES.items():
+        kind = index[part][-1] if isinstance(index[part], list) and index[part] else None
+        if kind is not None and kind not in (*classes, "Any"):
+            return f"{part} is a {kind}"
+    return None
+
+
+def _xl_kind(folder: Path, index: dict[str, Any]) -> ModelKind:
+    """Of a folder of Stable Diffusion XL."""
+    what = _PIPELINES["StableDiffusionXL"]
+    for part in (*_FILES, "text_encoder_2", "tokenizer_2"):
+        if index.get(part) in (None, [None, None]):
+            return ModelKind(Role.OTHER, f"{what} without {part}")
+    config = folder / "unet" / "config.json"
+    channels = read_json(config).get("in_channels", 4) if config.is_file() else 4
+    if channels != 4:
+        return ModelKind(Role.OTHER, INPUTS.get(channels, f"{what} whose U-Net reads {channels} channels"))
+    return ModelKind(Role.PAINTER, Role.PAINTER.value, "sdxl")
 
 
 def _network_kind(config: dict[str, Any]) -> ModelKind:

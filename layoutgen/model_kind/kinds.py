@@ -9,7 +9,7 @@ from enum import Enum
 class Role(Enum):
     """What a model can be used for here."""
 
-    PAINTER = "a Stable Diffusion v1 or v2 text-to-image model"
+    PAINTER = "a Stable Diffusion v1, v2 or XL text-to-image model"
     DETECTOR = "an object-detection model"
     OTHER = "something else"
 
@@ -19,7 +19,7 @@ class ModelKind:
     """What a model is for, and what it is in words: "a FLUX model".
 
     Attributes:
-        base: of a painter in one file: the name of its configuration in the package; else None.
+        base: the name of its configuration in the package, of a painter that is not ours.
     """
 
     role: Role

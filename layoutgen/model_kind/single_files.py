@@ -22,7 +22,7 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a Qwen-Image or a Z-Image model", lambda key: "transformer_blocks.0.img_mod" in key),
     ("a PixArt model", lambda key: "adaln_single." in key),
     ("a Stable Diffusion XL refiner", lambda key: key.startswith("conditioner.embedders.0.model.")),
-    ("a Stable Diffusion XL model", lambda key: key.startswith("conditioner.embedders.1.")),
+    ("a Playground v2.5 model", lambda key: key == "edm_mean"),
 )
 """What a file is in which some tensor has such a name; the first that fits."""
 _LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down", "hada_w1", "lokr_w1")
@@ -47,7 +47,9 @@ def _stable_diffusion(shapes: Shapes) -> ModelKind:
     channels = shapes[FIRST_CONVOLUTION][1]
     if channels != 4:
         return ModelKind(Role.OTHER, INPUTS.get(channels, f"a U-Net that reads {channels} channels"))
-    if any(key.startswith("cond_stage_model.transformer.") for key in shapes):
+    if any(key.startswith("conditioner.embedders.1.model.") for key in shapes):
+        base = "sdxl"
+    elif any(key.startswith("cond_stage_model.transformer.") for key in shapes):
         base = "sd1"
     elif any(key.startswith("cond_stage_model.model.") for key in shapes):
         base = "sd2"

@@ -12,6 +12,7 @@ import yaml
 from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.dataset import LayoutDataset
 from layoutgen.errors import InvalidOption
+from layoutgen.model_kind import kind_of
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline
 from layoutgen.training.checkpoint import saving
@@ -58,8 +59,18 @@ def start_from_checkpoint(
     Raises:
         InvalidOption: it cannot be loaded, or not be trained.
     """
+    _check_trainable(Path(source))
     pipeline = _load(source, device, additions)
     return StartModel(pipeline.backbone.size_multiple, lambda: pipeline)
+
+
+def _check_trainable(path: Path) -> None:
+    kind = kind_of(path) if path.exists() else None
+    if kind is not None and kind.base == "sdxl":
+        raise InvalidOption(
+            f"`model` {path} is a Stable Diffusion XL model, which can paint here but not be trained: "
+            "take v1 or v2"
+        )
 
 
 def start_from_scratch(

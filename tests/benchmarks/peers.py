@@ -20,7 +20,9 @@ _REGION_BATCH = 8  # regions through the U-Net at once
 
 def plain(ours: LayoutPipeline, *, whole: bool) -> Paint:
     """diffusers' own pipeline, without layout: the `whole` canvas at once, or its windows, decoded as one."""
-    parts = {k: v for k, v in ours.components.items() if k not in ("layout_encoder", "unet")}
+    parts = {
+        k: v for k, v in ours.components.items() if v is not None and k not in ("layout_encoder", "unet")
+    }
     pipeline = StableDiffusionPipeline(
         **parts,
         unet=_without_layout(ours.unet),
@@ -96,7 +98,9 @@ def gligen(ours: LayoutPipeline) -> Paint:
     plain_unet = _without_layout(ours.unet)
     config = dict(plain_unet.config) | {"attention_type": "gated"}
     unet = UNet2DConditionModel.from_config(config).to(ours.device, ours.unet.dtype).eval()
-    parts = {k: v for k, v in ours.components.items() if k not in ("layout_encoder", "unet")}
+    parts = {
+        k: v for k, v in ours.components.items() if v is not None and k not in ("layout_encoder", "unet")
+    }
     pipeline = StableDiffusionGLIGENPipeline(
         **parts, unet=unet, safety_checker=None, feature_extractor=None, requires_safety_checker=False
     )

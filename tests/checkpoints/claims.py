@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BASES = {"sd1": "v1 (1.1 to 1.5)", "sd2": "v2 (2.0, 2.1)"}
+BASES = {"sd1": "v1 (1.1 to 1.5)", "sd2": "v2 (2.0, 2.1)", "sdxl": "XL (1.0; `sample` only)"}
 """Configurations in the package, and what they are called."""
 FORMS = {
     "folder": "folder of diffusers",
@@ -21,7 +21,7 @@ ADDITIONS = {
 
 def table() -> str:
     """The table of the README."""
-    bases = " and ".join(BASES.values())
+    bases = ", ".join(BASES.values())
     forms = "; ".join(FORMS.values())
     rows = [
         ("`--model`", f"Stable Diffusion {bases}: {forms}; the same from the hub, and what `train` wrote"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from layoutgen import Layout
+from layoutgen import Box, Instance, Layout
 from layoutgen.denoising.schedulers import SCHEDULERS
 from layoutgen.pipeline import LayoutPipeline
 from tests.checkpoints.claims import BASES
@@ -61,6 +61,29 @@ def test_plain_sampling_is_that_of_diffusers(pair: tuple[Any, Any], scheduler: s
         generator=torch.Generator().manual_seed(0),
     )[0]
     np.testing.assert_array_equal(np.array(got), np.array(expected))
+
+
+def test_an_empty_negative_prompt_is_what_the_model_takes_for_none(pair: tuple[Any, Any]) -> None:
+    """Stable Diffusion XL was trained with zeros for it, the others with an empty text."""
+    judge, ours = pair
+    options: dict[str, Any] = {"guidance_scale": 4.0, "num_inference_steps": 2, "width": 96, "height": 128}
+    expected = judge("a dog", generator=torch.Generator().manual_seed(0), **options).images[0]
+    layout = Layout(96, 128, (), "a dog")
+    settings: dict[str, Any] = {"method": "regional", "scheduler": "model", "steps": 2, "guidance": 4.0}
+    got = ours(layout, generator=torch.Generator().manual_seed(0), **settings)[0]
+    np.testing.assert_array_equal(np.array(got), np.array(expected))
+
+
+def test_boxes_are_painted_on_any_base_and_canvas(pair: tuple[Any, Any]) -> None:
+    dog = Instance("dog", Box(20, 30, 180, 100))
+    for method in ("regional", "img2img", "text2img"):
+        layout = Layout(200, 136, (dog,), "a dog")
+        assert ours_of(pair, layout, method).shape == (136, 200, 3)
+
+
+def ours_of(pair: tuple[Any, Any], layout: Layout, method: str) -> np.ndarray:
+    generator = torch.Generator().manual_seed(0)
+    return np.array(pair[1](layout, method=method, steps=1, zoom=1, generator=generator)[0])
 
 
 def test_the_readme_claims_what_is_tested_here() -> None:

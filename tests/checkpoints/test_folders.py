@@ -88,6 +88,14 @@ OTHERS: dict[str, tuple[Edit, str]] = {
     "instruct-pix2pix": (values("unet/config.json", in_channels=8), "an instruct-pix2pix model"),
     "depth": (values("unet/config.json", in_channels=5), "a depth-to-image model"),
     "upscaler": (index_of("StableDiffusionUpscalePipeline"), "an upscaling model"),
+    "XL without its second encoder": (
+        index_of("StableDiffusionXLPipeline"),
+        "a Stable Diffusion XL model without text_encoder_2",
+    ),
+    "XL refiner": (
+        index_of("StableDiffusionXLImg2ImgPipeline", text_encoder=[None, None]),
+        "a Stable Diffusion XL model",
+    ),
     "SD 3": (index_of("StableDiffusion3Pipeline"), "a Stable Diffusion 3 model"),
     "FLUX": (index_of("FluxPipeline"), "a FLUX model"),
     "PixArt": (index_of("PixArtSigmaPipeline"), "a PixArt model"),
