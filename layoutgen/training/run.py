@@ -101,6 +101,8 @@ class Run:
         """
         self._check_limits()
         with self.folder.locked() if self.accelerator.is_main_process else nullcontext():
+            if self.accelerator.is_main_process:
+                self.folder.write()
             self._start_tracker()
             with self.accelerator.main_process_first():
                 examples = self._examples(report, waiting)
@@ -167,7 +169,7 @@ def prepare_run(
 ) -> Run:
     """Prepare the run that is asked for, or the continuation of the one that is there.
 
-    The run folder is there from the first moment, and says what is trained, unless it is a dry run.
+    The folder of a new model is there from the first moment, and says what is trained.
 
     Args:
         device: cpu or cuda; None: cuda if there is one.
@@ -206,8 +208,8 @@ def prepare_run(
     start.check_resolution(config.resolution)
     if config.aspect_buckets and request.start.multiple is None:
         dataset = open_data(multiple=start.multiple, group=folder.step_size, fixed_crops=config.cache_latents)
-    if not dry_run and accelerator.is_main_process:
-        with folder.locked():
+    if request.shape is not None and not dry_run and accelerator.is_main_process:
+        with folder.locked():  # building takes minutes
             folder.write()
     with accelerator.main_process_first():
         pipeline = start.get()
