@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from layoutgen.cli import train_options as options
-from layoutgen.cli.options import Output, Quiet
+from layoutgen.cli.options import Json, Output, Quiet
 from layoutgen.cli.train import run_training, settings_of
 from layoutgen.errors import InvalidOption
 from layoutgen.training.run_config import RunConfig
@@ -54,6 +54,7 @@ def distill(
     max_minutes: options.MaxMinutes = None,
     device: options.Device = None,
     seed: options.Seed = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Finish a layout model against a judge, so that it paints in few steps without guidance.
@@ -70,6 +71,7 @@ def distill(
         file=config,
         device=device,
         max_minutes=max_minutes,
+        as_json=as_json,
         quiet=quiet,
         usual={"few_steps": _STEPS},
     )

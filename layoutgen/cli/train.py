@@ -15,9 +15,9 @@ from layoutgen.additions import Additions
 from layoutgen.api.train import read_training
 from layoutgen.cli import console
 from layoutgen.cli import train_options as options
-from layoutgen.cli.options import ClipSkip, Embeddings, Loras, Output, Quiet, Vae
+from layoutgen.cli.options import ClipSkip, Embeddings, Json, Loras, Output, Quiet, Vae
 from layoutgen.cli.train_display import TrainingDisplay
-from layoutgen.cli.train_tables import components_table, plan_table, settings_table
+from layoutgen.cli.train_tables import components_table, plan_table, run_content, settings_table
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run_config import RunConfig
 
@@ -68,6 +68,7 @@ def train(
     device: options.Device = None,
     seed: options.Seed = None,
     dry_run: options.DryRun = False,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Teach a model to draw the objects of DATA where a layout says.
@@ -85,6 +86,7 @@ def train(
         device=device,
         max_minutes=max_minutes,
         dry_run=dry_run,
+        as_json=as_json,
         quiet=quiet,
     )
 
@@ -104,6 +106,7 @@ def run_training(
     device: str | None,
     max_minutes: float | None,
     dry_run: bool = False,
+    as_json: bool = False,
     quiet: bool,
     usual: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
@@ -115,7 +118,8 @@ def run_training(
         usual: settings that the command has where nobody asks for anything else.
     """
     request = read_training(given, output, file, from_scratch, max_minutes, device, usual)
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
+    follows = os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
+    as_json, quiet = as_json and not follows, quiet or as_json or follows
     say = (lambda message: None) if quiet else console.say
     say(_beginning(request))
 
@@ -131,11 +135,15 @@ def run_training(
             for warning in run.boxes.warnings(request.start.size_prior, request.config.resolution):
                 console.warn(f"Data: {warning}")
         if dry_run:
-            if not quiet:
+            if as_json:
+                console.print_json(run_content(request, run, plan=run.plan()))
+            elif not quiet:
                 console.out.print(plan_table(run))
             return
         max_seconds = None if max_minutes is None else 60 * max_minutes
         display.follow(run.start(max_seconds=max_seconds, report=say, waiting=display.waiting))
+    if as_json:
+        console.print_json(run_content(request, run, images=display.images))
     for line in display.ending():
         say(line)
     if display.exit_code:

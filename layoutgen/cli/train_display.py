@@ -86,6 +86,11 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
                     self._say(f"{warning}: leave out --from-scratch")
 
     @property
+    def images(self) -> int:
+        """How many images the run has been trained on."""
+        return self._request.done if self._last is None else self._last.images
+
+    @property
     def exit_code(self) -> int:
         """As of a program that a signal ended, so that a script does not go on; 0 where none did."""
         stopping = None if self._last is None else self._last.stopping

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from layoutgen.training.plan import Plan
     from layoutgen.training.request import TrainingRequest
     from layoutgen.training.run import Run
 
@@ -20,6 +22,26 @@ def settings_table(request: TrainingRequest) -> Table:
     if not differing:
         table.add_row("all", "as usual", "")
     return table
+
+
+def run_content(
+    request: TrainingRequest, run: Run, *, images: int | None = None, plan: Plan | None = None
+) -> dict[str, Any]:
+    """What the tables say, for other programs; `images`: it has been trained on so many."""
+    components = [
+        {"name": one.name, "parameters": one.parameters, "trained": one.trained} for one in run.components
+    ]
+    return {
+        "output": str(request.output),
+        "model": str(request.output / "model"),
+        "data": str(request.data),
+        "labels": list(request.listing.labels),
+        "starts_from": request.start.name,
+        "settings": asdict(request.config),
+        "components": components,
+        "images": request.done if images is None else images,
+        "plan": None if plan is None else asdict(plan),
+    }
 
 
 def _shown(value: object) -> str:

@@ -100,7 +100,7 @@ ARRIVALS = {
     "compile": Arrival("--compile", "diffusers:UNet2DConditionModel.compile", len, 1, 2, stub=True),
 }
 ELSEWHERE = {
-    "data", "output", "model", "from_scratch", "config", "dry_run", "quiet", "context",
+    "data", "output", "model", "from_scratch", "config", "dry_run", "as_json", "quiet", "context",
 }  # fmt: skip
 """Arguments of the command that are no values: other tests use them."""
 DISTILLATION = {"few_steps", "features", "judge_learning_rate", "teacher_weight", "teacher_guidance"}

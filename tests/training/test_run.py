@@ -269,6 +269,15 @@ def test_a_dry_run_tells_and_writes_nothing(prepared: Path, tmp_path: Path, chec
     assert not (tmp_path / "run").exists()
 
 
+def test_a_plan_and_a_run_as_json(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
+    planned = json.loads(train(prepared, tmp_path / "run", *checkpoint, "--dry-run", "--json"))
+    assert (planned["images"], planned["plan"]["images"], planned["plan"]["step_size"]) == (0, 6, 2)
+    assert planned["model"] == str(tmp_path / "run/model") and not (tmp_path / "run").exists()
+    done = json.loads(train(prepared, tmp_path / "run", *checkpoint, "--json"))
+    assert done["plan"] is None and done["images"] == done["settings"]["images"] > 0
+    assert any(one["trained"] for one in done["components"])
+
+
 def test_a_dry_run_of_a_new_model_writes_nothing_either(
     prepared: Path, tmp_path: Path, scratch: list[str]
 ) -> None:
