@@ -131,7 +131,7 @@ def test_text_ids_beside_numbers_stay_apart(case: Case) -> None:
 def test_outlines_in_other_shapes_are_kept_and_give_the_box(case: Case, segmentation: Any, bbox: Any) -> None:
     case.write([annotation(bbox=bbox, segmentation=segmentation)])
     said = case.prepare()
-    assert "of these, with a mask │ │ 1" in said and "dropped" not in said
+    assert "of these, with a mask - 1" in said and "dropped" not in said
     assert ("mended: 1 x box taken from the outline: annotations[0]" in said) == (bbox != BOX)
     assert case.boxes == [BOX]
     result = case.run("prepare", "scenes", case.folder / "out", "-o", case.folder / "s", "--size", 8, 24)

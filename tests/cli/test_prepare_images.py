@@ -128,7 +128,7 @@ def test_boxes_in_fractions_are_refused_or_read_as_such(case: Case, refused, box
 @pytest.mark.parametrize("bbox", [[-5, 5, 20, 18], [50, 5, 20, 18], [4, 40, 20, 18], [-9, -9, 99, 99]])
 def test_boxes_cut_to_the_image_are_counted_apart(case: Case, bbox: list[float]) -> None:
     case.write([annotation(), annotation(id=2, bbox=bbox)])
-    assert "│ kept │ 1 │ 2 │ │ of these, cut to the image │ │ 1 │" in case.prepare()
+    assert "kept 1 2 of these, cut to the image - 1 " in case.prepare()
 
 
 @pytest.mark.parametrize(
