@@ -73,21 +73,25 @@ class Animals:
         self.cutouts: list[Cutout] = [c for c in found if low <= c.image.width / c.image.height <= high]
         self._grounds = read_all_backgrounds([source, find_source(photos)])
 
-    def scenes(self, count: int, canvas: int, seeds: int) -> Iterator[tuple[str, Scene]]:
-        """A scene of up to `count` animals for each seed below `seeds`, and its name."""
+    def scenes(self, count: int, canvas: int, seeds: int, first: int = 0) -> Iterator[tuple[str, Scene]]:
+        """A scene of up to `count` animals for each of `seeds` seeds from `first` on, and its name."""
         size, size_prior = self.objects.size, self.objects.size_prior
         halves = self.cutouts[::2], self.cutouts[1::2]
         config = SceneConfig(
             canvas, canvas, (count, count), size, aspect=size_prior.aspect, stretch=0.1, grid=size_prior.grid
         )
         composers = [SceneComposer(half, self._grounds, config) for half in halves]
-        return ((f"{seed:04d}.png", composers[seed % 2].compose(seed)) for seed in range(seeds))
+        return (
+            (f"{seed:04d}.png", composers[seed % 2].compose(seed)) for seed in range(first, first + seeds)
+        )
 
-    def compose(self, count: int, canvas: int, seeds: int, folder: Path) -> list[AnnotatedImage]:
+    def compose(
+        self, count: int, canvas: int, seeds: int, folder: Path, first: int = 0
+    ) -> list[AnnotatedImage]:
         """Write the :meth:`scenes` as prepared data."""
         folder.mkdir(parents=True, exist_ok=True)
         images = []
-        for name, scene in self.scenes(count, canvas, seeds):
+        for name, scene in self.scenes(count, canvas, seeds, first):
             images.append(AnnotatedImage(len(images), name, scene.layout))
             scene.image.save(folder / name)
         write_prepared(folder, images)

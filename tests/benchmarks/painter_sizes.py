@@ -147,7 +147,8 @@ def _make(chosen: argparse.Namespace, console: Console) -> Iterator[Pictures]:
             animals = Animals(objects, masks, photos, chosen.min_mask_score)
             count = max(1, min(_MOST, int(chosen.canvas**2 / (_ROOM * size**2))))
             folders = {kind: chosen.output / kind / f"{label}-{size}" for kind in ("painted", "real")}
-            scenes = animals.compose(count, chosen.canvas, chosen.seeds, folders["real"])
+            first = 1000 * size  # other backgrounds for each size
+            scenes = animals.compose(count, chosen.canvas, chosen.seeds, folders["real"], first)
             jobs = [Job("scene", scene.layout, seed) for seed, scene in enumerate(scenes)]
             for job in paint(pipeline, jobs, settings, folders["painted"]):
                 console.print(f"painted {folders['painted'] / 'images' / job.file}")
