@@ -16,6 +16,7 @@ from layoutgen.formats.coco_writing import category_ids
 from layoutgen.formats.masks import compressed
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.formats.stored_masks import StoredMasks
+from layoutgen.numerics import is_number
 
 NO_AREA = "no area inside the image"
 NOT_NUMBERS = "box without four finite numbers"
@@ -109,7 +110,7 @@ class Collector:
         width, height = found.image.size
         if not label.strip():
             return self.drop(where, NO_LABEL, image_id)
-        if not all(math.isfinite(value) for value in corners):
+        if not all(is_number(value) for value in corners):
             return self.drop(where, NOT_NUMBERS, image_id)
         if self.pixels and self.options.fraction:
             corners = [value * side for value, side in zip(corners, (width, height) * 2, strict=True)]
@@ -121,6 +122,8 @@ class Collector:
             self.mend(where, TURNED, image_id)
         self._farthest = max(self._farthest, abs(x0), abs(y0), x1, y1)
         box = Box(x0, y0, x1, y1)
+        if not math.isfinite(box.area):  # 1e308 is a number, and its square is none
+            return self.drop(where, NOT_NUMBERS, image_id)
         if box.clip(width, height) is None:
             return self.drop(where, NO_AREA, image_id)
         instance = Instance(label, box)

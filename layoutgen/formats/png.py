@@ -46,7 +46,7 @@ def read_png(path: Path) -> tuple[Layout, dict[str, Any]]:
         problem = f"holds data of format {content.get('format')!r}; this version reads {_FORMAT}"
         raise InvalidFile(path, problem, remedy="upgrade layoutgen")
     settings = content.get("settings")
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict) or type(settings.get("seed", 0)) is not int:
         raise InvalidFile(path, "its settings are damaged", remedy=_REMEDY)
     # Windows of larger layouts have boxes that reach beyond their canvas.
     return request_from_dict(content.get("layout"), path=path, inside=False).layout, settings

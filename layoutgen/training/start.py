@@ -20,6 +20,7 @@ from layoutgen.training.config import ScratchConfig
 from layoutgen.training.run_config import plain
 from layoutgen.training.run_folder import RunFolder
 from layoutgen.training.scratch import build_model
+from layoutgen.training.settings_file import read_mapping
 from layoutgen.training.snapshot import write_model
 from layoutgen.training.start_info import not_a_multiple
 from layoutgen.training.waiting import Waiting, no_waiting
@@ -114,7 +115,7 @@ def start_from_scratch(
 
 def _was_built_from(settings: dict[str, Any], folder: Path) -> bool:
     file = folder / _SETTINGS
-    return file.is_file() and bool(yaml.safe_load(file.read_text(encoding="utf-8")) == settings)
+    return file.is_file() and read_mapping(file) == settings
 
 
 def _load(source: str, device: str | None, additions: Additions = NOTHING_ADDED) -> LayoutPipeline:

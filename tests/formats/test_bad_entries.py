@@ -194,3 +194,14 @@ def test_a_name_that_is_no_path_is_a_missing_image(tmp_path: Path, kind: str, na
         source = open_annotated(folder)
         found = [source.file_of(image).resolve() for image in source.images]
         assert found and all(path.is_relative_to(tmp_path) and path.is_file() for path in found)
+
+
+@pytest.mark.parametrize("value", [1e308, 10**400])
+def test_a_box_whose_area_is_no_number_is_dropped(tmp_path: Path, value: float) -> None:
+    folder = written_as("createml", example(), tmp_path)
+    (file,) = folder.glob("*.json")
+    content = json.loads(file.read_text())
+    content[0]["annotations"][0]["coordinates"] |= {"width": value, "height": value}
+    file.write_text(json.dumps(content))
+    found = read(folder)
+    assert [one.reason for one in found.dropped] == ["box without four finite numbers"]

@@ -105,3 +105,10 @@ def test_a_png_that_is_cut_off(tmp_path: Path, picture: Picture, share: float) -
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(InvalidFile, match="is not an image, or is cut off"):
         read_png(path)
+
+
+def test_a_seed_that_is_no_number_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a_0.png"
+    write_png(Image.new("RGB", (64, 64)), path, Layout(64, 64), {"seed": "0"})
+    with pytest.raises(InvalidFile, match="its settings are damaged"):
+        read_png(path)

@@ -36,6 +36,7 @@ YAML_TEXTS = [
     "[" * 2000, "- " * 2000, "|\n  block", "1:10", "%YAML 1.1\n---\n", "\t",
 ]  # fmt: skip
 
+_LARGEST = 2_000_000  # bytes of an input: the limit of time is for small ones
 Mutation = Callable[[bytes, Random], bytes]
 
 
@@ -59,7 +60,7 @@ def mutate(content: bytes, name: str, random: Random) -> bytes:
         # Most changes keep the structure; the others are what a broken disk or a wrong program does.
         change = random.choice(fitting) if fitting and random.random() < 0.8 else random.choice(_ANY)
         content = change(content, random)
-    return content
+    return content[:_LARGEST]
 
 
 def _json(content: bytes, random: Random) -> bytes:
