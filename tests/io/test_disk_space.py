@@ -35,6 +35,7 @@ def test_what_has_none_is(tmp_path: Path) -> None:
 def test_commands_say_it_before_they_write(
     tmp_path: Path, small_disk: None, request: pytest.FixtureRequest
 ) -> None:
+    pytest.importorskip("torch")
     from typer.testing import CliRunner
 
     from layoutgen.cli import app

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from layoutgen.errors import InvalidFile
 from layoutgen.io.pickles import check_tensors_only
+
+torch = pytest.importorskip("torch")
 
 WEIGHTS = OrderedDict(
     a=torch.zeros(2, 3, dtype=torch.float16), b=torch.nn.Parameter(torch.ones(2)), c={"d": torch.arange(3)}
