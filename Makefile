@@ -44,7 +44,8 @@ test-light: | $(BIN)/pip
 	$(BIN)/python -m pip install -q -c constraints.txt $(LIGHT_PACKAGES)
 	$(BIN)/python -m pytest --hypothesis-profile=ci $(LIGHT_TESTS)
 
-# The same rooms with the lowest versions that pyproject.toml allows; those of the tests' own tools are pinned as ever.
+# The same rooms with the lowest versions that pyproject.toml allows, on a Python that these know (PYTHON=python3.10); those
+# of the tests' own tools are pinned as ever.
 test-lowest: | $(BIN)/pip
 	$(BIN)/python -m pip install -q $$($(BIN)/python tests/lowest_versions.py $(filter-out hypothesis pytest setuptools,$(LIGHT_PACKAGES)))
 	$(BIN)/python -m pip install -q -c constraints.txt pytest

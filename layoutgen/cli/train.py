@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from layoutgen.additions import Additions
-from layoutgen.api.train import read_training
 from layoutgen.cli import console
 from layoutgen.cli import train_options as options
 from layoutgen.cli.options import ClipSkip, Embeddings, Json, Loras, Output, Quiet, Vae
@@ -117,6 +116,8 @@ def run_training(
         from_scratch: file of the shape of a new model; "": that of the package.
         usual: settings that the command has where nobody asks for anything else.
     """
+    from layoutgen.api.train import read_training
+
     request = read_training(given, output, file, from_scratch, max_minutes, device, usual)
     follows = os.environ.get("RANK", "0") != "0"  # of many processes only the first one prints
     as_json, quiet = as_json and not follows, quiet or as_json or follows
