@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from tests.browser import browser, chromium  # noqa: F401 (fixtures)
 # A machine with other work draws examples slowly.
 settings.register_profile("layoutgen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("layoutgen")
+
+# A shell's `&` has its program ignore Ctrl-C, and so would every command that a test begins and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
