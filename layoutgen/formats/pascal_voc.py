@@ -52,8 +52,8 @@ def read(path: Path, options: ReadOptions) -> tuple[AnnotatedImages, Path]:
             found.drop(str(file), "image of unknown size")
             continue
         found.add_image(image)
+        first = 1.0 if _counts_from_one(annotation) else 0.0
         for index, entry in enumerate(annotation.iter("object")):
-            first = 1.0 if _counts_from_one(annotation) else 0.0
             _read_object(found, image.id, entry, f"{file}, object {index + 1}", first)
     if not len(found):
         raise InvalidFile(path, "holds no annotated image", remedy="give the folder with the XML files")
@@ -154,9 +154,10 @@ def _read_object(
 
 
 def _outline(part: ElementTree.Element, first: float) -> list[float] | None:
+    texts = {one.tag: one.text or "" for one in reversed(part)}  # findtext would search all for each
     values = []
     for index in range(1, len(part) // 2 + 1):
-        x, y = (number(part.findtext(f"{axis}{index}")) for axis in "xy")
+        x, y = (number(texts.get(f"{axis}{index}")) for axis in "xy")
         if x is None or y is None:
             return None
         values += [x - first, y - first]

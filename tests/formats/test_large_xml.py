@@ -1,0 +1,37 @@
+"""The time that Pascal VOC takes grows with the file, not with its square."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from layoutgen.formats.pascal_voc import read
+from layoutgen.formats.read_options import ReadOptions
+
+BOX = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>"
+
+
+def objects(count: int) -> str:
+    return f"<object><name>dog</name>{BOX}</object>" * count
+
+
+def outline(count: int) -> str:
+    points = (f"<x{n}>{n % 7 * 5}</x{n}><y{n}>{n % 11 * 3}</y{n}>" for n in range(1, count + 1))
+    return f"<object><name>dog</name><polygon>{''.join(points)}</polygon></object>"
+
+
+@pytest.mark.parametrize("body", [objects, outline])
+def test_ten_times_as_much_takes_about_ten_times_as_long(body: Callable[[int], str], tmp_path: Path) -> None:
+    seconds = []
+    for count in (1_000, 10_000):
+        file = tmp_path / f"{count}.xml"
+        size = "<size><width>64</width><height>64</height></size>"
+        file.write_text(f"<annotation><filename>a.png</filename>{size}{body(count)}</annotation>")
+        begun = process_time()
+        data, _ = read(file, ReadOptions())
+        seconds.append(process_time() - begun)
+        assert len(data.images[0].instances) == (count if body is objects else 1)
+    assert seconds[1] < 40 * seconds[0]
