@@ -9,6 +9,7 @@ import json
 import os
 import re
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,7 +155,9 @@ def weights_only() -> Iterator[None]:
     }
     os.environ[name] = "1"
     try:
-        yield
+        with warnings.catch_warnings():  # of a stranger's pickle, which is refused in one line
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            yield
     finally:
         del os.environ[name]
         os.environ.update(before)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import parent_process
+from collections.abc import Generator
 from pathlib import Path
-from threading import Thread
 
 from layoutgen.data.scene_recipe import SCENES_FILE, SceneRecipe
 from layoutgen.data.scenes import SceneComposer
+from layoutgen.data.workers import by_workers
 from layoutgen.domain.annotated_image import AnnotatedImage
-from layoutgen.errors import CannotSave
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.io.disk_space import check_space
 from layoutgen.io.images import save_photo
@@ -52,22 +46,10 @@ def write_scenes(
                 done.append(_write(job))
                 yield done[-1]
         else:
-            for image in _by_many(composer, jobs, workers):
+            for image in by_workers(_write, jobs, workers, start=_start, arguments=(composer,)):
                 done.append(image)
                 yield image
         write_prepared(aside, done)
-
-
-def _by_many(
-    composer: SceneComposer, jobs: Iterable[tuple[int, str]], workers: int
-) -> Iterator[AnnotatedImage]:
-    """What `jobs` give, in their order, by many processes."""
-    try:
-        with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(composer,)) as pool:
-            yield from pool.map(_write, jobs, chunksize=8)
-    except BrokenProcessPool as error:
-        problem = f"one of {workers} `workers` was ended from outside, perhaps as memory ran out"
-        raise CannotSave(f"{problem}: pass fewer, and give the same command again") from error
 
 
 def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) -> None:
@@ -83,22 +65,6 @@ def write_recipe(recipe: SceneRecipe, output: Path, *, overwrite: bool = False) 
 def _start(composer: SceneComposer) -> None:
     global _composer
     _composer = composer
-
-
-def _start_worker(composer: SceneComposer) -> None:
-    # Ctrl-C reaches all processes of a terminal, and it is the first one that ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    Thread(target=_end_with_parent, daemon=True).start()
-    _start(composer)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next job for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _write(job: tuple[int, str]) -> AnnotatedImage:

@@ -13,12 +13,14 @@ from pickle import UnpicklingError
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import load
+from accelerate.utils.constants import RNG_STATE_NAME
 from diffusers.training_utils import EMAModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from layoutgen.errors import CannotSave, InvalidFile
+from layoutgen.errors import CannotSave, InvalidFile, first_line
 from layoutgen.model_files import weights_only
 from layoutgen.training.checkpoint_folders import PREFIX, checkpoint_folders, images_of
 
@@ -88,12 +90,17 @@ class Checkpoints:
             if self._accelerator.distributed_type == "FSDP":
                 fill_state(self._optimizer)
             with weights_only():
+                self._check_random_states(paths[-1])
                 self._accelerator.load_state(str(paths[-1]))
-            state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
+                state = torch.load(paths[-1] / self._ema_file(), map_location="cpu", weights_only=True)
         except torch.OutOfMemoryError:
             raise
         except (OSError, RuntimeError, KeyError, EOFError, UnpicklingError, SafetensorError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = (
+                "a pickle in it is cut off, or would run code"
+                if isinstance(error, UnpicklingError)
+                else first_line(error)
+            )
             before = f"from {paths[-2]}" if len(paths) > 1 else "from the start"
             remedy = f"delete this folder, and the same command continues {before}"
             raise InvalidFile(paths[-1], f"is damaged: {reason}", remedy=remedy) from error
@@ -102,6 +109,12 @@ class Checkpoints:
         if self._accelerator.is_main_process:
             self._remove_old()
         return images_of(paths[-1])
+
+    def _check_random_states(self, checkpoint: Path) -> None:
+        """Read them: accelerate goes on without those that it cannot read, to other weights."""
+        path = checkpoint / f"{RNG_STATE_NAME}_{self._accelerator.process_index}.pkl"
+        if path.exists():
+            load(path)
 
     def _remove_old(self) -> None:
         for old in checkpoint_folders(self.folder)[: -self._keep]:

@@ -15,9 +15,8 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from layoutgen.data.dataset import Batch, Example, LayoutDataset, collate
+from layoutgen.data.dataset import Example, LayoutDataset, collate
 from layoutgen.domain.layout import Layout
-from layoutgen.errors import CannotSave
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.adversarial import AdversarialGradients
 from layoutgen.training.checkpoint import Checkpoints, sharded
@@ -28,7 +27,7 @@ from layoutgen.training.gradients import Gradients, NonFiniteGuard
 from layoutgen.training.metrics import MetricsLog
 from layoutgen.training.optimizer import learning_rates, make_optimizer
 from layoutgen.training.snapshot import Snapshots
-from layoutgen.training.stopping import ignore_signals
+from layoutgen.training.stopping import ignore_signals, lost_workers
 from layoutgen.training.teacher import Teacher
 
 
@@ -78,7 +77,7 @@ def train(
         asked_to_stop: asked after every step: by what the user wants to stop now, with a checkpoint.
 
     Raises:
-        CannotSave: the disk is full; the last checkpoint is untouched.
+        CannotSave: the disk is full, or a process that reads data is gone; the last checkpoint is untouched.
         InvalidFile: the last checkpoint is damaged.
         Diverged: the loss is not finite.
     """
@@ -126,10 +125,10 @@ def train(
     started, waited, begun = time.monotonic(), 0.0, images
 
     denoiser.train()
-    with denoiser.attached():
+    with denoiser.attached(), lost_workers():
         while images < config.images:
             before = time.monotonic()
-            batch = _next(batches)
+            batch = next(batches)
             waited += time.monotonic() - before
 
             # One step: learning rate (DeepSpeed steps at the end of the backward pass), gradients, weights,
@@ -174,18 +173,3 @@ def train(
 def _passes(images: int, step_size: int, every: int) -> bool:
     """Whether the step that ends at `images` completes another `every` images, wherever a run began."""
     return images // every > (images - step_size) // every
-
-
-def _next(batches: Iterator[Batch]) -> Batch:
-    """The next of `batches`.
-
-    Raises:
-        CannotSave: one of the processes that read data is gone.
-    """
-    try:
-        return next(batches)
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        problem = "one of the `workers` that read data was ended from outside, perhaps as memory ran out"
-        raise CannotSave(f"{problem}: pass fewer, and the same command continues") from error

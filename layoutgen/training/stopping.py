@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a training to stop, which it does with a checkpoint after the step it is in."""
+"""What ends a training early: Ctrl-C and SIGTERM, with a checkpoint after the step, or a lost worker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from layoutgen.errors import CannotSave
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -38,3 +40,19 @@ def ignore_signals(worker: int) -> None:
     """In a process that reads data: the training decides when it ends, also when both get the signal."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def lost_workers() -> Iterator[None]:
+    """Say in one line that a process which reads data is gone; torch raises that anywhere, at any moment.
+
+    Raises:
+        CannotSave: one is.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        problem = "one of the `workers` that read data was ended from outside, perhaps as memory ran out"
+        raise CannotSave(f"{problem}: pass fewer, and the same command continues") from error
