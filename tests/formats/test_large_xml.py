@@ -8,6 +8,7 @@ from time import process_time
 
 import pytest
 
+from layoutgen.formats import pascal_voc
 from layoutgen.formats.pascal_voc import read
 from layoutgen.formats.read_options import ReadOptions
 
@@ -35,3 +36,12 @@ def test_ten_times_as_much_takes_about_ten_times_as_long(body: Callable[[int], s
         seconds.append(process_time() - begun)
         assert len(data.images[0].instances) == (count if body is objects else 1)
     assert seconds[1] < 40 * seconds[0]
+
+
+def test_the_source_is_looked_for_once_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(pascal_voc, "_counts_from_one", lambda annotation: bool(calls.append(annotation)))
+    size = "<size><width>64</width><height>64</height></size>"
+    (tmp_path / "a.xml").write_text(f"<annotation><filename>a.png</filename>{size}{objects(5)}</annotation>")
+    assert len(read(tmp_path / "a.xml", ReadOptions())[0].images[0].instances) == 5
+    assert len(calls) == 1
