@@ -89,9 +89,11 @@ def _pipeline_kind(folder: Path) -> ModelKind:
     config = folder / "unet" / "config.json"
     unet = read_json(config) if config.is_file() else {}
     channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
-    if latents == 4 and channels in INPUTS and name != _OURS:
+    # A layout may be told by more channels.
+    told_layouts = name == _OURS and index.get("layout_encoder") not in (None, [None, None])
+    if latents == 4 and channels in INPUTS and not told_layouts:
         return ModelKind(Role.OTHER, INPUTS[channels])
-    if name != _OURS and channels != latents:
+    if channels != latents and not told_layouts:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads {channels} channels")
     if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
