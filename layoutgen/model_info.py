@@ -136,9 +136,9 @@ def check_painter(folder: Path, name: str, *, parts: bool = True) -> None:
     kind = kind_of(folder) if folder.is_dir() else None
     if kind is None:
         raise InvalidOption(f"`model` {name} is no model: it holds no model_index.json")
+    check_model_files(folder, pickled_tensors=True)
     if kind.role is not Role.PAINTER:
         raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
-    check_model_files(folder, pickled_tensors=True)
     if parts:
         check_parts(folder)
 
