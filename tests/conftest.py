@@ -23,6 +23,10 @@ settings.load_profile("layoutgen")
 # A shell's `&` has its program ignore Ctrl-C, and so would every command that a test begins and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A process of several that share the tests is told a width, which a console keeps for good.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 
 @pytest.fixture
 def data() -> Path:
