@@ -5,10 +5,8 @@ Nothing here loads a model or torch. A folder that passes can still be useless, 
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,8 @@ from typing import Any
 
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_json
-from layoutgen.io.pickles import check_tensors_only
+from layoutgen.io.pickles import NO_PICKLE, check_tensors_only
+from layoutgen.io.tensor_header import read_tensor_header
 
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """What ``from_pretrained`` of transformers is asked for, also with a hub id."""
@@ -93,8 +92,7 @@ def _check_weights(folder: Path, pickled_tensors: bool) -> None:
             check_tensors_only(path)
     elif pickles:
         problem = "is a pickle, which can run code when it is read, and there are no safetensors beside it"
-        remedy = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
-        raise InvalidFile(pickles[0], problem, remedy=remedy)
+        raise InvalidFile(pickles[0], problem, remedy=NO_PICKLE)
 
 
 def _check_config(folder: Path) -> None:
@@ -112,26 +110,14 @@ def _check_config(folder: Path) -> None:
     weights = [path for path in sorted(folder.iterdir()) if path.suffix == _WEIGHTS]
     if not weights:
         return
-    values, tensors = sum(path.stat().st_size for path in weights), sum(map(_tensors, weights))
+    values = sum(path.stat().st_size for path in weights)
+    tensors = sum(len(read_tensor_header(path).shapes) for path in weights)
     for place, number in _numbers(config, ""):
         most = tensors if _COUNTS.search(place) else values
         if not abs(number) <= most and place.rpartition(".")[2] not in _NO_SIZES:
             held = "tensors" if most == tensors else "bytes"
             problem = f"is {str(number)[:30]}, and the weights have {most:,} {held}"
             raise InvalidFile(file, problem, where=place, remedy="copy the model again")
-
-
-def _tensors(path: Path) -> int:
-    """How many tensors the safetensors at `path` hold, by their header."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length)) if length < path.stat().st_size else None
-    except (OSError, ValueError, RecursionError, struct.error):
-        header = None
-    if not isinstance(header, dict):
-        raise InvalidFile(path, "is cut off, or holds no safetensors", remedy="copy the model again")
-    return len(header)
 
 
 def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:

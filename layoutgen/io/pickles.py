@@ -9,6 +9,8 @@ from pathlib import Path
 
 from layoutgen.errors import InvalidFile
 
+NO_PICKLE = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
+"""What to do about a pickle that is not read."""
 _TENSORS = {"collections OrderedDict", "_codecs encode", "torch Size", "torch device", "torch dtype"}
 _UTILS = ("torch._utils _rebuild_", "torch.serialization _get_layout", "torch._tensor _rebuild_")
 _CONTENT = "data.pkl"
@@ -33,8 +35,7 @@ def check_tensors_only(path: Path) -> None:
     foreign = [name for name in names if not _is_part_of_tensors(name)]
     if foreign:
         problem = f"is a pickle, which can run code when it is read: it names {foreign[0][:80]}"
-        remedy = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
-        raise InvalidFile(path, problem, remedy=remedy)
+        raise InvalidFile(path, problem, remedy=NO_PICKLE)
 
 
 def _pickles(path: Path) -> list[bytes]:

@@ -35,7 +35,7 @@ def read_tensor_header(path: Path) -> TensorHeader:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= _LARGEST:
-                raise InvalidFile(path, "is no .safetensors file", remedy=remedy)
+                raise InvalidFile(path, "is no .safetensors file, or cut off", remedy=remedy)
             head = json.loads(file.read(length))
         shapes, end = {}, 0
         metadata = head.pop("__metadata__", None) or {}
