@@ -10,19 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.commands import WRITERS, Writer, write_inputs
+from tests.faults.commands import WRITERS, Writer
 from tests.faults.faults import Place
 from tests.faults.processes import Limits, run
 
 QUICK = ("convert",)
 BY_NAME = {writer.name: writer for writer in WRITERS}
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bytes") / "in"
-    write_inputs(folder)
-    return folder
 
 
 @pytest.mark.parametrize(
