@@ -26,14 +26,13 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from layoutgen.assets import DETECTOR
 from layoutgen.denoising.settings import SampleSettings
-from layoutgen.errors import LayoutgenError
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import ModelInfo, check_labels, find_model
-from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded_settings
+from layoutgen.sampling.run import load_pipeline, recorded_settings
 from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
+from tests.benchmarks.painter_command import painter_parser, parsed, run
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table
 from tests.benchmarks.painter_sheets import closest_pairs, enlarged
@@ -43,25 +42,14 @@ _TRAINING = 3  # crops of training animals for each crop of another set, so that
 
 def main(arguments: list[str] | None = None) -> None:
     """Paint, look, compare, print."""
-    chosen = _parse(arguments)
-    quiet_libraries()
-    try:
-        _run(chosen)
-    except LayoutgenError as error:
-        sys.exit(f"error: {error}")
+    run(_run, _parse(arguments))
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--model", help="default: the one in the package")
-    parser.add_argument("--detector", default=str(DETECTOR), help="default: the one in the package")
-    parser.add_argument("--method", choices=["img2img", "text2img"], default="img2img")
+    parser = painter_parser(__doc__)
     usual = SampleSettings()
     parser.add_argument("--steps", type=int, default=usual.steps)
     parser.add_argument("--guidance", type=float, default=usual.guidance)
-    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 10, 30, 100, 300])
     parser.add_argument("--label", default="dog")
     parser.add_argument("--ground", help='such as "green ground"; default: as in the real scenes')
@@ -72,9 +60,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--crops", type=int, default=2000, help="of a set, at most, that are compared")
     parser.add_argument("--device", default=None)
     parser.add_argument("--dtype", default="auto")
-    chosen = parser.parse_args(arguments)
-    if chosen.seeds < 2:
-        parser.error("--seeds must be at least 2: real scenes of even and odd seeds show different animals")
+    chosen = parsed(parser, arguments)
     if chosen.seeds // 2 * sum(chosen.instances) < 2 or chosen.crops < 30:
         parser.error("too few crops to compare: ask for more --seeds or --instances, and 30 --crops or more")
     return chosen

@@ -29,19 +29,18 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from layoutgen.assets import DETECTOR
 from layoutgen.denoising.settings import settings_of
 from layoutgen.domain.layout import Box, Layout
 from layoutgen.domain.size_prior import SizePrior
 from layoutgen.drawing.contact_sheet import contact_sheet
-from layoutgen.errors import LayoutgenError
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.features.efficientnet_lite import EfficientNetLite0
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import find_model
 from layoutgen.sampling.jobs import Job
-from layoutgen.sampling.run import load_pipeline, quiet_libraries, recorded_settings
+from layoutgen.sampling.run import load_pipeline, recorded_settings
 from tests.benchmarks.likeness import Likeness
+from tests.benchmarks.painter_command import painter_parser, parsed, run
 from tests.benchmarks.painter_scenes import Animals, Objects, fingerprint, paint
 from tests.benchmarks.painter_scores import score, scores_table
 
@@ -82,33 +81,19 @@ class Pictures:
 
 def main(arguments: list[str] | None = None) -> None:
     """Paint, look, compare, print."""
-    chosen = _parse(arguments)
-    quiet_libraries()
-    try:
-        _run(chosen)
-    except LayoutgenError as error:
-        sys.exit(f"error: {error}")
+    run(_run, _parse(arguments))
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--model", help="default: the one in the package")
-    parser.add_argument("--detector", default=str(DETECTOR), help="default: the one in the package")
-    parser.add_argument("--method", choices=["img2img", "text2img"], default="img2img")
+    parser = painter_parser(__doc__)
     parser.add_argument("--steps", type=int, help="default: the model's")
     parser.add_argument("--guidance", type=float, help="default: the model's")
-    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--sizes", type=int, nargs="+", default=[24, 32, 48, 64, 96, 128, 160])
     parser.add_argument("--labels", nargs="+", choices=list(CLASSES), default=list(CLASSES))
     parser.add_argument("--canvas", type=int, default=256)
     parser.add_argument("--aspect", type=float, nargs=2, default=[0.3, 2.6], help="width / height")
     parser.add_argument("--min-mask-score", type=float, default=0.86)
-    chosen = parser.parse_args(arguments)
-    if chosen.seeds < 2:
-        parser.error("--seeds must be at least 2: real scenes of even and odd seeds show different animals")
-    return chosen
+    return parsed(parser, arguments)
 
 
 def _run(chosen: argparse.Namespace) -> None:
