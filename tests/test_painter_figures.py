@@ -13,8 +13,10 @@ from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.formats.annotated_source import open_annotated
 from layoutgen.formats.prepared import write_prepared
+from layoutgen.sampling.jobs import Job
 from tests.benchmarks.likeness import Likeness, diversity, nearest, thumbnails
 from tests.benchmarks.painter_figures import main
+from tests.benchmarks.painter_scenes import paint
 from tests.benchmarks.painter_scores import score
 
 
@@ -151,3 +153,17 @@ def test_a_run_is_continued_and_says_all(photos, tmp_path, capsys):
     assert painted[0].is_file() and {path: path.stat().st_mtime_ns for path in painted[1:]} == before
     main([*command, "2"])  # another setting: all are painted again
     assert all(path.stat().st_mtime_ns != before[path] for path in painted[1:])
+
+
+def test_settings_reach_the_painter(tmp_path):
+    """All that :meth:`LayoutPipeline.__call__` knows; how a pipeline was loaded is only written down."""
+    given = {}
+
+    def pipeline(layout, *, generator, **options):
+        given.update(options)
+        return [Image.new("RGB", (layout.width, layout.height))]
+
+    how = {"method": "sprites", "encoding": None, "steps": 3, "verify": True}
+    options = how | {"dtype": "float32", "weights": "0"}
+    assert len(list(paint(pipeline, [Job("dogs", Layout(8, 8), 0)], options, tmp_path))) == 1
+    assert given == how

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from layoutgen.assets import DETECTOR
@@ -12,15 +12,20 @@ from layoutgen.errors import LayoutgenError
 from layoutgen.sampling.run import quiet_libraries
 
 
-def painter_parser(description: str) -> argparse.ArgumentParser:
-    """Options for data, model, detector, method and seeds; of `description` the first line is shown."""
+def painter_parser(
+    description: str, methods: Sequence[str] = ("img2img", "text2img"), seeds: int = 20
+) -> argparse.ArgumentParser:
+    """Options for data, model, detector, method and seeds; of `description` the first line is shown.
+
+    The first of `methods` is the default.
+    """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--model", help="default: the one in the package")
     parser.add_argument("--detector", default=str(DETECTOR), help="default: the one in the package")
-    parser.add_argument("--method", choices=["img2img", "text2img"], default="img2img")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--method", choices=methods, default=methods[0])
+    parser.add_argument("--seeds", type=int, default=seeds)
     return parser
 
 

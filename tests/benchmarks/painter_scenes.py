@@ -115,7 +115,7 @@ def paint(
 
     Images of the same layout, settings and weights are kept, so that a run that was killed goes on.
     """
-    asked = {*inspect.signature(LayoutPipeline.paint).parameters, "encoding"}  # others say how it was loaded
+    asked = inspect.signature(LayoutPipeline.__call__).parameters  # others say how it was loaded
     how = {key: value for key, value in options.items() if key in asked}
     for name in ("images", "overlays"):
         (folder / name).mkdir(parents=True, exist_ok=True)
