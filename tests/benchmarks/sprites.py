@@ -2,12 +2,13 @@
 
     python tests/benchmarks/sprites.py DATA -o OUT [--no-verify] [--sizes 16 43 120 300] [--seeds 3]
 
-DATA holds pets/ and coco/ as for painter_figures.py. For each size and seed 100 boxes are arranged, painted
-as by `layoutgen sample --method sprites --verify`, and looked at as by `layoutgen evaluate`. The detector
-that verifies is the one that judges, so EfficientNet-Lite0 (`pip install 'layoutgen[features]'`) looks, too: how
-sure it is of the label, beside composed scenes of as many and as large held-out animals. Animals that are
-larger than on their photos are enlarged in these. Then the evaluations of the denoiser, in windows and in
-plain pictures, and those of 10 times as many boxes on one canvas. The same command goes on where it stopped.
+DATA holds pets/ and coco/ as for painter_figures.py. For each size and seed 100 boxes are arranged,
+painted as by `layoutgen sample --method sprites --verify`, and looked at as by `layoutgen evaluate`. The
+detector that verifies is the one that judges, so EfficientNet-Lite0 (`pip install 'layoutgen[features]'`)
+looks, too: how sure it is of the label, beside composed scenes of as many and as large held-out animals.
+Animals that are larger than on their photos are enlarged in these. Then the evaluations of the denoiser,
+in windows and in plain pictures, and those of 10 times as many boxes on one canvas. The same command goes
+on where it stopped.
 """
 
 from __future__ import annotations
