@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +67,19 @@ def share(one: dict[str, Any], images: dict[int, dict[str, Any]]) -> float:
     return float(one["bbox"][2] * one["bbox"][3] / (image["width"] * image["height"]))
 
 
+def cpu_seconds() -> float:
+    """The CPU time of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.slow
-def test_a_newcomer_gets_pizzas(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newcomer_gets_pizzas(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
     monkeypatch.chdir(tmp_path)
     pizzas = of_pizzas(json.loads((data / "coco/instances_train.json").read_text()))
     images = {image["id"]: image for image in pizzas["images"]}
@@ -82,11 +95,16 @@ def test_a_newcomer_gets_pizzas(data: Path, tmp_path: Path, monkeypatch: pytest.
     owlv2(tmp_path / "detector")
     (tmp_path / "layout.yaml").write_text(LAYOUT)
 
+    seconds: dict[str, float] = {}
     for command in COMMANDS:
+        before = cpu_seconds()
         done = subprocess.run(
             [sys.executable, "-m", "layoutgen", *command.words], capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command.text}\n{done.stdout}{done.stderr}"
+        seconds[command.text] = cpu_seconds() - before
+        record_property("cpu_seconds", f"{seconds[command.text]:.1f} {command.text}")
+    assert sum(seconds.values()) < 30 * 60, f"the tutorial promises less than half an hour: {seconds}"
     assert (tmp_path / "data/masks.jpg").is_file() and (tmp_path / "run/curves.png").is_file()
     # Pizzas are redder than green, the ground is not.
     with Image.open(tmp_path / "out/table/images/layout_0.png") as image:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
-from typing import Any
+
+from layoutgen.domain.inflection import inflect_engine
 
 _NAMES = """
 1 person 2 bicycle 3 car 4 motorcycle 5 airplane 6 bus 7 train 8 truck 9 boat 10 traffic light 11 fire hydrant
@@ -34,7 +34,7 @@ COCO_CATEGORIES: dict[int, str] = _numbered(_NAMES)
 """COCO's category ids, which have gaps, and their names."""
 _COCO_NAMES = frozenset(COCO_CATEGORIES.values())
 
-# The library takes two seconds to load: what it says of COCO's names, where that is no mere -s.
+# What inflect says of COCO's names, where that is no mere -s: most commands need no more of it.
 _PLURALS = {"person": "people", "sheep": "sheep", "knife": "knives", "mouse": "mice"}
 _PLURALS |= {name: name + "es" for name in ("bus", "bench", "wine glass", "sandwich", "couch", "toothbrush")}
 _SYNONYMS = {
@@ -79,7 +79,7 @@ def singular(word: str) -> str:
             return name
     if not _looks_plural(word):
         return word
-    one = _inflect().singular_noun(word) or word
+    one = inflect_engine().singular_noun(word) or word
     return one.lower() if one.lower() in _COCO_NAMES else str(one)
 
 
@@ -124,8 +124,8 @@ def _counted(label: str, count: int) -> str:
         return f"{article} {label}" if count == 1 else f"{count} {_PLURALS.get(label, label + 's')}"
     plural_only = label.lower().endswith("s") and _looks_plural(label)  # "skis", but not "sheep"
     if count == 1:
-        return label if plural_only else str(_inflect().a(label))
-    return f"{count} {label if plural_only else _inflect().plural_noun(label)}"
+        return label if plural_only else str(inflect_engine().a(label))
+    return f"{count} {label if plural_only else inflect_engine().plural_noun(label)}"
 
 
 def _looks_plural(word: str) -> bool:
@@ -134,11 +134,4 @@ def _looks_plural(word: str) -> bool:
         return False
     if last.endswith("us") and last not in _PLURAL_IN_US:  # bus, cactus, walrus
         return False
-    return bool(_inflect().singular_noun(word))
-
-
-@lru_cache(maxsize=1)
-def _inflect() -> Any:
-    import inflect  # here, for the few words that need it
-
-    return inflect.engine()
+    return bool(inflect_engine().singular_noun(word))

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import inflect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layoutgen.domain.inflection import inflect_engine
 from layoutgen.domain.labels import COCO_CATEGORIES, count_phrase, singular
 
 
@@ -99,3 +101,21 @@ def test_labels_load_without_the_libraries_that_take_seconds() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_unknown_words_do_not_wait_for_type_checks_of_a_library() -> None:
+    """Typeguard would compile all of inflect anew when it is loaded, which took seconds."""
+    code = (
+        "import sys; from layoutgen.domain.labels import count_phrase; print(count_phrase({'leaf': 2}))\n"
+        "assert 'inflect' in sys.modules and 'typeguard' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 leaves"
+
+
+def test_typeguard_stays_what_it_is_where_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    typeguard = ModuleType("typeguard")
+    monkeypatch.setitem(sys.modules, "typeguard", typeguard)
+    inflect_engine.cache_clear()
+    inflect_engine()
+    assert sys.modules["typeguard"] is typeguard
