@@ -39,6 +39,7 @@ from layoutgen.methods.factory import make_method
 from layoutgen.methods.registry import check_sprites, check_strength
 from layoutgen.methods.sprites import Sprites
 from layoutgen.model_info import check_labels, check_painter, size_prior_of
+from layoutgen.sprites.images import ImagePainter
 from layoutgen.sprites.inspection import Inspector
 from layoutgen.sprites.painter import SpritePainter
 from layoutgen.sprites.pictures import paint_all
@@ -307,9 +308,8 @@ class LayoutPipeline(DiffusionPipeline):
             inspector = Inspector(load_detector(settings.detector, str(self.backbone.device)))
         grid = self.size_prior.grid if self.size_prior.grid > 1 else self.backbone.pixels_per_latent
         at_once = settings.coarse_above or self.window / 2
-        return SpritePainter(
-            method.painter, self.scheduler, settings, self._codec, at_once, grid, batch_size, inspector
-        )
+        painter = ImagePainter(method.painter, self.scheduler, settings, self._codec, batch_size)
+        return SpritePainter(painter, at_once, grid, inspector)
 
     def zoom(self, layouts: Layout | Sequence[Layout], settings: SampleSettings) -> int:
         """How many times as large the canvas of `layouts` is painted: as `settings` say, or as it needs."""

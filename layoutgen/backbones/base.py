@@ -79,6 +79,10 @@ class Backbone(ABC):
     def pool_phrases(self, phrases: Sequence[str]) -> Tensor:
         """One vector (N, D) for each of N `phrases`."""
 
+    @abstractmethod
+    def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
+        """Which tokens (B, P) bool of :meth:`encode_prompts` spell one of the B groups of `words`."""
+
     # Images.
 
     @abstractmethod

@@ -41,6 +41,18 @@ def prompt_rows(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> list[list[i
     return [row for prompt in prompts for row in _chunks(tokenizer, prompt)]
 
 
+def find_words(tokenizer: CLIPTokenizer, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
+    """Which tokens (B, K * M) bool of :func:`embed_prompts` spell one of the B groups of `words`."""
+    rows = [torch.tensor(_chunks(tokenizer, prompt)).flatten() for prompt in prompts]
+    found = [torch.zeros(len(row), dtype=torch.bool) for row in rows]
+    for row, marked, group in zip(rows, found, words, strict=True):
+        for spelt in (torch.tensor(_token_ids(tokenizer, word)) for word in group):
+            for start in range(len(row) - len(spelt) + 1):
+                if torch.equal(row[start : start + len(spelt)], spelt):
+                    marked[start : start + len(spelt)] = True
+    return pad_sequence(found, batch_first=True)
+
+
 def embed_phrases(
     tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, phrases: Sequence[str], *, layer: int = -1
 ) -> tuple[Tensor, Tensor]:

@@ -102,6 +102,10 @@ class StableDiffusion(Backbone):
         """See :class:`Backbone`."""
         return clip_text.pool_phrases(self.tokenizer, self.text_encoder, phrases)
 
+    def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
+        """See :class:`Backbone`."""
+        return clip_text.find_words(self.tokenizer, prompts, words).to(self.device)
+
     def to_latents(self, pixels: Tensor) -> Tensor:
         """See :class:`Backbone`."""
         encoded = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype), return_dict=False)[0].mode()

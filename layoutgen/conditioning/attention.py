@@ -83,6 +83,13 @@ class AttentionContext:
             self._projected[attn] = projected if blocks is None else projected.by_blocks(blocks)
         return _attend_to(query, self._projected[attn])
 
+    def weights(self, attn: Attention, states: Tensor) -> Tensor:
+        """How the layer `attn` weighs the tokens (R, H, L, P + T) for latents of `states` (R, L, C)."""
+        query = _heads(attn, attn.to_q(states))
+        context = self._project(attn, query).expand(self.rows)
+        scores = query @ context.key.transpose(2, 3) * query.shape[3] ** -0.5
+        return (scores if context.bias is None else scores + context.bias).float().softmax(-1)
+
     def self_attention_bias(self, query: Tensor) -> Tensor | None:
         """Bias (R, 1, L, L) of the latents of `query` (R, H, L, C / H) to each other; None: none."""
         if self.regions is None:

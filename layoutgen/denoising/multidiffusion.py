@@ -6,14 +6,17 @@ Bar-Tal et al., "MultiDiffusion: Fusing Diffusion Paths for Controlled Image Gen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import psutil
 import torch
+import torch.nn.functional as F
 from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor
 
 from layoutgen.backbones.base import Backbone
+from layoutgen.conditioning.attention_maps import AttentionMap, recording
 from layoutgen.denoising.guidance import GuidedDenoiser
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.windows import Window, blend_weights, cover
@@ -33,6 +36,14 @@ class _Row(NamedTuple):
     window: int
 
 
+class _Batch(NamedTuple):
+    """Windows that go through the denoiser together, and which tokens (R, T) of theirs spell labels."""
+
+    rows: list[_Row]
+    denoiser: GuidedDenoiser
+    label_tokens: Tensor | None
+
+
 class MultiDiffusion:
     """Predictions for I images of one size: every window gets its own, and overlaps are blended.
 
@@ -45,6 +56,8 @@ class MultiDiffusion:
         guided: whether guidance will be used, in some steps at least.
         batch_size: windows through the denoiser at once; None: what fits. When memory runs out, it is halved.
         rescale: see :class:`GuidedDenoiser`; of each window by itself.
+        attention: where to add, in every call, how much of its attention each latent gives to the labels of
+            the layouts (I, h, w); None: nobody asks.
     """
 
     def __init__(
@@ -55,8 +68,9 @@ class MultiDiffusion:
         guided: bool,
         batch_size: int | None = None,
         rescale: float = 0.0,
+        attention: AttentionMap | None = None,
     ) -> None:
-        self._rescale = rescale
+        self._rescale, self._attention = rescale, attention
         self._backbone, self._method, self._canvases = method.backbone, method, canvases
         self._guided = guided
         self.height, self.width = method.cell_size(canvases)
@@ -67,7 +81,7 @@ class MultiDiffusion:
             _Row(image, window) for image in range(len(canvases)) for window in range(len(self._windows))
         ]
         self.batch_size = batch_size or fitting_batch(self._backbone, self._windows[0], guided=guided)
-        self._batches: list[tuple[list[_Row], GuidedDenoiser]] = []
+        self._batches: list[_Batch] = []
 
     def predict(
         self, noisy: Tensor, timestep: Tensor, guidance: float | Tensor, *, reuse_features: bool = False
@@ -99,33 +113,50 @@ class MultiDiffusion:
         if not self._batches:
             starts = range(0, len(self._rows), self.batch_size)
             self._batches = [self._encoded(self._rows[at : at + self.batch_size]) for at in starts]
-        fused = torch.zeros_like(noisy)
-        for rows, denoiser in self._batches:
+        fused, attention = torch.zeros_like(noisy), torch.zeros_like(noisy[:, :1])
+        for rows, denoiser, tokens in self._batches:
             views = torch.stack([self._view(noisy, row) for row in rows]).to(self._backbone.dtype)
             scale = guidance
             if isinstance(guidance, Tensor):
                 scale = torch.stack([self._view(guidance, row) for row in rows])
-            predicted = denoiser.predict(views, timestep, scale, reuse_features=reuse_features)
+            with self._recording(tokens, views) as found:
+                predicted = denoiser.predict(views, timestep, scale, reuse_features=reuse_features)
             for row, prediction in zip(rows, predicted, strict=True):
                 self._view(fused, row).add_(prediction * self._weights[row.window])
+            if found is not None and (maps := found.mean()) is not None:
+                for row, one in zip(rows, maps, strict=True):
+                    self._view(attention, row).add_(one * self._weights[row.window])
+        if self._attention is not None:
+            self._attention.add(attention[:, 0])
         return fused
+
+    def _recording(self, tokens: Tensor | None, views: Tensor) -> AbstractContextManager[AttentionMap | None]:
+        """Record the attention to `tokens` of what looks at `views`; None: to none."""
+        if tokens is None:
+            return nullcontext()
+        levels = self._backbone.levels(*views.shape[-2:])
+        return recording(self._backbone.denoiser, tokens, levels)
 
     def _view(self, latents: Tensor, row: _Row) -> Tensor:
         """The part (C, h, w) of `latents` (I, C, H, W) that the window of `row` shows."""
         window = self._windows[row.window]
         return latents[row.image, :, window.rows, window.columns]
 
-    def _encoded(self, rows: list[_Row]) -> tuple[list[_Row], GuidedDenoiser]:
+    def _encoded(self, rows: list[_Row]) -> _Batch:
         """`rows` with their conditions; equal windows of equal layouts are encoded once."""
         crops = [self._crop(self._canvases[row.image], self._windows[row.window]) for row in rows]
         distinct = {crop: number for number, crop in enumerate(dict.fromkeys(crops))}
         condition = self._method.encode(list(distinct)).to(self._backbone.device, self._backbone.dtype)
+        which = torch.tensor([distinct[crop] for crop in crops], device=self._backbone.device)
         if len(distinct) < len(rows):
-            condition = condition[
-                torch.tensor([distinct[crop] for crop in crops], device=self._backbone.device)
-            ]
+            condition = condition[which]
+        tokens = None
+        if self._attention is not None:
+            length = condition.prompt.embeddings.shape[1] + condition.tokens.shape[1]
+            found = self._method.label_tokens(list(distinct))
+            tokens = F.pad(found, (0, length - found.shape[1]))[which]
         null = condition.null() if self._guided else None
-        return rows, GuidedDenoiser(self._backbone, condition, null, rescale=self._rescale)
+        return _Batch(rows, GuidedDenoiser(self._backbone, condition, null, rescale=self._rescale), tokens)
 
     def _crop(self, canvas: Layout, window: Window) -> Layout:
         """What `canvas` shows in `window`."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from layoutgen.conditioning.attention_maps import AttentionMap
 from layoutgen.denoising.coarse_to_fine import REFINED_BELOW, Layer, enlarged
 from layoutgen.denoising.estimate import clean_latents
 from layoutgen.denoising.guidance import guidance_map
@@ -65,6 +66,7 @@ class Sampler:
         batch_size: windows through the denoiser at once; None: what fits into memory.
         refined_below: part of the noise schedule, from its end, in which a layer repaints what is there.
         surroundings: what is kept around the boxes at first; None: nothing.
+        attention: see :class:`MultiDiffusion`.
     """
 
     method: LayoutMethod
@@ -75,6 +77,7 @@ class Sampler:
     batch_size: int | None = None
     refined_below: float = REFINED_BELOW
     surroundings: Surroundings | None = None
+    attention: AttentionMap | None = None
 
     def run(
         self, layers: Sequence[Layer], generator: Generators, *, painted: Tensor | None = None
@@ -128,6 +131,7 @@ class Sampler:
             guided=settings.guidance > 1 and last > first,
             batch_size=self.batch_size,
             rescale=settings.guidance_rescale,
+            attention=self.attention,
         )
         shape = (len(layer.canvases), backbone.latent_channels, fused.height, fused.width)
         noise = randn_tensor(shape, generator, backbone.device, torch.float32)

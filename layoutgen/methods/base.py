@@ -41,6 +41,12 @@ class LayoutMethod(ABC):
             UnknownLabel: the model has not learnt one of the labels.
         """
 
+    def label_tokens(self, layouts: Sequence[Layout]) -> Tensor:
+        """Which of the first tokens (B, P or more) of the context that :meth:`encode` makes spell a label."""
+        return self.backbone.find_words(
+            [layout.prompt for layout in layouts], [layout.labels for layout in layouts]
+        )
+
     @property
     def starts_from_drawing(self) -> bool:
         """Whether denoising starts from :meth:`initial_latents` with noise, not from noise alone."""

@@ -31,7 +31,7 @@ class Regional(LayoutMethod):
     def encode(self, layouts: Sequence[Layout]) -> Condition:
         """See :meth:`LayoutMethod.encode`."""
         prompt, negative = self.encode_prompts(layouts)
-        labels = sorted({label for layout in layouts for label in layout.labels})
+        labels = _labels(layouts)
         device = prompt.embeddings.device
         boxes = box_fractions(layouts).to(device)  # (B, N, 4)
         groups = torch.zeros(boxes.shape[:2], dtype=torch.long)
@@ -51,6 +51,16 @@ class Regional(LayoutMethod):
             channels = self.layout_encoder.zero_channels(len(layouts), *self.cell_size(layouts))
         return Condition(prompt, negative, tokens, channels, regions)
 
+    def label_tokens(self, layouts: Sequence[Layout]) -> Tensor:
+        """See :class:`LayoutMethod`: those of the prompt, and of what each label is told as."""
+        found, labels = super().label_tokens(layouts), _labels(layouts)
+        if not labels:
+            return found
+        phrases = [object_prompt(one.prompt, one.labels, label) for one in layouts for label in labels]
+        words = [[label] for _ in layouts for label in labels]
+        told = self.backbone.find_words(phrases, words)  # (B * K, M)
+        return torch.cat([found, told.unflatten(0, (len(layouts), -1)).flatten(1)], dim=1)
+
     def _label_tokens(
         self, layouts: Sequence[Layout], labels: Sequence[str], empty: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -69,3 +79,8 @@ class Regional(LayoutMethod):
         if encoded.mask is not None:
             numbers = numbers.masked_fill(~encoded.mask[rows], PADDING)
         return tokens.flatten(1, 2), numbers.flatten(1, 2)
+
+
+def _labels(layouts: Sequence[Layout]) -> list[str]:
+    """The distinct labels of all `layouts`, sorted."""
+    return sorted({label for layout in layouts for label in layout.labels})

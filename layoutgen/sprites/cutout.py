@@ -1,4 +1,4 @@
-"""The object of a picture that shows it alone, cut out by how it differs from the ground around it."""
+"""The object of a picture that shows it alone, cut out by its colour, and by attention to its label."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ _BLUR = 0.6  # pixels: single pixels say little
 _FILLED = (0.25, 0.995)  # share of its own box that an object covers
 _LARGE = 0.3  # an object is at least so large, as a share of the area of the box that it was asked for in
 _AT_BORDER = 1  # pixels from it
+_TELLS = (
+    1.25  # times as much attention in the box as around it: less, and it says nothing of where things are
+)
+_TRUST = 4.0  # times as like the ground may a pixel be where all attention is, and so much less where none is
 _PIECES = 0.8  # share of what differs that is the largest piece: less, and it falls apart
 
 
@@ -36,15 +40,22 @@ class Sprite:
         return float(self.pixels.shape[1] / self.pixels.shape[0])
 
 
-def cut_out(label: str, picture: Image.Image, background: Image.Image, box: Box) -> tuple[Sprite, Box] | None:
+def cut_out(
+    label: str,
+    picture: Image.Image,
+    background: Image.Image,
+    box: Box,
+    attention: _Values | None = None,
+) -> tuple[Sprite, Box] | None:
     """The object that `picture` shows about in `box`, and its own box; None where there is none to cut out.
 
     Refused is what touches the border, falls apart, or is much smaller than was asked for.
 
     Args:
         background: what the picture was held to at first, of its size.
+        attention: (H, W) that its pixels gave to the label; None: not known.
     """
-    mask, whole = object_mask(np.asarray(picture), np.asarray(background), box)
+    mask, whole = object_mask(np.asarray(picture), np.asarray(background), box, attention)
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return None
@@ -62,11 +73,15 @@ def cut_out(label: str, picture: Image.Image, background: Image.Image, box: Box)
 
 
 def object_mask(
-    picture: npt.NDArray[np.uint8], background: npt.NDArray[np.uint8], box: Box
+    picture: npt.NDArray[np.uint8],
+    background: npt.NDArray[np.uint8],
+    box: Box,
+    attention: _Values | None = None,
 ) -> tuple[Mask, float]:
     """The pixels (H, W) that are no ground, in one piece, and the share of that piece in all that is none.
 
     Ground is what looks like the pixels around `box`: in colour, and in how it differs from `background`.
+    How much it has to look like them depends on `attention` (H, W), where that tells the box from them.
     """
     height, width = picture.shape[:2]
     margin = 0.08 * max(box.width, box.height)
@@ -76,6 +91,8 @@ def object_mask(
     moved = colors - ndimage.gaussian_filter(background.astype(float), (_BLUR, _BLUR, 0))
     distance = _unlike(colors, beside > margin) + _unlike(moved, beside > margin)
     threshold = _CLEARLY * np.quantile(distance[beside > margin], _GROUND)
+    if attention is not None:
+        threshold = threshold * _TRUST ** (1 - 2 * _shown(attention, beside))
     unlike = (distance > threshold) & (beside <= margin)
     unlike = ndimage.binary_opening(unlike, iterations=1)
     pieces, count = ndimage.label(ndimage.binary_closing(unlike, iterations=1))
@@ -84,6 +101,19 @@ def object_mask(
     sizes = ndimage.sum_labels(np.ones_like(pieces), pieces, range(1, count + 1))
     largest = int(np.argmax(sizes)) + 1
     return ndimage.binary_fill_holes(pieces == largest), float(sizes.max() / sizes.sum())
+
+
+def _shown(attention: _Values, beside: _Values) -> _Values:
+    """Where the label is, by the attention (H, W) to it: 0, as around the box, to 1; 0.5 where nobody knows.
+
+    Args:
+        beside: (H, W) pixels from the box.
+    """
+    inside, around = attention[beside <= 0], attention[beside > 0]
+    if inside.mean() < _TELLS * around.mean():
+        return np.full_like(attention, 0.5)
+    low, high = np.median(around), np.quantile(inside, 0.95)
+    return np.asarray((attention - low) / max(high - low, 1e-9)).clip(0, 1)
 
 
 def _unlike(values: _Values, ground: Mask) -> _Values:

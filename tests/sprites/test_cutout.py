@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from layoutgen import Box
 from layoutgen.sprites.cutout import cut_out, object_mask, whole_box
@@ -69,3 +70,44 @@ def test_a_whole_box_is_round() -> None:
     assert sprite.pixels.shape == (48, 32, 4)
     assert sprite.pixels[0, 0, 3] == 0
     assert sprite.pixels[24, 16, 3] == 255
+
+
+def heard(shape: np.ndarray, *, inside: float = 0.3, outside: float = 0.05) -> np.ndarray:
+    """Attention to a label that is where `shape` is, as soft as that of a coarse level."""
+    return ndimage.gaussian_filter(np.where(shape, inside, outside), 3)
+
+
+def overlap(mask: np.ndarray, shape: np.ndarray) -> float:
+    return float((mask & shape).sum() / (mask | shape).sum())
+
+
+def test_attention_finds_what_is_coloured_like_the_ground() -> None:
+    picture, shape = with_ellipses((20, 16, 51, 63))
+    pixels, faint = np.array(picture), shape.copy()
+    faint[:40] = False
+    pixels[faint] = (np.array(ground(1))[faint] + np.array([8.0, -8, 8])).round().clip(0, 255)
+    alone, _ = object_mask(pixels, np.array(ground()), BOX)
+    together, whole = object_mask(pixels, np.array(ground()), BOX, heard(shape))
+    assert overlap(alone, shape) < 0.6
+    assert overlap(together, shape) > 0.9
+    assert whole > 0.95
+
+
+def test_attention_leaves_out_what_is_something_else() -> None:
+    picture, shape = with_ellipses((20, 16, 51, 63))
+    pixels = np.array(picture)
+    pixels[56:64, 21:52] = (72, 128, 52)  # a stick below it, a little unlike the ground
+    shape[50:] = False
+    alone, _ = object_mask(pixels, np.array(ground()), BOX)
+    together, _ = object_mask(pixels, np.array(ground()), BOX, heard(shape))
+    assert alone[57:63, 22:30].all()
+    assert not together[57:63, 22:30].any()
+
+
+def test_attention_that_does_not_tell_the_box_from_its_surroundings_changes_nothing() -> None:
+    picture, shape = with_ellipses((20, 16, 51, 63))
+    alone, whole = object_mask(np.array(picture), np.array(ground()), BOX)
+    for inside in (0.05, 0.055, 0.02):
+        attention = heard(shape, inside=inside)
+        mask, again = object_mask(np.array(picture), np.array(ground()), BOX, attention)
+        assert (mask == alone).all() and again == whole

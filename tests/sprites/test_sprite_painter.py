@@ -98,6 +98,22 @@ def test_what_only_sprites_read_is_refused_elsewhere(toy: LayoutPipeline) -> Non
         toy.method("sprites", "box")
 
 
+def test_objects_are_cut_out_with_the_attention_to_their_label(
+    toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[tuple[int, int], np.ndarray]] = []
+
+    def cut(label: str, picture: Image.Image, background: Image.Image, box: Box, heard: np.ndarray) -> None:
+        seen.append((picture.size, heard))
+
+    monkeypatch.setattr("layoutgen.sprites.objects.cut_out", cut)
+    paint(toy, crowd(3))
+    assert len(seen) == 2 * 3  # refused, and painted once more
+    for (width, height), heard in seen:
+        assert heard.shape == (height, width)
+        assert heard.min() > 0 and heard.max() < 1
+
+
 class PickyDetector(SquareDetector):
     """Sees every second red rectangle."""
 
