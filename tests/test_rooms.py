@@ -82,6 +82,8 @@ TORCH_FREE_MODULES = (
     "layoutgen.sampling.jobs",
     "layoutgen.sampling.processes",
     "layoutgen.denoising.settings",
+    "layoutgen.features.embedding_names",
+    "layoutgen.features.image_quality",
     "layoutgen.data.box_masks",
     "layoutgen.data.health",
     "layoutgen.data.health_page",
