@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layoutgen.api.evaluate_inputs import check_options, named_sources, open_beside, open_sources
-from layoutgen.api.evaluation_page import PAGE, add_page, check_comparison
+from layoutgen.api.evaluation_page import add_page, check_comparison
 from layoutgen.api.image_comparison import ImageComparison, features_for
 from layoutgen.api.inputs import PathLike, as_path, as_paths, beside, read_options
 from layoutgen.evaluation.benchmark_protocols import find_protocol
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
-from layoutgen.evaluation.output import WRITES, write_evaluation
+from layoutgen.evaluation.output import PAGE, WRITES, write_evaluation
 from layoutgen.evaluation.report import Report
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.io.output_folder import check_output

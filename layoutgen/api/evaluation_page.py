@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from layoutgen.errors import InvalidOption
+from layoutgen.evaluation.output import PAGE
 from layoutgen.evaluation.report import Report
 from layoutgen.features.image_quality import faults, quality_header, quality_rows, remarks
 from layoutgen.formats.annotated_source import AnnotatedSource
@@ -14,8 +15,6 @@ from layoutgen.gallery.records import FigureTable, Gallery
 from layoutgen.gallery.sources import beside, scored
 from layoutgen.io.output_folder import added_file
 from layoutgen.progress import Progress
-
-PAGE = "gallery.html"
 
 
 def check_comparison(

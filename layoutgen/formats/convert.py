@@ -13,6 +13,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.dataset_format import DatasetFormat
+from layoutgen.formats.registry import FORMATS
 from layoutgen.io.disk_space import check_space
 from layoutgen.io.files import is_file
 from layoutgen.io.images import PHOTO_SUFFIXES, read_photo, save_photo
@@ -34,7 +35,8 @@ def convert(
     assert target.write is not None
     files = [source.file_of(image) for image in source.images]
     check_space(output, sum(file.stat().st_size for file in files if is_file(file)), "choose another folder")
-    with output_folder(output, target.writes, overwrite=overwrite) as aside:
+    others = [name for known in FORMATS for name in known.writes]
+    with output_folder(output, target.writes, overwrite=overwrite, with_them=others) as aside:
         taken: set[str] = set()
         images = []
         for image in source.images:
