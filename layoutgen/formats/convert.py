@@ -26,14 +26,15 @@ def convert(
     """Write `source` to `output` in the format `target`; yield each image when it is copied.
 
     An image whose EXIF asks to turn it is written as it was annotated, since some readers turn it and others
-    do not; the others are copied byte for byte. All appears at once when the last is done.
+    do not; the others are copied byte for byte. A source without a folder has no images yet: its annotations
+    alone are written. All appears at once when the last is done.
 
     Raises:
         InvalidFile: an image is missing, broken, or of another size than annotated.
         OutputExists: `output` holds results and `overwrite` is not set.
     """
     assert target.write is not None
-    files = [source.file_of(image) for image in source.images]
+    files = [source.file_of(image) for image in source.images] if source.folder is not None else []
     check_space(output, sum(file.stat().st_size for file in files if is_file(file)), "choose another folder")
     others = [name for known in FORMATS for name in known.writes]
     with output_folder(output, target.writes, overwrite=overwrite, with_them=others) as aside:
@@ -41,7 +42,8 @@ def convert(
         images = []
         for image in source.images:
             name = _name(image, target, taken)
-            _copy(source, image, aside / name)
+            if source.folder is not None:
+                _copy(source, image, aside / name)
             images.append(replace(image, file_name=name))
             yield images[-1]
         if not images:
