@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -138,8 +139,18 @@ class SpritePainter:
         in_front = sorted(chosen, key=lambda pasted: pasted.box.y1)  # the last hides what is behind it
         for one in in_front:
             paste(picture, sprites[one.sprite], one.box.scale(zoom, zoom), one.look)
-        for event in self.painter.refine(picture, canvas, _STRENGTH, generator):
+        for event in self.painter.refine(picture, self._drawn_at_once(canvas), _STRENGTH, generator):
             yield event.reduce(zoom) if isinstance(event, Image.Image) and zoom > 1 else event
+
+    def _drawn_at_once(self, canvas: Layout) -> Layout:
+        """`canvas` without the boxes that the model draws on a coarser canvas first.
+
+        At full size it knows none so large: it would draw dots along their edges.
+        """
+        largest = self.painter.settings.coarse_above or math.inf
+        return canvas.with_instances(
+            tuple(one for one in canvas.instances if layer_of(one.box, largest) == 0)
+        )
 
     def _zoom(self, layout: Layout) -> int:
         """Twice the size, unless that is more than the model draws at once."""

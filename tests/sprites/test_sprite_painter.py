@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from layoutgen.denoising.settings import SampleSettings
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.sprites.images import ImagePainter
 from layoutgen.sprites.inspection import Inspector
 from tests.detection.test_inference import SquareDetector
 from tests.toy import toy_pipeline
@@ -112,6 +114,25 @@ def test_objects_are_cut_out_with_the_attention_to_their_label(
     for (width, height), heard in seen:
         assert heard.shape == (height, width)
         assert heard.min() > 0 and heard.max() < 1
+
+
+def test_what_is_harmonised_is_told_no_box_larger_than_the_model_draws(
+    toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Layout] = []
+    refine = ImagePainter.refine
+
+    def noted(painter: ImagePainter, picture: Image.Image, layout: Layout, *rest: Any) -> Any:
+        told.append(layout)
+        return refine(painter, picture, layout, *rest)
+
+    monkeypatch.setattr(ImagePainter, "refine", noted)
+    small, large = Box(4, 4, 20, 20), Box(40, 8, 80, 60)
+    layout = Layout(96, 64, (Instance("dog", small), Instance("dog", large)), "2 dogs")
+    for largest in (32.0, 0.0):
+        paint(toy, layout, coarse_above=largest, variety=1)
+    assert [one.box for one in told[0].instances] == [small]
+    assert [one.box for one in told[1].instances] == [small, large]
 
 
 class PickyDetector(SquareDetector):
