@@ -16,6 +16,7 @@ from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from PIL import Image
 from torch import Tensor, nn
 
@@ -73,6 +74,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         """Pixels per latent cell along a side."""
         return int(self.config.patch_size)
 
+    @apply_forward_hook
     def encode(self, images: Tensor, return_dict: bool = True) -> AutoencoderKLOutput | tuple:
         """Encode `images` (B, 3, H, W); the distribution has no variance."""
         # The projection of every patch on the basis is a convolution that steps from patch to patch.
@@ -83,6 +85,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         posterior = DiagonalGaussianDistribution(moments, deterministic=True)
         return AutoencoderKLOutput(latent_dist=posterior) if return_dict else (posterior,)
 
+    @apply_forward_hook
     def decode(self, latents: Tensor, return_dict: bool = True) -> DecoderOutput | tuple:
         """Decode `latents` (B, C, h, w) to images (B, 3, hP, wP)."""
         if self.config.decoder_channels:

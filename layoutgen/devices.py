@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from layoutgen.errors import InvalidOption
+
+if TYPE_CHECKING:
+    import torch
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 """The number formats that a model computes in, and torch's names of them."""
@@ -21,6 +26,14 @@ def resolve_device(name: str | None = None) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InvalidOption(f"`device` {name}: this machine has no CUDA device; leave it out, or use cpu")
     return name
+
+
+def execution_device(module: Any) -> torch.device:
+    """Where `module` computes: where it is, or where accelerate's hook moves it for that."""
+    import torch
+
+    hook = getattr(module, "_hf_hook", None)
+    return torch.device(getattr(hook, "execution_device", None) or module.device)
 
 
 def fastest_dtype(device: str) -> str:

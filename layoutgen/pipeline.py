@@ -59,6 +59,7 @@ class LayoutPipeline(DiffusionPipeline):
 
     _optional_components = ["layout_encoder", "text_encoder_2", "tokenizer_2"]  # noqa: RUF012 (diffusers' own convention)
     model_cpu_offload_seq = "text_encoder->text_encoder_2->unet->vae"
+    _exclude_from_cpu_offload = ["layout_encoder"]  # noqa: RUF012 (as above): it is small, and asked all the time
 
     def __init__(
         self,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
 from torch.testing import assert_close
 
 from layoutgen.autoencoder import PatchAutoencoder
@@ -79,3 +81,18 @@ def test_a_convolutional_decoder_paints_no_frame() -> None:
     images = images.unflatten(4, (9, 8))  # (1, 3, 9, 8, 9, 8)
     middle = images[:, :, 4:5, :, 4:5].expand_as(images)
     assert_close(images, middle, atol=1e-5, rtol=1e-5)  # even latents, the same at the border
+
+
+def test_a_hook_that_moves_it_is_asked_before_it_computes() -> None:
+    """As diffusers offloads autoencoders, whose forward is never called."""
+    calls: list[str] = []
+
+    class Hook(ModelHook):
+        def pre_forward(self, module: Any, *inputs: Any, **options: Any) -> Any:
+            calls.append(type(module).__name__)
+            return inputs, options
+
+    vae = PatchAutoencoder(8, 4)
+    add_hook_to_module(vae, Hook())
+    vae.decode(vae.encode(torch.zeros(1, 3, 16, 16)).latent_dist.mode())
+    assert calls == ["PatchAutoencoder"] * 2

@@ -38,6 +38,8 @@ def check_options(
     reference: Path | None,
     reference_images: Path | None,
     reference_detections: Path | None,
+    real: Path | None,
+    inception: Path | None,
 ) -> None:
     """Refuse options that would have no effect, or cannot work together."""
     from layoutgen.errors import InvalidOption
@@ -47,6 +49,8 @@ def check_options(
             raise InvalidOption(f"`reference_{name}` goes with `reference`")
     if reference is not None and (detections is None) != (reference_detections is None):
         raise InvalidOption("with `reference`, give both `detections` and `reference_detections`, or neither")
+    if inception is not None and real is None:
+        raise InvalidOption("`inception` goes with `real`")
     if len(paths) > 1 and detections is not None:
         raise InvalidOption("`detections` goes with one file of annotations: merged images get new ids")
 

@@ -9,6 +9,7 @@ from layoutgen.additions import Additions
 from layoutgen.hub import check_hub_model
 from layoutgen.model_info import find_model
 from layoutgen.preflight.options import check_device_names
+from layoutgen.progress import Progress
 
 if TYPE_CHECKING:
     from layoutgen.pipeline import LayoutPipeline
@@ -47,4 +48,4 @@ def load_pipeline(
     from layoutgen.sampling.run import load_pipeline, quiet_libraries
 
     quiet_libraries()
-    return load_pipeline(info.source, device, dtype, additions)
+    return load_pipeline(info.source, device, dtype, additions, note=Progress().note)

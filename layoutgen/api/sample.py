@@ -205,9 +205,8 @@ def _paint(
     from layoutgen.sampling.run import sample as paint
 
     quiet_libraries()
-    pipeline = load_pipeline(
-        plan.info.source, device or processes.device(), dtype, plan.settings[0].additions
-    )
+    where, added = device or processes.device(), plan.settings[0].additions
+    pipeline = load_pipeline(plan.info.source, where, dtype, added, note=watch.note)
     for settings, folder in zip(plan.settings, folders, strict=True):
         watch.begin(f"painting by {settings.method}" if len(folders) > 1 else "painting")
         run = paint(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from layoutgen.conditioning.attention_regions import Level
 from layoutgen.conditioning.condition import DenoiserInputs, Prompts
+from layoutgen.devices import execution_device
 
 
 class Backbone(ABC):
@@ -143,9 +144,8 @@ class Backbone(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the denoiser is."""
-        device: Any = self.denoiser.device
-        return torch.device(device)
+        """Where the denoiser computes."""
+        return execution_device(self.denoiser)
 
     @property
     def dtype(self) -> torch.dtype:

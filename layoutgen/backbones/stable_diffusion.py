@@ -21,6 +21,7 @@ from layoutgen.backbones.base import Backbone
 from layoutgen.conditioning.attention import LayoutAttention
 from layoutgen.conditioning.attention_regions import Level
 from layoutgen.conditioning.condition import DenoiserInputs, Prompts
+from layoutgen.devices import execution_device
 from layoutgen.errors import InvalidOption
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
@@ -108,7 +109,8 @@ class StableDiffusion(Backbone):
 
     def to_latents(self, pixels: Tensor) -> Tensor:
         """See :class:`Backbone`."""
-        encoded = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype), return_dict=False)[0].mode()
+        pixels = pixels.to(execution_device(self.vae), self.vae.dtype)
+        encoded = self.vae.encode(pixels, return_dict=False)[0].mode()
         return (encoded - self._shift) * self.vae.config.scaling_factor
 
     def to_pixels(self, latents: Tensor) -> Tensor:

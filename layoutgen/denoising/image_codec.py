@@ -15,7 +15,8 @@ from torch import Tensor
 from layoutgen.backbones.base import Backbone
 from layoutgen.numerics import check_finite, in_full_precision
 
-_UNTILED = 1024  # pixels: longer side of the largest canvas that the autoencoder sees as a whole
+UNTILED = 1024
+"""Pixels: longer side of the largest canvas that an autoencoder sees as a whole, where memory allows it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ImageCodec:
     @contextmanager
     def _tiled(self, latents: Tensor) -> Iterator[None]:
         """Let an autoencoder that can work in tiles do so where its memory would outgrow the denoiser's."""
-        large = max(latents.shape[-2:]) * self.backbone.pixels_per_latent > _UNTILED
+        large = max(latents.shape[-2:]) * self.backbone.pixels_per_latent > UNTILED
         if not (large and hasattr(self.vae, "enable_tiling")) or self.vae.use_tiling:
             yield
             return

@@ -169,10 +169,16 @@ def windows_for(backbone: Backbone, height: int, width: int) -> tuple[Window, ..
     return cover(height, width, backbone.native_size, int(_OVERLAP * backbone.native_size))
 
 
+def window_bytes(backbone: Backbone, window: Window | None = None, *, guided: bool = True) -> int:
+    """What a step of one `window` takes beside the model; None: one of the size that it was trained on."""
+    cells = backbone.native_size**2 if window is None else window.height * window.width
+    rows, itemsize = 2 if guided else 1, int(backbone.dtype.itemsize)
+    return _ACTIVATIONS * cells * backbone.activation_channels * itemsize * rows
+
+
 def fitting_batch(backbone: Backbone, window: Window, *, guided: bool) -> int:
     """How many windows fit into half of the memory that is free now."""
-    cells, rows = window.height * window.width, 2 if guided else 1
-    each: int = _ACTIVATIONS * cells * backbone.activation_channels * backbone.dtype.itemsize * rows
+    each = window_bytes(backbone, window, guided=guided)
     if backbone.device.type == "cuda":
         kept = torch.cuda.memory_reserved(backbone.device) - torch.cuda.memory_allocated(backbone.device)
         most, free = _LARGEST_BATCH, int(torch.cuda.mem_get_info(backbone.device)[0]) + kept

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from layoutgen import progress
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
@@ -61,7 +62,9 @@ class Painter:
                 from layoutgen.sampling.run import load_pipeline, quiet_libraries
 
                 quiet_libraries()
-                self._pipeline = load_pipeline(self.info.source, self._device, self._dtype)
+                self._pipeline = load_pipeline(
+                    self.info.source, self._device, self._dtype, note=progress.Progress().note
+                )
             return self._pipeline
 
     def cancel(self) -> None:

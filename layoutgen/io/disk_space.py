@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -15,14 +14,14 @@ def check_space(output: Path, needed: int, remedy: str) -> None:
     Raises:
         CannotSave: how much it takes, how much there is, and the `remedy`.
     """
-    home = next(parent for parent in (output.resolve(), *output.resolve().parents) if parent.exists())
+    home = output.resolve()
+    while not home.exists() and home != home.parent:
+        home = home.parent
     try:
-        disk = shutil.disk_usage(home)
+        free = shutil.disk_usage(home).free
     except OSError:  # whoever writes says what is wrong
         return
-    free = disk.free
-    # What is read-only has no room, either, which is no reason to make room.
-    if needed > free and disk.total and os.access(home, os.W_OK):
+    if needed > free:
         problem = f"`output` {output} takes at least {_megabytes(needed)}, and {_megabytes(free)} are free"
         raise CannotSave(f"{problem} on its disk: make room, or {remedy}")
 

@@ -29,6 +29,7 @@ from layoutgen.io.output_folder import SAMPLES, shared_folder
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.jobs import Job, is_finished, jobs_of, key_of, wait_for, write_grid, write_job
+from layoutgen.sampling.placement import place
 from layoutgen.sampling.processes import ALONE, Processes
 
 _WRITERS = 2  # threads that write images while the next ones are painted
@@ -56,10 +57,16 @@ def load_pipeline(
     device: str | None = None,
     dtype: str | None = None,
     additions: Additions = NOTHING_ADDED,
+    *,
+    note: Callable[[str], None] | None = None,
 ) -> LayoutPipeline:
     """Load the pipeline at `source`, with `additions`, onto `device`; None: CUDA if there is one.
 
     `dtype` None or ``auto``: fp16 on CUDA, bf16 on a CPU that multiplies matrices in it, else fp32.
+
+    Args:
+        note: a model that does not fit on the device is moved there part by part, and this is told so;
+            None: it has to be there as a whole.
 
     Raises:
         InvalidOption: there is no such device, or it cannot do `dtype`.
@@ -75,7 +82,10 @@ def load_pipeline(
         pipeline: LayoutPipeline = LayoutPipeline.from_pretrained(source, torch_dtype=number_format)
         if additions != NOTHING_ADDED:
             pipeline.add(additions)
-        pipeline.to(device)
+        if note is None:
+            pipeline.to(device)
+        else:
+            place(pipeline, device, note)
     except LayoutgenError:
         raise
     except Exception as error:  # what the libraries raise on a broken folder is anything

@@ -19,7 +19,7 @@ from layoutgen.model_info import check_labels
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import ScratchConfig, TrainConfig
 from layoutgen.training.run_config import CONFIG, RunConfig, as_run_config, plain, read_run_config
-from layoutgen.training.run_folder import RunFolder, check_place
+from layoutgen.training.run_folder import RunFolder
 from layoutgen.training.settings_file import read_mapping
 from layoutgen.training.start_info import StartInfo, start_info
 
@@ -85,9 +85,7 @@ def read_request(
     wrong = Problems()
     with wrong.noted():
         given = given if file is None else given.over(read_run_config(file))
-    with wrong.noted():
-        check_place(output)
-    wrong.say()  # without these nothing else is known
+    wrong.say()  # without the file nothing else is known
     stored = output / CONFIG
     if stored.is_file():
         given = given.over(_of_run(output))

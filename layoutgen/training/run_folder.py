@@ -16,7 +16,6 @@ import yaml
 from layoutgen import __version__
 from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.io.files import replacing
-from layoutgen.io.output_path import check_folder
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run_config import CONFIG, RunConfig, plain, read_run_config
@@ -29,7 +28,6 @@ _FREE = {
 }  # fmt: skip
 # Settings that may differ if all steps that were done would have had the same learning rate.
 _OF_THE_LEARNING_RATE = ("images", "schedule", "warmup", "learning_rate")
-_FILES = (".lock", "metrics.jsonl", CONFIG, "origin.yaml")
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "numpy", "pillow")
 
 
@@ -65,6 +63,8 @@ class RunFolder:
             InvalidOption: names the setting that differs.
         """
         file = self.path / CONFIG
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidOption(f"`output` {self.path} is a file; name a folder")
         if not file.is_file():
             others = [p.name for p in self.path.iterdir() if p.name != "start"] if self.path.is_dir() else []
             if any(not name.startswith(".") for name in others):
@@ -145,7 +145,7 @@ class RunFolder:
 
         path = self.path / ".lock"
         with saving(path, self.checkpoints):
-            self.path.resolve().mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             file = path.open("w")
         with file:
             try:
@@ -155,20 +155,6 @@ class RunFolder:
                 remedy = "wait for it, or choose another `output`"
                 raise OutputExists(f"{self.path} is being trained by another process: {remedy}") from error
             yield
-
-
-def check_place(path: Path) -> None:
-    """Refuse `path` for a run, whatever its settings are, before anything there is read.
-
-    Raises:
-        InvalidOption: it can be no folder.
-        InvalidFile: a file that a run writes is a link, which may lead to any file of the user's.
-    """
-    check_folder(path)
-    for name in _FILES:
-        if (path / name).is_symlink():
-            remedy = "put the file itself there, or choose another `output`"
-            raise InvalidFile(path / name, "is a link, and a run writes to it", remedy=remedy)
 
 
 def _same_model(one: str | None, other: str | None) -> bool:
