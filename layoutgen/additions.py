@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.errors import InvalidFile, InvalidOption, Problems
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_info import WEIGHT_FILES
@@ -72,14 +72,21 @@ class Additions:
             InvalidOption: a file is not what it is given as, or a package is missing.
             InvalidFile: a file is missing or broken, or reading it could run code.
         """
-        if self.vae is not None and not Path(self.vae).expanduser().is_dir():
-            _check("vae", Path(self.vae).expanduser(), ("an autoencoder alone",))
-        for lora in self.loras:
-            _check("lora", lora.path, (LORA.what,))
+        wrong = Problems()
+        with wrong.noted():
+            if self.vae is not None and not Path(self.vae).expanduser().is_dir():
+                _check("vae", Path(self.vae).expanduser(), ("an autoencoder alone",))
+        for text in self.lora:
+            with wrong.noted():
+                _check("lora", Lora.parse(text).path, (LORA.what,))
         for file in self.embedding:
-            _check("embedding", Path(file).expanduser(), ("a textual inversion embedding",))
-        if self.lora and importlib.util.find_spec("peft") is None:
-            raise InvalidOption("`lora` needs the package peft: pip install -c constraints.txt '.[train]'")
+            with wrong.noted():
+                _check("embedding", Path(file).expanduser(), ("a textual inversion embedding",))
+        wrong.check(
+            not self.lora or importlib.util.find_spec("peft") is not None,
+            "`lora` needs the package peft: pip install -c constraints.txt '.[train]'",
+        )
+        wrong.say()
 
 
 NOTHING_ADDED = Additions()

@@ -18,6 +18,8 @@ be at least 1"; the command line spells it as its option, --batch-size (:mod:`la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,3 +78,36 @@ class Diverged(LayoutgenError):
 
 class NotFinite(LayoutgenError):
     """A model computes numbers that are not finite."""
+
+
+class Problems:
+    """Collects what is wrong, so that all of it is said at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._errors: list[LayoutgenError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note what the block cannot do, and go on."""
+        try:
+            yield
+        except LayoutgenError as error:
+            self._errors.append(error)
+            self.found.append(str(error))
+
+    def check(self, valid: bool, problem: str) -> None:
+        """Note the `problem` unless all is `valid`."""
+        if not valid:
+            self.found.append(problem)
+
+    def say(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            LayoutgenError: the only one, as it was; or all of them in one line, each once.
+        """
+        if len(self.found) == len(self._errors) == 1:
+            raise self._errors[0]
+        if self.found:
+            raise InvalidOption("; ".join(dict.fromkeys(self.found)))

@@ -147,17 +147,21 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
     """Refuse labels that a model has not learnt.
 
     Raises:
-        UnknownLabel: says what it knows, and what to do.
+        UnknownLabel: says which, what it knows, and what to do.
     """
-    for label in sorted(labels):
-        if known is not None and label not in known:
-            hint = _hint(label, known)
-            raise UnknownLabel(
-                f"the model has not learnt {label!r}{hint}, only {', '.join(known)}: use one of these "
-                f"labels, or pass `model` with a checkpoint that knows it, such as {STABLE_DIFFUSION}"
-            )
+    unknown = [] if known is None else sorted(label for label in labels if label not in known)
+    if known is None or not unknown:
+        return
+    named = ", ".join(f"{label!r}{_hint(label, known)}" for label in unknown[:_NAMED])
+    more = f", and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    what = "it" if len(unknown) == 1 else "them"
+    raise UnknownLabel(
+        f"the model has not learnt {named}{more}, only {', '.join(known)}: use one of these labels, "
+        f"or pass `model` with a checkpoint that knows {what}, such as {STABLE_DIFFUSION}"
+    )
 
 
+_NAMED = 5  # unknown labels that are named
 _SIZES = frozenset({"big", "large", "huge", "giant", "small", "little", "tiny"})
 
 
@@ -195,11 +199,17 @@ def _read(folder: Path) -> ModelInfo:
             int(config["window"]),
             size_prior_of(config),
             sampling,
-            known_words(folder),
+            _words(folder, config),
             LayoutTraining(tuple(config["methods"]), tuple(config["encodings"])),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
+
+
+def _words(folder: Path, config: Mapping[str, Any]) -> frozenset[str] | None:
+    """The words that the model in `folder` has read, by its tokenizer and its layout encoder's `config`."""
+    words = known_words(folder)
+    return None if words is None else words.union(config.get("words") or ())
 
 
 def size_prior_of(config: Mapping[str, Any]) -> SizePrior:

@@ -92,6 +92,7 @@ TORCH_FREE_MODULES = (
     "layoutgen.training.outlook",
     "layoutgen.training.waiting",
     "layoutgen.data.listing",
+    "layoutgen.detection.names",
 )
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 

@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layoutgen.api.evaluate_inputs import check_options, named_sources, open_beside, open_sources
+from layoutgen.api.evaluate_inputs import check_options, named_sources, open_inputs
 from layoutgen.api.evaluation_page import PAGE, add_page, check_comparison
 from layoutgen.api.image_distance import ImageDistance
 from layoutgen.api.inputs import PathLike, as_path, as_paths, beside, read_options
+from layoutgen.errors import Problems
 from layoutgen.evaluation.benchmark_protocols import find_protocol
-from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions, check_names
 from layoutgen.evaluation.output import WRITES, write_evaluation
 from layoutgen.evaluation.report import Report
-from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
+from layoutgen.formats.annotated_source import AnnotatedSource
+from layoutgen.formats.read_options import ReadOptions
 from layoutgen.io.output_folder import check_output
 from layoutgen.progress import Progress, progress_of
 
 if TYPE_CHECKING:
-    from layoutgen.domain.annotated_image import Defect, Detections
-    from layoutgen.formats.read_options import ReadOptions
+    from layoutgen.domain.annotated_image import AnnotatedImages, Defect, Detections
+    from layoutgen.formats.coco_results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +101,67 @@ def evaluate(
     Raises:
         LayoutgenError: what cannot be done, by its kinds.
     """
+    wrong, paths, reading = Problems(), list[Path](), ReadOptions()
+    evaluator = chosen = None
     results, real_images = as_path(detections), as_path(real)
-    paths = named_sources(as_paths(samples), as_path(images), as_path(annotations))
-    reading = read_options(strict, units)
-    check_options(
-        paths, results, as_path(reference), as_path(reference_images), as_path(reference_detections),
-        real_images, as_path(inception),
-    )  # fmt: skip
-    check_comparison(html, as_path(compare), results, as_path(compare_detections))
-    evaluator = Evaluator(
-        EvaluatorOptions(
+    with wrong.noted():
+        paths = named_sources(as_paths(samples), as_path(images), as_path(annotations))
+    with wrong.noted():
+        reading = read_options(strict, units)
+    with wrong.noted():
+        check_options(
+            paths, results, as_path(reference), as_path(reference_images), as_path(reference_detections),
+            real_images, as_path(inception),
+        )  # fmt: skip
+    with wrong.noted():
+        check_comparison(html, as_path(compare), results, as_path(compare_detections))
+    with wrong.noted():
+        chosen = find_protocol(protocol) if protocol is not None else None
+    with wrong.noted():
+        evaluator = Evaluator(
+            EvaluatorOptions(
+                detector=detector,
+                results=results is not None,
+                device=device,
+                threshold=threshold,
+                iou=iou,
+                protocol=chosen,
+                tile=tile,
+                overlap=overlap,
+                batch_size=batch_size,
+            )
+        )
+    if evaluator is None:
+        with wrong.noted():
+            check_names(detector, device)
+    folder = as_path(output) or beside(paths[0] if paths else Path("samples"), "_evaluation")
+    with wrong.noted():
+        check_output(folder, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
+    with progress_of(progress) as watch:
+        watch.begin("reading annotations")
+        inputs = open_inputs(
+            paths,
+            as_path(images),
+            as_path(reference),
+            as_path(reference_images),
+            as_path(compare),
+            real_images,
+            reading,
             detector=detector,
             results=results is not None,
-            device=device,
-            threshold=threshold,
-            iou=iou,
-            protocol=find_protocol(protocol) if protocol is not None else None,
-            tile=tile,
-            overlap=overlap,
-            batch_size=batch_size,
+            overlays=bool(overlays),
+            wrong=wrong,
         )
-    )
-    folder = as_path(output) or beside(paths[0], "_evaluation")
-    check_output(folder, (*WRITES, PAGE) if html else WRITES, overwrite=overwrite)
-    with progress_of(progress) as watch:
+        wrong.say()
+        assert inputs is not None and evaluator is not None  # else something was wrong
+        source, ceiling, second = inputs.source, inputs.reference, inputs.compared
         run = _Run(evaluator, reading, watch)
-        required = results is None or real_images is not None or bool(overlays)
-        source = run.open(paths, as_path(images), required=required)
-        ceiling = run.open_reference(as_path(reference), as_path(reference_images))
-        second = open_beside(source, as_path(compare), required=results is None)
+        run.note_defects(paths[0].name, source.data)
         run.load_detector(source, ceiling, second)
         distance = None
-        if real_images is not None:
+        if inputs.real:
             watch.begin("opening the network of FID and KID")
-            distance = ImageDistance(source, real_images, as_path(inception), device)
+            distance = ImageDistance(source, inputs.real, as_path(inception), device)
         found = run.detections(source, results, "detecting")
         report = evaluator.report(source, found)
         if ceiling is not None:
@@ -161,19 +190,9 @@ class _Run:
         self._evaluator, self._reading, self._watch = evaluator, reading, watch
         self.defects: list[tuple[str, tuple[Defect, ...], tuple[Defect, ...]]] = []
 
-    def open(self, paths: Sequence[Path], images: Path | None, *, required: bool) -> AnnotatedSource:
-        """What `paths` say, merged."""
-        self._watch.begin("reading annotations")
-        source = open_sources(paths, images, self._reading, required=required)
-        self.defects.append((paths[0].name, tuple(source.data.dropped), tuple(source.data.mended)))
-        return source
-
-    def open_reference(self, path: Path | None, images: Path | None) -> AnnotatedSource | None:
-        """The real images at `path`; None if there are none."""
-        if path is None:
-            return None
-        required = not self._evaluator.options.results
-        return open_annotated(path, images, required=required, options=self._reading)
+    def note_defects(self, name: str, read: AnnotatedImages | Results) -> None:
+        """Keep what was wrong in the file `name` that was `read`."""
+        self.defects.append((name, tuple(read.dropped), tuple(read.mended)))
 
     def load_detector(self, *sources: AnnotatedSource | None) -> None:
         """Refuse what the detector does not know, before any image is searched."""
@@ -190,5 +209,5 @@ class _Run:
             detected = self._evaluator.detect(source)
             return dict(self._watch.track(title, detected, len(source.images)))
         read = self._evaluator.read(source, results, self._reading)
-        self.defects.append((results.name, tuple(read.dropped), tuple(read.mended)))
+        self.note_defects(results.name, read)
         return read.detections

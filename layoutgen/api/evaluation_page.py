@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import Problems
 from layoutgen.evaluation.report import Report
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.gallery.page import write_page
@@ -21,12 +21,13 @@ def check_comparison(
     html: bool, compare: Path | None, detections: Path | None, compare_detections: Path | None
 ) -> None:
     """Refuse options of ``evaluate`` that would have no effect, or cannot work together."""
-    if compare is not None and not html:
-        raise InvalidOption("`compare` goes with `html`")
-    if compare_detections is not None and compare is None:
-        raise InvalidOption("`compare_detections` goes with `compare`")
-    if compare is not None and (detections is None) != (compare_detections is None):
-        raise InvalidOption("with `compare`, give both `detections` and `compare_detections`, or neither")
+    wrong = Problems()
+    wrong.check(compare is None or html, "`compare` goes with `html`")
+    given = compare_detections is None or compare is not None
+    wrong.check(given, "`compare_detections` goes with `compare`")
+    both = compare is None or (detections is None) == (compare_detections is None)
+    wrong.check(both, "with `compare`, give both `detections` and `compare_detections`, or neither")
+    wrong.say()
 
 
 def add_page(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layoutgen.errors import InvalidOption
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.progress import Progress
 
@@ -14,21 +14,19 @@ if TYPE_CHECKING:
 
 
 class ImageDistance:
-    """How far the images of `source` are from those in `real`; refused before anything else has run.
+    """How far the images of `source` are from the `real` ones, by the network `inception`.
 
     Raises:
-        InvalidOption: there is only one image.
+        InvalidOption: the network cannot be had.
     """
 
     def __init__(
-        self, source: AnnotatedSource, real: Path, inception: Path | None, device: str | None
+        self, source: AnnotatedSource, real: Sequence[Path], inception: Path | None, device: str | None
     ) -> None:
-        from layoutgen.features.quality import find_photos, load_inception
+        from layoutgen.features.quality import load_inception
 
-        if len(source.images) < 2:
-            raise InvalidOption("`real` compares many images with many, and there is only one to evaluate")
         self._images = [source.file_of(image) for image in source.images]
-        self._real = find_photos(real)
+        self._real = real
         self._network = load_inception(inception, device)
 
     def quality(self, watch: Progress) -> Quality:

@@ -14,10 +14,12 @@ from layoutgen.api.sample_inputs import Requests, as_quantities, listed, output_
 from layoutgen.api.sample_plan import Plan, make_plan
 from layoutgen.api.unfinished import unfinished_noted
 from layoutgen.domain.layout import Layout
+from layoutgen.errors import Problems
+from layoutgen.formats.read_options import ReadOptions
 from layoutgen.io.output_folder import GRID, SAMPLES, check_output
 from layoutgen.methods.registry import COMPOSING
 from layoutgen.preflight.check import check_painting
-from layoutgen.preflight.options import check_device_names
+from layoutgen.preflight.options import check_batch_size, check_device_names
 from layoutgen.progress import Progress, progress_of
 from layoutgen.sampling.processes import Processes, running_processes
 
@@ -157,11 +159,21 @@ def sample(
         "detector": detector,
         "strength": strength,
     }
-    check_device_names(device, dtype)
-    series = Series.of(None if seed is None else str(seed), num_images, vary)
+    wrong, series, reading, read = Problems(), Series(), ReadOptions(), Requests(())
+    target = Path(output) if output is not None else Path("out") / output_name(files, quantities)
+    processes = running_processes()
     with progress_of(progress) as watch:
         watch.begin("reading layouts")
-        read = read_requests(files, image_id, width, height, read_options(strict, units))
+        with wrong.noted():
+            check_device_names(device, dtype)
+        with wrong.noted():
+            check_batch_size(batch_size)
+        with wrong.noted():
+            series = Series.of(None if seed is None else str(seed), num_images, vary)
+        with wrong.noted():
+            reading = read_options(strict, units)
+        with wrong.noted():
+            read = read_requests(files, image_id, width, height, reading)
         plan = make_plan(
             read.requests,
             quantities,
@@ -171,14 +183,18 @@ def sample(
             prompt=prompt,
             negative_prompt=negative_prompt,
             canvas=None if files else (width, height),
+            wrong=wrong,
         )
-        target = Path(output) if output is not None else Path("out") / output_name(files, quantities)
-        folders = plan.folders(target)
-        processes = running_processes()
-        if processes.rank == 0:
-            for folder in folders:
+        folders = (target,) if plan is None else plan.folders(target)
+        concerns: tuple[str, ...] = ()
+        for folder in folders if processes.rank == 0 else ():
+            with wrong.noted():
                 check_output(folder, SAMPLES, overwrite=overwrite)
-        concerns = check_painting(plan.images.named, plan.info, plan.settings, strict=strict)
+        if plan is not None:
+            with wrong.noted():
+                concerns = check_painting(plan.images.named, plan.info, plan.settings, strict=strict)
+        wrong.say()
+        assert plan is not None  # else something was wrong
         for note in (*concerns, *plan.costs()) if processes.rank == 0 else ():
             watch.note(note)
         watch.begin("loading the model")

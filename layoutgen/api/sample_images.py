@@ -38,6 +38,8 @@ class Series:
         """
         if vary not in ("seed", "layout"):
             raise InvalidOption(f"`vary` must be seed or layout, not {vary}")
+        if num_images is not None and num_images < 1:
+            raise InvalidOption(f"`num_images` must be 1 or more, not {num_images}")
         first, last = _seeds(seed)
         if last is not None and first is not None:
             if num_images not in (None, last - first + 1):

@@ -12,7 +12,7 @@ from layoutgen.api.inputs import PathLike
 from layoutgen.domain.canvas import canvas_side
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import LayoutRequest, Quantity, asked_for
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 from layoutgen.formats import read_layout_file
 from layoutgen.io.files import STANDARD_INPUT
 
@@ -56,8 +56,11 @@ def read_requests(
 ) -> Requests:
     """The named layouts, of files and others; or, without any, one on an empty canvas."""
     if not layouts:
-        if image_id is not None:
-            raise InvalidOption("`image_id` goes with a COCO json")
+        wrong = Problems()
+        wrong.check(image_id is None, "`image_id` goes with a COCO json")
+        for name, side in (("width", width), ("height", height)):
+            wrong.check(side is None or side >= 1, f"`{name}` must be 1 pixel or more, not {side}")
+        wrong.say()
         return Requests((("sample", LayoutRequest(Layout(width or 512, height or 512))),))
     if width is not None or height is not None:
         first = layouts[0] if isinstance(layouts[0], Path) else "a layout"
@@ -65,14 +68,17 @@ def read_requests(
     named: list[Named] = []
     dropped: list[Defect] = []
     mended: list[Defect] = []
+    wrong = Problems()
     for one in layouts:
         if isinstance(one, Layout):
             named.append(("layout", LayoutRequest(one)))
             continue
-        file = read_layout_file(one, image_id=image_id, options=options)
-        dropped += file.dropped
-        mended += file.mended
-        named += _named(one, file.requests)
+        with wrong.noted():
+            file = read_layout_file(one, image_id=image_id, options=options)
+            dropped += file.dropped
+            mended += file.mended
+            named += _named(one, file.requests)
+    wrong.say()
     return Requests(tuple(_unlike(named)), tuple(dropped), tuple(mended))
 
 
@@ -94,6 +100,14 @@ def in_words_of(
         width, height = (given or side for given in canvas)
         requests = [(name, LayoutRequest(Layout(width, height))) for name, _ in requests]
     return [(name, one.in_words_of(info.labels)) for name, one in requests], quantities
+
+
+def labels_of(requests: Sequence[Named], quantities: Sequence[Quantity]) -> set[str]:
+    """All labels that are asked for."""
+    labels = {label for _, label in quantities}
+    for _, one in requests:
+        labels.update(one.layout.labels, (group.label for group in one.groups))
+    return labels
 
 
 def _named(path: Path, requests: tuple[LayoutRequest, ...]) -> list[Named]:

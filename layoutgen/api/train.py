@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from layoutgen.additions import Additions
 from layoutgen.api.inputs import PathLike, as_path
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 from layoutgen.progress import Progress, progress_of
-from layoutgen.training.request import Problems, TrainingRequest, read_request
+from layoutgen.training.request import TrainingRequest, read_request
 from layoutgen.training.run_config import RunConfig, read_shape
 
 if TYPE_CHECKING:

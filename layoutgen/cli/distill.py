@@ -9,7 +9,6 @@ import typer
 from layoutgen.cli import train_options as options
 from layoutgen.cli.options import Json, Output, Quiet
 from layoutgen.cli.train import run_training, settings_of
-from layoutgen.errors import InvalidOption
 from layoutgen.training.run_config import RunConfig
 
 _STEPS = 4
@@ -62,11 +61,8 @@ def distill(
     The judge learns beside it, on the features of a frozen network, from the images of DATA. The same command
     again continues a run that was stopped. `layoutgen sample --model RUN` paints in so many steps.
     """
-    settings = settings_of(context)
-    if settings.get("few_steps") == 0:
-        raise InvalidOption("`few_steps` must be 1 or more")
     run_training(
-        RunConfig(data, model, settings=settings),
+        RunConfig(data, model, settings=settings_of(context)),
         output,
         file=config,
         device=device,

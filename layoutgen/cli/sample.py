@@ -174,6 +174,7 @@ def _windows(text: str) -> int | None:
 
     if text == "auto":
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise InvalidOption(f"`batch_size` must be auto or a number of windows from 1, not {text}")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidOption(f"`batch_size` must be auto or a number of windows from 1, not {text}") from None

@@ -87,7 +87,6 @@ Seeds = Annotated[
 NumImages = Annotated[
     int | None,
     typer.Option(
-        min=1,
         metavar="N",
         show_default="1",
         rich_help_panel=_IMAGES,
@@ -113,13 +112,13 @@ ImageId = Annotated[
 Width = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
+        metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
     ),
 ]
 Height = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
+        metavar="PX", show_default="as N need", rich_help_panel=_IMAGES, help="Canvas, without a file."
     ),
 ]
 
@@ -186,7 +185,6 @@ Zoom = Annotated[
 Variety = Annotated[
     int | None,
     typer.Option(
-        min=1,
         metavar="N",
         show_default="48",
         rich_help_panel=_QUALITY,

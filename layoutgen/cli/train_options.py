@@ -10,7 +10,7 @@ import typer
 
 from layoutgen.cli import completion
 from layoutgen.cli.help import HelpfulCommand
-from layoutgen.methods.registry import parse_methods
+from layoutgen.methods.registry import named_methods
 from layoutgen.training.config import CHOICES, TrainConfig
 
 
@@ -71,7 +71,7 @@ Methods = Annotated[
         "--method",
         metavar="METHOD",
         help="text2img or img2img; both, or a,b, for one model that can do both.",
-        callback=lambda words: list(parse_methods(words)),
+        callback=lambda words: list(named_methods(words)),
         autocompletion=completion.trainable_methods,
     ),
 ]

@@ -33,6 +33,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         location_tokens: tokens for locations that the tokenizer was given; 0: coordinates are numbers.
         grid: the model has learnt boxes whose edges are multiples of this many pixels, and others are
             rounded to that.
+        words: those that its training has taught beside the ones in its tokenizer; None: none.
     """
 
     @register_to_config
@@ -51,6 +52,7 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         window: int = 512,
         location_tokens: int = 0,
         grid: int = 1,
+        words: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
         self.mlp = nn.Sequential(

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from layoutgen.additions import Additions
 from layoutgen.denoising.schedulers import check_scheduler
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 from layoutgen.numerics import is_number
 
 
@@ -84,47 +84,53 @@ class SampleSettings:
 
     def __post_init__(self) -> None:
         self._check_types()
-        if self.steps < 1:
-            raise InvalidOption(f"`steps` must be at least 1, not {self.steps}")
-        first, last = self.guidance_interval
-        if not 0 <= first <= last <= 1:
-            raise InvalidOption(
-                f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}"
-            )
         for name in ("guidance_interval", "lora", "embedding"):  # JSON has no tuples
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        wrong = Problems()
+        self._check_guidance(wrong)
+        self._check_work(wrong)
+        with wrong.noted():
+            check_scheduler(self.scheduler, karras=self.karras)
+        wrong.check(self.seed >= 0, f"`seed` must be 0 or more, not {self.seed}")
+        wrong.check(self.detector is None or self.verify, "`detector` looks only with `verify`: add that")
+        wrong.say()
+
+    def _check_guidance(self, wrong: Problems) -> None:
+        """Note settings of guidance that cannot be."""
+        first, last = self.guidance_interval
+        wrong.check(
+            0 <= first <= last <= 1,
+            f"`guidance_interval` must be two parts of the steps between 0 and 1, not {first:g} {last:g}",
+        )
         for name, most in (("guidance", 100), ("background_guidance", 100), ("guidance_rescale", 1)):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= most:
-                raise InvalidOption(f"`{name}` must be between 0 and {most}, not {value}")
-        if self.coarse_above and not self.coarse_above >= 16:
-            raise InvalidOption(f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}")
-        check_scheduler(self.scheduler)
-        if self.seed < 0:
-            raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
-        self._check_work()
+            wrong.check(
+                value is None or 0 <= value <= most, f"`{name}` must be between 0 and {most}, not {value}"
+            )
 
-    def _check_work(self) -> None:
-        """Refuse settings of how much is painted that cannot be."""
-        if self.cache_interval < 1:
-            raise InvalidOption(f"`cache_interval` must be at least 1, not {self.cache_interval}")
-        if self.zoom is not None and not 1 <= self.zoom <= _LARGEST_ZOOM:
-            raise InvalidOption(f"`zoom` must be from 1 to {_LARGEST_ZOOM}, not {self.zoom}")
-        if self.variety is not None and self.variety < 1:
-            raise InvalidOption(f"`variety` must be at least 1, not {self.variety}")
-        if self.detector is not None and not self.verify:
-            raise InvalidOption("`detector` looks only with `verify`: add that")
-        check_scheduler(self.scheduler, karras=self.karras)
-        if self.seed < 0:
-            raise InvalidOption(f"`seed` must be 0 or more, not {self.seed}")
+    def _check_work(self, wrong: Problems) -> None:
+        """Note settings of how much is painted that cannot be."""
+        for name in ("steps", "cache_interval", "variety"):
+            value = getattr(self, name)
+            wrong.check(value is None or value >= 1, f"`{name}` must be at least 1, not {value}")
+        wrong.check(
+            self.zoom is None or 1 <= self.zoom <= _LARGEST_ZOOM,
+            f"`zoom` must be from 1 to {_LARGEST_ZOOM}, not {self.zoom}",
+        )
+        wrong.check(
+            not self.coarse_above or self.coarse_above >= 16,
+            f"`coarse_above` must be 16 pixels or more, or 0, not {self.coarse_above}",
+        )
 
     def _check_types(self) -> None:
         """Settings also come from files: from a PNG, or a model."""
+        wrong = Problems()
         for field in fields(self):
             value, kind = getattr(self, field.name), str(field.type).removesuffix(" | None")
             fits, words = _KINDS[kind]
-            if not (fits(value) or (value is None and field.default is None)):
-                raise InvalidOption(f"`{field.name}` must be {words}, not {value!r:.60}")
+            valid = fits(value) or (value is None and field.default is None)
+            wrong.check(valid, f"`{field.name}` must be {words}, not {value!r:.60}")
+        wrong.say()
 
     @property
     def additions(self) -> Additions:

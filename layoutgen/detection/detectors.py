@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from layoutgen.detection.names import known_labels
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.layout import Box
@@ -53,7 +54,7 @@ class ClosedDetector(Detector):
     def __init__(self, model: Any, processor: Any, device: str) -> None:
         self._model, self._processor, self._device = model, processor, device
         self._names = {int(number): str(name) for number, name in model.config.id2label.items()}
-        self.labels = tuple(sorted({*self._names.values()} - {"N/A"}))
+        self.labels = known_labels(self._names.values())
         self.tiling = tiling_of(processor)
         self.threshold = float(getattr(processor, "score_threshold", 0.5))
         sizes = getattr(processor, "object_sizes", None)

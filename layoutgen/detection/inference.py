@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from PIL import Image
 
 from layoutgen.detection.detectors import Detector
+from layoutgen.detection.names import asked_labels, check_known
 from layoutgen.detection.scales import scales_for
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
-from layoutgen.domain.labels import closest, singular
+from layoutgen.domain.labels import singular
 from layoutgen.domain.layout import Box, Layout
 from layoutgen.domain.windows import Window
-from layoutgen.errors import InvalidOption, UnknownLabel
+from layoutgen.errors import InvalidOption
 from layoutgen.formats.annotated_source import AnnotatedSource
 
 
@@ -56,7 +57,7 @@ def run_inference(
     check_labels(detector, source)
     tiling = tiling or detector.tiling
     # An empty scene is searched, too: what is detected in it is too much.
-    labels = _asked(source) or list(source.labels)
+    labels = asked_labels(source) or list(source.labels)
     options = _Search(score_threshold, nms_iou or detector.nms_iou, batch_size)
     words = {singular(label).lower(): label for label in source.labels}
     for image in source.images:
@@ -78,7 +79,7 @@ def search(
         UnknownLabel, InvalidOption: see :func:`run_inference`.
     """
     image, labels = AnnotatedImage(1, "the picture", layout), list(layout.labels)
-    _check_known(detector, labels)
+    check_known(labels, detector.labels)
     options = _Search(score_threshold, detector.nms_iou, batch_size)
     found = _at_scales(detector, image, pixels, detector.tiling, labels, options)
     stretch = layout.width / pixels.width, layout.height / pixels.height
@@ -139,10 +140,6 @@ def _search(
     return merged if scale == 1 else tuple(Detection(d.label, d.box.scale(*back), d.score) for d in merged)
 
 
-def _asked(source: AnnotatedSource) -> list[str]:
-    return sorted({label for image in source.images for label in image.labels})
-
-
 def _in_layout(detection: Detection, stretch: tuple[float, float], words: dict[str, str]) -> Detection:
     label = words.get(singular(detection.label).lower(), detection.label)
     return Detection(label, detection.box.scale(*stretch), detection.score)
@@ -154,22 +151,7 @@ def check_labels(detector: Detector, source: AnnotatedSource) -> None:
     Raises:
         UnknownLabel: says what it knows, and what to do.
     """
-    _check_known(detector, _asked(source))
-
-
-def _check_known(detector: Detector, labels: Sequence[str]) -> None:
-    if detector.labels is None:
-        return
-    known = {singular(label).lower() for label in detector.labels}
-    for label in labels:
-        if singular(label).lower() not in known:
-            near = closest(label, detector.labels)
-            hint = f" (did you mean {near!r}?)" if near else ""
-            some = ", ".join(detector.labels[:6]) + (", ..." if len(detector.labels) > 6 else "")
-            raise UnknownLabel(
-                f"the detector does not know {label!r}{hint}, only {some}: pass `detector` with one that "
-                "does, or a zero-shot one, such as google/owlv2-base-patch16-ensemble"
-            )
+    check_known(asked_labels(source), detector.labels)
 
 
 def _check_number(detector: Detector, image: AnnotatedImage, parts: Sequence[Box]) -> None:

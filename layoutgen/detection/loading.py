@@ -18,12 +18,11 @@ from transformers import (
 import layoutgen.detection.grid_detector  # noqa: F401  makes our own class known to transformers
 from layoutgen.assets import DETECTOR
 from layoutgen.detection.detectors import ClosedDetector, Detector
-from layoutgen.detection.zero_shot import GROUNDING, OWL, GroundingDetector, OwlDetector
+from layoutgen.detection.names import GROUNDING, OWL, check_detector
+from layoutgen.detection.zero_shot import GroundingDetector, OwlDetector
 from layoutgen.devices import resolve_device
 from layoutgen.errors import InvalidOption, first_line
-from layoutgen.hub import check_hub_model
-from layoutgen.model_files import SAFE, check_model_files
-from layoutgen.model_kind import UNKNOWN, Role, kind_of
+from layoutgen.model_files import SAFE
 
 
 def load_detector(name: str | None = None, device: str | None = None) -> Detector:
@@ -37,28 +36,14 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
     """
     device = resolve_device(device)
     source = str(DETECTOR) if name is None else name
-    if name is not None and not Path(name).expanduser().exists() and len(name.split("/")) != 2:
-        raise InvalidOption(
-            f"`detector` {name}: there is no such folder, and a hub id looks like google/owlv2-base"
-        )
-    check_hub_model(name, "detector")
+    check_detector(name)
     folder = Path(source).expanduser()
-    if folder.is_dir():
-        _check_detector(folder, source)
     _quiet()
     try:
         return _load(str(folder) if folder.exists() else source, device)
     except Exception as error:  # what the libraries raise on a broken folder is anything
         reason = first_line(error)
         raise InvalidOption(f"`detector` {source} cannot be loaded on {device}: {reason}") from error
-
-
-def _check_detector(folder: Path, name: str) -> None:
-    """Refuse what is certainly no detector; of the rest transformers knows more."""
-    kind = kind_of(folder)
-    if kind is not None and kind.role is not Role.DETECTOR and kind != UNKNOWN:
-        raise InvalidOption(f"`detector` {name} is {kind.what}: give {Role.DETECTOR.value} of transformers")
-    check_model_files(folder)
 
 
 def _load(source: str, device: str) -> Detector:

@@ -13,9 +13,6 @@ from layoutgen.domain.annotated_image import Detection
 from layoutgen.domain.labels import count_phrase
 from layoutgen.numerics import check_finite
 
-OWL = ("owlvit", "owlv2")
-GROUNDING = ("grounding-dino", "mm-grounding-dino")
-
 
 class _OpenDetector(Detector):
     """What both kinds have in common. They show an object several times: what overlaps by 0.7 is one."""

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layoutgen.detection.names import check_detector
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection, Detections
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import Problems
 from layoutgen.evaluation.benchmark_protocols import BenchmarkProtocol
 from layoutgen.evaluation.report import ProtocolResult, Report
 from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import Results, read_results
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.hub import check_hub_model
 from layoutgen.preflight.options import check_device_names
 
 if TYPE_CHECKING:
@@ -57,10 +57,33 @@ class EvaluatorOptions:
     batch_size: int = 4
 
     def __post_init__(self) -> None:
-        check_scoring(0.0 if self.threshold is None else self.threshold, self.iou)
+        wrong = Problems()
+        with wrong.noted():
+            check_scoring(0.0 if self.threshold is None else self.threshold, self.iou)
         for name in ("detector", "device", "tile", "overlap"):
-            if self.results and getattr(self, name) is not None:
-                raise InvalidOption(f"`{name}` has no effect with `detections`: then no detector runs")
+            wrong.check(
+                not self.results or getattr(self, name) is None,
+                f"`{name}` has no effect with `detections`: then no detector runs",
+            )
+        with wrong.noted():
+            overlap = self.overlap or 0
+            Tiling(max(32, overlap + 1) if self.tile is None else self.tile, overlap)
+        wrong.check(self.batch_size >= 1, f"`batch_size` must be 1 or more, not {self.batch_size}")
+        wrong.say()
+
+
+def check_names(detector: str | None, device: str | None) -> None:
+    """Refuse a detector, or a device, that there certainly is not.
+
+    Raises:
+        InvalidOption, InvalidFile: say which, and what to do.
+    """
+    wrong = Problems()
+    with wrong.noted():
+        check_device_names(device)
+    with wrong.noted():
+        check_detector(detector)
+    wrong.say()
 
 
 class Evaluator:
@@ -71,8 +94,7 @@ class Evaluator:
     """
 
     def __init__(self, options: EvaluatorOptions) -> None:
-        check_device_names(options.device)
-        check_hub_model(options.detector, "detector")
+        check_names(options.detector, options.device)
         self.options = options
         self._detector: Detector | None = None
 

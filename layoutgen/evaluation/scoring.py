@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection, Detections
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 from layoutgen.evaluation.average_precision import AveragePrecision, average_precision
 from layoutgen.evaluation.counts import CountErrors, Counts, total
 from layoutgen.evaluation.matching import NEAR, Matching, match
@@ -87,10 +87,10 @@ def check_scoring(threshold: float, iou: float) -> None:
     Raises:
         InvalidOption: `threshold` or `iou` is out of its range.
     """
-    if not 0 <= threshold <= 1:
-        raise InvalidOption(f"`threshold` must be between 0 and 1, not {threshold}")
-    if not NEAR < iou <= 1:
-        raise InvalidOption(f"`iou` must be above {NEAR} and at most 1, not {iou}")
+    wrong = Problems()
+    wrong.check(0 <= threshold <= 1, f"`threshold` must be between 0 and 1, not {threshold}")
+    wrong.check(NEAR < iou <= 1, f"`iou` must be above {NEAR} and at most 1, not {iou}")
+    wrong.say()
 
 
 def score(

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from layoutgen.devices import resolve_device
-from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.errors import InvalidOption
 from layoutgen.io.images import read_photo
 from layoutgen.model_files import weights_only
 
@@ -37,21 +37,6 @@ class Quality:
     kid_deviation: float
     images: int
     real_images: int
-
-
-def find_photos(folder: Path) -> list[Path]:
-    """The images in `folder`, sorted by name.
-
-    Raises:
-        InvalidFile: it is no folder, or holds fewer than two.
-    """
-    if not folder.is_dir():
-        raise InvalidFile(folder, "there is no such folder", remedy="name a folder of real images")
-    suffixes = Image.registered_extensions()
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
-    if len(found) < 2:
-        raise InvalidFile(folder, f"holds {len(found)} images", remedy="a comparison needs at least two")
-    return found
 
 
 def load_inception(weights: Path | None = None, device: str | None = None) -> nn.Module:

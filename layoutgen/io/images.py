@@ -119,3 +119,18 @@ def _scaled(values: npt.NDArray[np.float64], ranges: Sequence[float]) -> Image.I
     if low >= 0:
         low, high = 0.0, next((top for top in ranges if high <= top), high)
     return Image.fromarray(np.rint((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The images in `folder`, sorted by name.
+
+    Raises:
+        InvalidFile: it is no folder, or holds fewer than two.
+    """
+    if not folder.is_dir():
+        raise InvalidFile(folder, "there is no such folder", remedy="name a folder of real images")
+    suffixes = Image.registered_extensions()
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
+    if len(found) < 2:
+        raise InvalidFile(folder, f"holds {len(found)} images", remedy="a comparison needs at least two")
+    return found

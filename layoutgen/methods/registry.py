@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,18 @@ def parse_methods(words: Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         InvalidOption: there is no such method.
     """
+    names = named_methods(words)
+    unknown = [name for name in names if name not in METHODS]
+    if unknown:
+        said = " or ".join(name or "nothing" for name in unknown)
+        raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, or both, not {said}")
+    return names
+
+
+def named_methods(words: Sequence[str] | None) -> tuple[str, ...]:
+    """The names in `words`, each once, whether there are such methods or not; ``both`` stands for two."""
     named = [name.strip() for word in words or () for name in word.split(",")]
-    names = [one for name in named for one in (TRAINABLE if name == "both" else (name,))]
-    for name in names:
-        if name not in METHODS:
-            raise InvalidOption(f"`method` must be one of {', '.join(METHODS)}, or both, not {name or words}")
+    names = (one for name in named for one in (TRAINABLE if name == "both" else (name,)))
     return tuple(dict.fromkeys(names))
 
 
@@ -135,9 +142,10 @@ def check_sprites(variety: int | None, *, verify: bool, composes: bool) -> None:
     Raises:
         InvalidOption: says which.
     """
+    wrong = Problems()
     for name, given in (("variety", variety is not None), ("verify", verify)):
-        if given and not composes:
-            raise InvalidOption(f"`{name}` has no effect without `method` sprites: leave it out")
+        wrong.check(composes or not given, f"`{name}` has no effect without `method` sprites: leave it out")
+    wrong.say()
 
 
 def extra_channels(methods: tuple[str, ...], latent_channels: int) -> int:

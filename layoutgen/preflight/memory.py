@@ -22,6 +22,8 @@ def check_memory(layouts: Sequence[Layout], zoom: Callable[[Layout], int]) -> No
     Raises:
         DoesNotFit: says how much the largest needs, how much there is, and what would do.
     """
+    if not layouts:
+        return
     needed, largest, times = max(
         ((canvas_bytes(one, zoom(one)), one, zoom(one)) for one in layouts), key=lambda found: found[0]
     )

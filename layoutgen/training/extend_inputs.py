@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
@@ -22,6 +24,7 @@ def extend_inputs(
     *,
     location_tokens: bool = False,
     trained_on: SizePrior | None = None,
+    words: Collection[str] = (),
 ) -> None:
     """Give `pipeline` a LayoutEncoder for `methods` and, for img2img, extra U-Net input channels.
 
@@ -32,6 +35,7 @@ def extend_inputs(
         labels: those of the data.
         trained_on: the boxes of the data. A model that learns new labels draws what it is trained on
             last; where the data holds the labels that it knew, too, it draws both.
+        words: that the data teaches a model of few words.
         location_tokens: give the tokenizer a token for each coordinate, for the ``text`` encoding, as ReCo
             and GeoDiffusion do; the text encoder must then be trained.
 
@@ -49,7 +53,10 @@ def extend_inputs(
         if trained.labels is not None:  # None: any text
             if set(labels) - set(trained.labels):
                 _draw_boxes(pipeline.layout_encoder, trained_on, also_known={*trained.labels} <= {*labels})
-            pipeline.layout_encoder.register_to_config(labels=tuple(sorted({*trained.labels, *labels})))
+            read = {*(trained.words or ()), *words}
+            pipeline.layout_encoder.register_to_config(
+                labels=tuple(sorted({*trained.labels, *labels})), words=tuple(sorted(read)) or None
+            )
         return
     latent = int(pipeline.unet.config.in_channels)
     if latent != pipeline.vae.config.latent_channels:

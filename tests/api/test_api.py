@@ -204,7 +204,7 @@ def test_what_takes_long_is_shown_on_a_terminal_only(
     photos, file = coco([("a.png", 60, 40)], [(1, "dog", [4, 4, 20, 24])])
     (photos / "annotations.json").write_bytes(file.read_bytes())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("layoutgen.evaluation.evaluator.check_hub_model", lambda *_: None)
+    monkeypatch.setattr("layoutgen.detection.names.check_hub_model", lambda *_: None)
     words = [str(photos) if word == "RUN" else word for word in command]
     for terminal in (True, False):
         stream = io.StringIO()

@@ -12,7 +12,8 @@ from torch import nn
 
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.features import quality
-from layoutgen.features.quality import Quality, compare, compare_features, find_photos, load_inception
+from layoutgen.features.quality import Quality, compare, compare_features, load_inception
+from layoutgen.io.images import find_photos
 
 
 class Means(nn.Module):
