@@ -5,7 +5,8 @@
 >>> layout = Layout(256, 256, (Instance("dog", Box(40, 60, 88, 120)),), prompt="a dog on green ground")
 >>> layoutgen.sample(layout, output="out/dog")
 
-The commands are functions: :func:`prepare_coco`, :func:`train`, :func:`sample`, :func:`evaluate`.
+The commands are functions: :func:`prepare_coco`, :func:`train`, :func:`layouts`, :func:`sample`,
+:func:`evaluate`.
 :func:`load_pipeline` gives a diffusers pipeline that paints in memory. Nothing heavy is loaded before one of
 them needs it.
 """
@@ -19,6 +20,7 @@ from layoutgen.domain.layout import Box, Instance, Layout
 
 if TYPE_CHECKING:
     from layoutgen.api.evaluate import evaluate as evaluate
+    from layoutgen.api.layouts import layouts as layouts
     from layoutgen.api.pipelines import load_pipeline as load_pipeline
     from layoutgen.api.prepare_coco import prepare_coco as prepare_coco
     from layoutgen.api.sample import sample as sample
@@ -31,6 +33,7 @@ _LATER = {
     "LayoutgenError": "layoutgen.errors",
     "Progress": "layoutgen.progress",
     "evaluate": "layoutgen.api.evaluate",
+    "layouts": "layoutgen.api.layouts",
     "load_pipeline": "layoutgen.api.pipelines",
     "prepare_coco": "layoutgen.api.prepare_coco",
     "sample": "layoutgen.api.sample",

@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw
 from layoutgen.domain.annotated_image import AnnotatedImage, Detection
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.features.neighbours import diversity, nearest, thumbnails
 from layoutgen.formats.annotated_source import open_annotated
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.sampling.jobs import Job
-from tests.benchmarks.likeness import Likeness, diversity, nearest, thumbnails
+from tests.benchmarks.likeness import Likeness
 from tests.benchmarks.painter_figures import main
 from tests.benchmarks.painter_scenes import paint
 from tests.benchmarks.painter_scores import score

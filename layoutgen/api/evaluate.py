@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layoutgen.api.evaluate_inputs import check_options, named_sources, open_inputs
-from layoutgen.api.evaluation_page import PAGE, add_page, check_comparison
-from layoutgen.api.image_distance import ImageDistance
+from layoutgen.api.evaluation_page import add_page, check_comparison
+from layoutgen.api.image_comparison import ImageComparison, features_for
 from layoutgen.api.inputs import PathLike, as_path, as_paths, beside, read_options
 from layoutgen.errors import Problems
 from layoutgen.evaluation.benchmark_protocols import find_protocol
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions, check_names
-from layoutgen.evaluation.output import WRITES, write_evaluation
+from layoutgen.evaluation.output import PAGE, WRITES, write_evaluation
 from layoutgen.evaluation.report import Report
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.read_options import ReadOptions
@@ -57,6 +57,7 @@ def evaluate(
     reference_images: PathLike | None = None,
     reference_detections: PathLike | None = None,
     real: PathLike | None = None,
+    features: str | None = None,
     inception: PathLike | None = None,
     tile: int | None = None,
     overlap: int | None = None,
@@ -86,7 +87,9 @@ def evaluate(
         protocol: add the figures of a benchmark: coco-mig or yolo-score.
         reference: real images with annotations: the ceiling; `reference_images` are beside it, and
             `reference_detections` are given with `detections`.
-        real: folder of real images: FID and KID of the images to them; `inception`: weights of the network.
+        real: folder of real images: FID, KID, precision and recall of the images to them, diversity, copies.
+        features: of what network: efficientnet-lite0, inception, dinov2, or a folder or hub id of a vision
+            model of transformers; None: inception where its weights are given as `inception`, else the first.
         tile, overlap: pixels, of the tiles in which larger images are searched; None: the detector's.
         batch_size: tiles that are searched together.
         device: cpu, cuda, cuda:1; None: cuda if there is one.
@@ -103,6 +106,7 @@ def evaluate(
     """
     wrong, paths, reading = Problems(), list[Path](), ReadOptions()
     evaluator = chosen = None
+    compared_by = ""
     results, real_images = as_path(detections), as_path(real)
     with wrong.noted():
         paths = named_sources(as_paths(samples), as_path(images), as_path(annotations))
@@ -110,9 +114,10 @@ def evaluate(
         reading = read_options(strict, units)
     with wrong.noted():
         check_options(
-            paths, results, as_path(reference), as_path(reference_images), as_path(reference_detections),
-            real_images, as_path(inception),
-        )  # fmt: skip
+            paths, results, as_path(reference), as_path(reference_images), as_path(reference_detections)
+        )
+    with wrong.noted():
+        compared_by = features_for(features, as_path(inception), real_images)
     with wrong.noted():
         check_comparison(html, as_path(compare), results, as_path(compare_detections))
     with wrong.noted():
@@ -158,10 +163,10 @@ def evaluate(
         run = _Run(evaluator, reading, watch)
         run.note_defects(paths[0].name, source.data)
         run.load_detector(source, ceiling, second)
-        distance = None
+        comparison = None
         if inputs.real:
-            watch.begin("opening the network of FID and KID")
-            distance = ImageDistance(source, inputs.real, as_path(inception), device)
+            watch.begin("opening the network that images are compared by")
+            comparison = ImageComparison(inputs.real, compared_by, as_path(inception), device)
         found = run.detections(source, results, "detecting")
         report = evaluator.report(source, found)
         if ceiling is not None:
@@ -171,8 +176,10 @@ def evaluate(
         if second is not None:
             beside_it = run.detections(second, as_path(compare_detections), "comparing")
             other = second, evaluator.report(second, beside_it)
-        if distance is not None:
-            report = replace(report, quality=distance.quality(watch))
+        if comparison is not None:
+            report = replace(report, quality=comparison.quality(source, watch))
+            if other is not None:
+                other = other[0], replace(other[1], quality=comparison.quality(other[0], watch))
         drawn = overlays is not False
         with closing(
             write_evaluation(folder, source, report, found, overlays=drawn, overwrite=overwrite)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from layoutgen.detection.names import asked_labels, check_known, labels_of_detector
@@ -59,13 +58,13 @@ def open_inputs(
             ceiling = open_annotated(reference, reference_images, required=not results, options=options)
     with wrong.noted():
         if compare is not None:
-            other = open_annotated(compare, required=not results)
+            other = open_annotated(compare, required=not results or real is not None)
             if source is not None:
                 check_pairs(source, other)
     with wrong.noted():
         photos = () if real is None else tuple(find_photos(real))
     if real is not None and source is not None:
-        many = len(source.images) > 1
+        many = all(len(one.images) > 1 for one in (source, other) if one is not None)
         wrong.check(many, "`real` compares many images with many, and there is only one to evaluate")
     if not results:
         with wrong.noted():
@@ -92,8 +91,6 @@ def check_options(
     reference: Path | None,
     reference_images: Path | None,
     reference_detections: Path | None,
-    real: Path | None,
-    inception: Path | None,
 ) -> None:
     """Refuse options that would have no effect, or cannot work together."""
     wrong = Problems()
@@ -101,11 +98,6 @@ def check_options(
         wrong.check(path is None or reference is not None, f"`reference_{name}` goes with `reference`")
     both = reference is None or (detections is None) == (reference_detections is None)
     wrong.check(both, "with `reference`, give both `detections` and `reference_detections`, or neither")
-    wrong.check(inception is None or real is not None, "`inception` goes with `real`")
-    there = inception is None or inception.is_file()
-    wrong.check(there, f"`inception` {inception}: there is no such file")
-    there = real is None or find_spec("torchmetrics") is not None
-    wrong.check(there, "`real` needs more libraries: pip install -c constraints.txt '.[quality]'")
     one = len(paths) <= 1 or detections is None
     wrong.check(one, "`detections` goes with one file of annotations: merged images get new ids")
     wrong.say()

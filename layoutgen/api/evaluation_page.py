@@ -6,15 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 from layoutgen.errors import Problems
+from layoutgen.evaluation.output import PAGE
 from layoutgen.evaluation.report import Report
+from layoutgen.features.image_quality import faults, quality_header, quality_rows, remarks
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.gallery.page import write_page
-from layoutgen.gallery.records import Gallery
+from layoutgen.gallery.records import FigureTable, Gallery
 from layoutgen.gallery.sources import beside, scored
 from layoutgen.io.output_folder import added_file
 from layoutgen.progress import Progress
-
-PAGE = "gallery.html"
 
 
 def check_comparison(
@@ -50,11 +50,24 @@ def add_page(
         compared=compared,
         figures=report.to_json()["overall"],
         other_figures=others,
+        quality=_quality(report, other[1] if other else None, compared),
     )
     with added_file(output, PAGE) as aside, closing(write_page(gallery, aside, output)) as run:  # type: ignore[type-var]
         for _ in watch.track("page", run, len(images)):
             pass
     return output / PAGE
+
+
+def _quality(report: Report, other: Report | None, compared: str) -> FigureTable | None:
+    """The images beside real ones; None: nobody asked."""
+    if report.quality is None:
+        return None
+    columns = {"here": report.quality}
+    said = list(remarks(report.quality))
+    if other is not None and other.quality is not None:
+        columns[compared] = other.quality
+        said += [f"{compared}: {text}" for text in faults(other.quality)]
+    return FigureTable(quality_header(columns), tuple(quality_rows(columns)), tuple(said))
 
 
 def name_of(path: Path) -> str:

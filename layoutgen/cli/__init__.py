@@ -24,6 +24,7 @@ from layoutgen.cli import (
     evaluate,
     examples,
     inspect,
+    layouts,
     prepare,
     prepare_scenes,
     sample,
@@ -124,6 +125,7 @@ for command, shown in (
     (evaluate.evaluate, examples.EVALUATE),
     (inspect.inspect, examples.INSPECT),
     (convert.convert, examples.CONVERT),
+    (layouts.layouts, examples.LAYOUTS),
     (distill.distill, examples.DISTILL),
     (doctor.doctor, examples.DOCTOR),
 ):

@@ -47,6 +47,13 @@ def protocols() -> list[str]:
     return list(PROTOCOLS)
 
 
+def embeddings() -> list[str]:
+    """The networks by which images are compared, as far as they have names here."""
+    from layoutgen.features.embedding_names import NAMED
+
+    return list(NAMED)
+
+
 def labels() -> list[str]:
     """The labels of the model in the package, as one asks for many of them; the shell adds files itself."""
     from layoutgen.domain.labels import count_phrase

@@ -46,7 +46,8 @@ def convert(
     """Read annotated images of any known format and write them, with their images, in another.
 
     Read are COCO, YOLO, Pascal VOC, LabelMe, Hugging Face, CreateML, Label Studio, LVIS, Open Images,
-    VisDrone, CVAT, VIA, Supervisely and FiftyOne. What the other format cannot hold is said.
+    VisDrone, CVAT, VIA, Supervisely and FiftyOne. What the other format cannot hold is said. Of what
+    `layoutgen layouts` drew, which has no images yet, the annotations alone are written.
     """
     from layoutgen.errors import InvalidOption
     from layoutgen.formats.convert import convert as write
@@ -65,6 +66,7 @@ def convert(
     with Watch(context, quiet=quiet) as watch:
         watch.begin("reading annotations")
         source = read_inputs(paths, read_options(strict, units, masks=not boxes_only, run_lengths=False))
+        source = source if not _without_images(paths) else source.without_images()
     if boxes_only:
         source = source.with_data(without_masks(source.data))
     run = write(source, output, target, overwrite=overwrite)
@@ -83,3 +85,19 @@ def convert(
         said = ", ".join(f"{count:,} {name}" for name, count in lost.items())
         console.say(f"{target.title} cannot hold everything; lost or changed: {said}")
     console.say(f"{len(images):,} images with {objects:,} objects as {target.title}: {output}")
+
+
+def _without_images(paths: list[Path]) -> bool:
+    """Whether `paths` are layouts that nobody has painted yet.
+
+    Raises:
+        InvalidOption: some are, and some are not.
+    """
+    from layoutgen.errors import InvalidOption
+    from layoutgen.layout_model.wire import holds_model
+
+    drawn = [holds_model(path) for path in paths]
+    if any(drawn) and not all(drawn):
+        layouts = paths[drawn.index(True)]
+        raise InvalidOption(f"{layouts} holds layouts without images: convert it alone, or `sample` it first")
+    return all(drawn)

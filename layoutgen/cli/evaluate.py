@@ -88,14 +88,24 @@ def evaluate(
     real: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", show_default=False, help="Real images: FID and KID of the images to them."
+            metavar="DIR",
+            show_default=False,
+            help="Real images to compare with: FID, KID, precision, recall, diversity, copies.",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="efficientnet-lite0, no download",
+            help="Network that --real compares by: inception (that of published FID), dinov2, or a folder or "
+            "hub id of a vision model of transformers.",
+            autocompletion=completion.embeddings,
         ),
     ] = None,
     inception: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", show_default="downloaded", help="Weights of the network for FID and KID."
-        ),
+        typer.Option(metavar="FILE", show_default="downloaded", help="Weights of --features inception."),
     ] = None,
     tile: Annotated[
         int | None,
@@ -169,6 +179,7 @@ def evaluate(
         reference_images=reference_images,
         reference_detections=reference_detections,
         real=real,
+        features=features,
         inception=inception,
         tile=tile,
         overlap=overlap,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from layoutgen.cli import console
 from layoutgen.cli.tables import print_table
 from layoutgen.evaluation.report import Report
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
+from layoutgen.features.image_quality import quality_header, quality_rows, remarks
 
 _SHOWN = 12  # images in the table of images, worst first
 
@@ -68,7 +68,10 @@ def show(report: Report, output: Path) -> None:
         metrics = {name: one.protocol.metrics for name, one in columns.items() if one.protocol}
         _print_named(report.protocol.protocol.name, metrics)
     if report.quality is not None:
-        _print_named("image quality", {"samples": asdict(report.quality)})
+        columns_of = {"samples": report.quality}
+        print_table(quality_header(columns_of), quality_rows(columns_of))
+        for remark in remarks(report.quality):
+            console.say(remark)
     if scores.other:
         others = ", ".join(f"{label} {count:,}" for label, count in scores.other.items())
         console.say(f"Of labels that nothing asks for, not counted: {others}")

@@ -24,6 +24,13 @@ CONVERT = """
 layoutgen convert instances.json out/yolo --to yolo
 layoutgen convert photos/ a.json b.json out/all --to coco
 """
+LAYOUTS = """
+layoutgen layouts instances.json -n 1000 -o layouts.json
+layoutgen layouts instances.json --objects 2 --size 0.7 -o crowds.json
+layoutgen layouts layouts.json --seed 1 -o more.json    # without the data
+layoutgen layouts train.json --compare heldout.json     # how like real ones
+layoutgen sample layouts.json -o out/painted
+"""
 INSPECT = """
 layoutgen inspect photos/ instances.json
 layoutgen inspect data --html -o health.html

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layoutgen.api.evaluation_page import PAGE, name_of
+from layoutgen.api.evaluation_page import name_of
 from layoutgen.api.inputs import beside
 from layoutgen.cli import console
+from layoutgen.evaluation.output import PAGE
 
 if TYPE_CHECKING:
     from layoutgen.gallery.records import Gallery, GalleryImage

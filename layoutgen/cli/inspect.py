@@ -66,10 +66,13 @@ def inspect(
     images.
     """
     from layoutgen.data.health import ImageCheck, examine
-    from layoutgen.data.health_page import health_page
+    from layoutgen.data.health_page import MARK, health_page
     from layoutgen.io.files import replacing, saving
+    from layoutgen.io.output_path import check_file
     from layoutgen.model_info import find_model
 
+    page = output or beside(data[-1], "_health.html")
+    target = check_file(page, MARK.encode(), "output") if html else page
     prior = find_model(model).size_prior
     with Watch(context, quiet=quiet) as watch:
         watch.begin("reading annotations")
@@ -83,9 +86,8 @@ def inspect(
         health = replace(health, broken=tuple(check.broken), same_images=check.same_images)
     findings = list(_findings(health, prior))
     rows = [(what, count, _first(places)) for what, count, places in findings]
-    page = output or beside(data[-1], "_health.html")
     if html:
-        with saving(str(page), page.parent), replacing(page) as aside:
+        with saving(str(page), target.parent), replacing(target) as aside:
             aside.write_text(health_page(health, str(data[-1]), prior, rows), encoding="utf-8")
     if as_json:
         console.print_json(_content(health, findings, page if html else None))

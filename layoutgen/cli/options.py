@@ -113,6 +113,8 @@ def spell_options(message: str, command: Any) -> str:
     "--batch-size". Other words in backquotes stay as they are.
     """
     spellings = {parameter.name: _spelling(parameter) for parameter in _parameters(command)}
+    if "output" not in spellings and spellings.get("inputs"):  # the last of several paths, as of `cp`
+        spellings["output"] = spellings["inputs"].split()[-1]
     options = {text.removeprefix("--").replace("-", "_"): text for text in spellings.values()}
     spelled = options | spellings
     return re.sub("`([a-z0-9_]+)`", lambda found: spelled.get(found[1], found[0]), message)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from layoutgen.errors import CannotSave, InvalidOption
 from layoutgen.io.files import replacing
+from layoutgen.io.output_path import check_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
+_MARK = "layoutgen preview"  # in the PNG
 _EVERY = 2  # steps
 _ROWS = 18  # lines of the terminal that the picture takes
 _PIECE = 4096  # characters that kitty takes at once
@@ -30,14 +32,16 @@ def open_preview(path: Path | None, *, inline: bool) -> Preview:
 
     Raises:
         InvalidOption: `path` is no PNG, or its folder is missing.
+        OutputExists: another picture is there.
     """
     if path is None:
         return Preview(None)
     if path.suffix.lower() != ".png":
         raise InvalidOption(f"`preview` {path} must end in .png")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise InvalidOption(f"`preview` {path} is no file in a folder that is there")
-    return Preview(path, InlineImage.of(sys.stderr) if inline else None)
+    if not path.absolute().parent.is_dir():
+        raise InvalidOption(f"`preview` {path} has no folder: make {path.parent}, or name another file")
+    target = check_file(path, _MARK.encode(), "preview")
+    return Preview(target, InlineImage.of(sys.stderr) if inline else None)
 
 
 class Preview:
@@ -69,8 +73,12 @@ class Preview:
         self._step += 1
         if self._step % _EVERY:
             return
+        from PIL.PngImagePlugin import PngInfo
+
         buffer = io.BytesIO()
-        look()[0].save(buffer, "PNG")
+        info = PngInfo()
+        info.add_text("Software", _MARK)
+        look()[0].save(buffer, "PNG", pnginfo=info)
         try:
             with replacing(self._path) as aside:
                 aside.write_bytes(buffer.getvalue())

@@ -102,10 +102,11 @@ def visualize(
     if html or compare is not None:
         from layoutgen.cli.gallery import Selection, write_gallery
         from layoutgen.formats import is_layout_file
+        from layoutgen.layout_model.wire import holds_model
 
         if not html or sheet is not None or as_json:
             raise InvalidOption("--compare goes with --html, --sheet does not, nor does --json")
-        if is_layout_file(path):
+        if is_layout_file(path) or holds_model(path):
             raise InvalidOption(f"--html shows images, and {path} has none yet: leave it out")
         wanted = Selection(path, images, image_id, limit)
         write_gallery(wanted, compare, output, overwrite=overwrite, quiet=quiet)

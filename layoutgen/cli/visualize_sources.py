@@ -105,12 +105,15 @@ def _check(path: Path, layout: bool, given: dict[str, object]) -> None:
 def _annotated(
     path: Path, images: Path | None, image_id: int | None, limit: int, options: ReadOptions
 ) -> Drawings:
-    from layoutgen.drawing.gallery import pictures_of
+    from layoutgen.drawing.gallery import blank_pictures_of, pictures_of
     from layoutgen.formats.annotated_source import open_annotated
+    from layoutgen.layout_model.wire import holds_model
 
-    source = open_annotated(path, images, image_id=image_id, options=options)
+    unpainted = images is None and holds_model(path)
+    source = open_annotated(path, images, image_id=image_id, required=not unpainted, options=options)
     found, defects = len(source.images), (source.data.dropped, source.data.mended)
-    return Drawings(pictures_of(source, limit), min(found, limit), found, *defects, labels=source.labels)
+    pictures = (blank_pictures_of if unpainted else pictures_of)(source, limit)
+    return Drawings(pictures, min(found, limit), found, *defects, labels=source.labels)
 
 
 def _layout(path: Path, quantities: Sequence[Quantity], seed: int, model: str | None) -> Drawings:

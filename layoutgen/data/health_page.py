@@ -21,6 +21,8 @@ text { font: 12px system-ui, sans-serif; fill: #444; }
   td, th { border-color: #444; }
   text { fill: #bbb; } }
 """
+MARK = '<meta name="generator" content="layoutgen inspect">'
+"""In every such page."""
 _SHOWN = 40  # labels in the plot; places of a kind in a list
 _WIDTH = 720
 
@@ -42,7 +44,7 @@ def health_page(
         _bars([(one.label, one.objects) for one in health.labels[:_SHOWN]]),
         _table(("label", "objects", "images", "masks", "median px"), labels),
     ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    head = f'<meta charset="utf-8">{MARK}<title>{escape(title)}</title><style>{_STYLE}</style>'
     view = '<meta name="viewport" content="width=device-width">'
     body = "\n".join(parts)
     return f"<!doctype html>\n<html lang=en><head>{head}{view}</head><body>\n{body}\n</body></html>\n"

@@ -15,6 +15,7 @@ from layoutgen.errors import CannotSave, InvalidFile, InvalidOption, OutputExist
 from layoutgen.formats import read_layouts
 from layoutgen.formats.layout_file import write_yaml
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.io.files import read_bytes
 
 SUFFIXES = (".yaml", ".yml")
 NEW = ""
@@ -82,7 +83,7 @@ class Document:
         """
         if self.path is None or not self.path.exists():
             return Version(NEW, self._empty, False)
-        content = self.path.read_bytes()
+        content = read_bytes(self.path)
         layout = arrange_request(read_layouts(self.path, options=_STRICT)[0], size_prior=self._size_prior)
         return Version(_digest(content), layout, content != written(layout))
 
@@ -108,7 +109,7 @@ class Document:
             if not replace and _revision(path) != revision:
                 raise OutputExists(f"{path.name} has changed since it was opened here")
             try:
-                write_yaml(path, layout)
+                write_yaml(path.resolve(), layout)  # a link stays one
             except OSError as error:
                 raise CannotSave(f"{path} cannot be written: {error.strerror}") from error
             self.path = path
@@ -139,7 +140,7 @@ def _only_one(path: Path, image_id: int | None) -> LayoutRequest:
 
 
 def _revision(path: Path) -> str:
-    return _digest(path.read_bytes()) if path.exists() else NEW
+    return _digest(read_bytes(path)) if path.exists() else NEW
 
 
 def _digest(content: bytes) -> str:

@@ -43,6 +43,12 @@ def pictures_of(source: AnnotatedSource, limit: int) -> Iterator[Picture]:
         yield Picture(image.file_name.removeprefix("images/"), source.read_image(image), image.layout)
 
 
+def blank_pictures_of(source: AnnotatedSource, limit: int) -> Iterator[Picture]:
+    """The boxes of the first `limit` layouts of `source` alone, of which there are no images yet."""
+    for image in source.images[:limit]:
+        yield blank_picture(image.file_name, image.layout)
+
+
 def blank_picture(name: str, layout: Layout) -> Picture:
     """The boxes of `layout` alone, of which there is no image yet."""
     return Picture(name, Image.new("RGB", (layout.width, layout.height), _BLANK), layout)

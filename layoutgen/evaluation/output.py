@@ -13,6 +13,8 @@ from layoutgen.formats.coco_results import write_results
 from layoutgen.io.images import save_drawing
 from layoutgen.io.output_folder import name_inside, output_folder
 
+PAGE = "gallery.html"
+"""The page that may be added to them."""
 WRITES = ("report.json", "images.csv", "labels.csv", "errors.csv", "detections.json", "overlays")
 """What :func:`write_evaluation` writes into its output folder."""
 
@@ -37,7 +39,7 @@ def write_evaluation(
     known = set(source.labels)
     kept = {image: tuple(d for d in found if d.label in known) for image, found in detections.items()}
     taken: set[str] = set()
-    with output_folder(output, WRITES, overwrite=overwrite) as aside:
+    with output_folder(output, WRITES, overwrite=overwrite, with_them=(PAGE,)) as aside:
         write_report(aside, report)
         write_results(aside / "detections.json", kept, source.data.categories)
         for score in report.scores.images if overlays and source.folder is not None else ():

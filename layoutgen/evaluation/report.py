@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layoutgen.detection.tiles import Tiling
 from layoutgen.domain.layout import Box
@@ -15,9 +15,7 @@ from layoutgen.evaluation.average_precision import AveragePrecision
 from layoutgen.evaluation.benchmark_protocols import BenchmarkProtocol, Metrics
 from layoutgen.evaluation.counts import CountErrors, Counts
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
-
-if TYPE_CHECKING:
-    from layoutgen.features.quality import Quality
+from layoutgen.features.image_quality import ImageQuality
 
 Json = dict[str, Any]
 
@@ -39,7 +37,7 @@ class Report:
         detector: None where detections came from a file; then there are no tiles, either.
         protocol: the figures of a benchmark, if one was asked for.
         reference: the same of real images: the ceiling.
-        quality: FID and KID, if they were asked for.
+        quality: the images beside real ones, if they were asked for.
     """
 
     annotations: str
@@ -48,7 +46,7 @@ class Report:
     scores: Scores
     protocol: ProtocolResult | None = None
     reference: Report | None = None
-    quality: Quality | None = None
+    quality: ImageQuality | None = None
 
     def to_json(self) -> Json:
         """Everything, as json takes it."""
@@ -68,7 +66,7 @@ class Report:
         if self.reference is not None:
             content["reference"] = self.reference.to_json()
         if self.quality is not None:
-            content["quality"] = asdict(self.quality)
+            content["quality"] = self.quality.to_json()
         return content
 
 

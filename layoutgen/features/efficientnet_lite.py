@@ -59,9 +59,12 @@ class EfficientNetLite0(nn.Module):
 
     def classify(self, images: Tensor) -> Tensor:
         """Log-odds (B, 1000) of ImageNet's classes: 151 to 268 are dogs, 281 to 285 cats."""
-        pooled = F.relu6(self.head(self.forward(images)[-1])).mean((2, 3))
-        logits: Tensor = self.classifier(pooled)
+        logits: Tensor = self.classifier(self.pooled(images))
         return logits
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """One feature vector (B, 1280) for each image, from which the classes are read."""
+        return F.relu6(self.head(self.forward(images)[-1])).mean((2, 3))
 
 
 class _Block(nn.Module):

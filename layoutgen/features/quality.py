@@ -1,14 +1,10 @@
-"""Whether images look real, whatever is in them: FID and KID to a folder of real images, by torchmetrics.
-
-FID: Heusel et al. 2017. KID: Bińkowski et al. 2018. Both on the features of the TensorFlow Inception network
-of 2015, which torch-fidelity ports and downloads.
-"""
+"""Whether images look real, whatever is in them: sets of images compared by the features of a network."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,106 +14,130 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from layoutgen.devices import resolve_device
-from layoutgen.errors import InvalidOption
+from layoutgen.features.distance import compare_features
+from layoutgen.features.image_quality import ImageQuality, NearDuplicate
+from layoutgen.features.neighbours import (
+    Copying,
+    diversity,
+    mirrored,
+    nearest,
+    nearest_other,
+    precision_recall,
+    thumbnails,
+)
 from layoutgen.io.images import read_photo
-from layoutgen.model_files import weights_only
 
-_SUBSET = 1000  # images of a KID subset, as in the paper's code
 _BATCH = 16
-_INSTALL = "pip install 'layoutgen[quality]'"
+_SAME = 5.0  # RMSE in grey levels of thumbnails that show the same: JPEG and resizing make 1 to 2
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
-    """How far the images are from the real ones; 0 is nearest. The FID of few images is too high."""
+class ImageSet:
+    """N images as they are compared.
 
-    fid: float
-    kid: float
-    kid_deviation: float
-    images: int
-    real_images: int
+    Attributes:
+        names: of the files.
+        features: (N, C) float64, of a network.
+        small: (N, 3072), their :func:`~layoutgen.features.neighbours.thumbnails`.
+    """
+
+    names: tuple[str, ...]
+    features: Tensor
+    small: Tensor
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def only(self, places: Tensor) -> ImageSet:
+        """Those at `places` (n,)."""
+        names = tuple(self.names[place] for place in places.tolist())
+        return ImageSet(names, self.features[places], self.small[places])
 
 
-def load_inception(weights: Path | None = None, device: str | None = None) -> nn.Module:
-    """The network whose features are compared: uint8 images (B, 3, H, W) -> (B, 2048).
+def embed(
+    paths: Sequence[Path], network: nn.Module, advance: Callable[[int], object] = lambda done: None
+) -> ImageSet:
+    """The images at `paths` as `network` sees them, by their names in the folder that they share.
 
     Args:
-        weights: its weights; None: torch-fidelity's own, downloaded once.
-
-    Raises:
-        InvalidOption: the libraries are not installed, or the weights cannot be had.
+        network: uint8 images (B, 3, H, W) -> (B, C), as
+            :func:`~layoutgen.features.embedding.load_embedding` gives it.
+        advance: is told how many are done.
     """
-    if weights is not None and not weights.is_file():
-        raise InvalidOption(f"`inception` {weights}: there is no such file")
-    try:
-        network = _inception(None if weights is None else str(weights))
-    except ImportError as error:
-        raise InvalidOption(f"`real` needs more libraries: {_INSTALL} ({_line(error)})") from error
-    except (OSError, RuntimeError, KeyError) as error:
-        problem = f"the weights of the Inception network for `real` cannot be had ({_line(error)})"
-        raise InvalidOption(
-            f"{problem}: get torch-fidelity's weights-inception-2015-12-05-6726825d.pth and give "
-            "them as `inception`"
-        ) from error
-    return network.eval().to(resolve_device(device))
+    features: list[Tensor] = []
+    small: list[Tensor] = []
+    for batch in _batches(paths):
+        features.append(_features(network, batch))
+        small.append(thumbnails(batch).float())
+        advance(sum(map(len, features)))
+    shared = Path(os.path.commonpath([path.parent for path in paths]))
+    names = tuple(path.relative_to(shared).as_posix() for path in paths)
+    return ImageSet(names, torch.cat(features), torch.cat(small))
 
 
-def _inception(weights: str | None) -> nn.Module:
-    try:
-        from torchmetrics.image.fid import NoTrainInceptionV3
-    except RuntimeError as error:  # a torchvision that was built for another torch
-        raise ImportError(_line(error)) from error
-    with weights_only():
-        network: nn.Module = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights)
-    return network
+def compare(images: ImageSet, real: ImageSet, features: str) -> ImageQuality:
+    """What the `images` are beside the `real` ones, by the features that are called so.
 
-
-def compare(images: Sequence[Path], real: Sequence[Path], network: nn.Module) -> Iterator[int | Quality]:
-    """FID and KID of `images` against `real`; yields how many images are done, and the result last."""
-    features, done = [], 0
-    for paths in (images, real):
-        parts: list[Tensor] = []
-        for batch in _batches(paths):
-            parts.append(_features(network, batch))
-            done += len(batch)
-            yield done
-        features.append(torch.cat(parts))
-    yield compare_features(*features)
-
-
-def compare_features(images: Tensor, real: Tensor) -> Quality:
-    """Fréchet and kernel distance of features (N, C) to those of real images (M, C), by torchmetrics.
-
-    FID and KID are these distances on Inception's features; on others the figures are not FID and KID.
+    From eight real images on, beside what halves of them are to each other: as many as there are images, at
+    most half of them, and the others.
     """
-    from torchmetrics.image.fid import FrechetInceptionDistance
-    from torchmetrics.image.kid import KernelInceptionDistance
-
-    given = _Given(images.shape[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about memory
-        fid = FrechetInceptionDistance(feature=given)
-        kid = KernelInceptionDistance(feature=given, subset_size=min(_SUBSET, len(images), len(real)))
-    for metric in (fid, kid):
-        metric.set_dtype(torch.float64)
-        metric.update(images, real=False)
-        metric.update(real, real=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # KID draws subsets
-        mean, deviation = kid.compute()
-    return Quality(float(fid.compute()), float(mean), float(deviation), len(images), len(real))
+    quality = _compare(images, real, features)
+    if len(real) < 8:
+        return quality
+    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
+    count = min(len(images), len(real) // 2)
+    halves = _compare(real.only(order[:count]), real.only(order[count:]), features)
+    return replace(quality, halves=halves)
 
 
-class _Given(nn.Module):
-    """Stands where torchmetrics expects a network, for features that are there already."""
+def _compare(images: ImageSet, real: ImageSet, features: str) -> ImageQuality:
+    distance = compare_features(images.features, real.features)
+    covered = precision_recall(images.features, real.features) or (None, None)
+    copying = Copying(*nearest(images.features, real.features), nearest_other(real.features)[0])
+    usual = float(copying.real.median())
+    return ImageQuality(
+        features,
+        **asdict(distance),
+        precision=covered[0],
+        recall=covered[1],
+        diversity=diversity(images.features),
+        real_diversity=diversity(real.features),
+        nearest=copying.ratio,
+        too_near=copying.too_near,
+        copies=_copies(images, real, usual),
+        repeats=_repeats(images, usual),
+    )
 
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
 
-    def forward(self, features: Tensor) -> Tensor:
-        return features
+def _copies(images: ImageSet, real: ImageSet, usual: float) -> tuple[NearDuplicate, ...]:
+    """Images that show what a real one shows: alike as thumbnails, straight or mirrored, and in features.
+
+    Thumbnails alone would call two photos of snow the same.
+
+    Args:
+        usual: the distance of real images to the next one in features.
+    """
+    straight, turned = (nearest(small, real.small) for small in (images.small, mirrored(images.small)))
+    found = []
+    for number, name in enumerate(images.names):
+        grey, which = min(straight[0][number], turned[0][number]), int(straight[1][number])
+        if turned[0][number] < straight[0][number]:
+            which = int(turned[1][number])
+        apart = float((images.features[number] - real.features[which]).norm())
+        if grey <= _SAME and apart <= usual:
+            found.append(NearDuplicate(name, real.names[which]))
+    return tuple(found)
+
+
+def _repeats(images: ImageSet, usual: float) -> tuple[NearDuplicate, ...]:
+    """Images that show what one before them shows."""
+    found = []
+    for number in range(1, len(images)):
+        grey, which = nearest(images.small[number : number + 1], images.small[:number])
+        apart = float((images.features[number] - images.features[int(which)]).norm())
+        if float(grey) <= _SAME and apart <= usual:
+            found.append(NearDuplicate(images.names[number], images.names[int(which)]))
+    return tuple(found)
 
 
 def _batches(paths: Sequence[Path]) -> Iterator[list[Image.Image]]:
@@ -135,11 +155,8 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[Image.Image]]:
 
 @torch.inference_mode()
 def _features(network: nn.Module, images: Sequence[Image.Image]) -> Tensor:
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    tensors = (*network.parameters(), *network.buffers())
+    device = tensors[0].device if tensors else torch.device("cpu")
     pixels = torch.from_numpy(np.stack([np.array(image) for image in images])).movedim(-1, 1)
     features: Any = network(pixels.to(device))
     return torch.as_tensor(features).double().cpu()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -55,6 +55,10 @@ class AnnotatedSource:
         """The same source with other `data`."""
         return replace(self, data=data)
 
+    def without_images(self) -> AnnotatedSource:
+        """The same source where the images are not there."""
+        return replace(self, folder=None)
+
     def file_of(self, image: AnnotatedImage) -> Path:
         """Where the file of `image` is; the source must have a folder."""
         assert self.folder is not None

@@ -17,12 +17,17 @@ _FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
 
 
 def write_coco(
-    path: Path, images: Sequence[tuple[str, Layout]], *, info: Mapping[str, Any] | None = None
+    path: Path,
+    images: Sequence[tuple[str, Layout]],
+    *,
+    info: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `images`, pairs of file name and layout, as an instances json.
 
     Boxes are cut to the canvas and the mask of an instance is its box; `info` is added to what the file says
-    about itself. An image keeps its prompts, for :func:`~layoutgen.formats.coco.read_coco`.
+    about itself, and `extra` are fields beside COCO's own. An image keeps its prompts, for
+    :func:`~layoutgen.formats.coco.read_coco`.
     """
     numbers = category_ids({label for _, layout in images for label in layout.labels})
     numbered = list(enumerate(images, start=1))
@@ -38,7 +43,7 @@ def write_coco(
         ],
         "categories": [{"id": number, "name": label} for label, number in numbers.items()],
     }
-    write_json(path, content)
+    write_json(path, content | dict(extra or {}))
 
 
 def write_annotated(path: Path, data: AnnotatedImages) -> None:

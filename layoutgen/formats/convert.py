@@ -13,6 +13,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.errors import InvalidFile
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.dataset_format import DatasetFormat
+from layoutgen.formats.registry import FORMATS
 from layoutgen.io.disk_space import check_space
 from layoutgen.io.files import is_file
 from layoutgen.io.images import PHOTO_SUFFIXES, read_photo, save_photo
@@ -25,21 +26,24 @@ def convert(
     """Write `source` to `output` in the format `target`; yield each image when it is copied.
 
     An image whose EXIF asks to turn it is written as it was annotated, since some readers turn it and others
-    do not; the others are copied byte for byte. All appears at once when the last is done.
+    do not; the others are copied byte for byte. A source without a folder has no images yet: its annotations
+    alone are written. All appears at once when the last is done.
 
     Raises:
         InvalidFile: an image is missing, broken, or of another size than annotated.
         OutputExists: `output` holds results and `overwrite` is not set.
     """
     assert target.write is not None
-    files = [source.file_of(image) for image in source.images]
+    files = [source.file_of(image) for image in source.images] if source.folder is not None else []
     check_space(output, sum(file.stat().st_size for file in files if is_file(file)), "choose another folder")
-    with output_folder(output, target.writes, overwrite=overwrite) as aside:
+    others = [name for known in FORMATS for name in known.writes]
+    with output_folder(output, target.writes, overwrite=overwrite, with_them=others) as aside:
         taken: set[str] = set()
         images = []
         for image in source.images:
             name = _name(image, target, taken)
-            _copy(source, image, aside / name)
+            if source.folder is not None:
+                _copy(source, image, aside / name)
             images.append(replace(image, file_name=name))
             yield images[-1]
         if not images:

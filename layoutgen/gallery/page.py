@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -118,6 +119,7 @@ def _content(gallery: Gallery, folder: Path, large: Mapping[int, str]) -> dict[s
         "outcomes": OUTCOMES,
         "figures": gallery.figures,
         "otherFigures": gallery.other_figures,
+        "quality": None if gallery.quality is None else asdict(gallery.quality),
         "images": images,
         "histories": [_history(history, folder) for history in gallery.histories],
     }

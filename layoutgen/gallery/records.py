@@ -72,6 +72,15 @@ class TrainingHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureTable:
+    """Figures as texts, a row each under a head, and what there is to say of them."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gallery:
     """All that a page shows.
 
@@ -79,6 +88,7 @@ class Gallery:
         source: what the user named, for the heading.
         compared: what `GalleryImage.other` comes from; "" if there is nothing beside.
         figures: of an evaluation, by name, such as ``recall``; those of `compared` are in `other_figures`.
+        quality: the images beside real ones.
     """
 
     title: str
@@ -88,3 +98,4 @@ class Gallery:
     figures: Mapping[str, float | None] | None = None
     other_figures: Mapping[str, float | None] | None = None
     histories: tuple[TrainingHistory, ...] = ()
+    quality: FigureTable | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,14 +15,14 @@ def check_space(output: Path, needed: int, remedy: str) -> None:
     Raises:
         CannotSave: how much it takes, how much there is, and the `remedy`.
     """
-    home = output.resolve()
-    while not home.exists() and home != home.parent:
-        home = home.parent
+    home = next(parent for parent in (output.resolve(), *output.resolve().parents) if parent.exists())
     try:
-        free = shutil.disk_usage(home).free
+        disk = shutil.disk_usage(home)
     except OSError:  # whoever writes says what is wrong
         return
-    if needed > free:
+    free = disk.free
+    # What is read-only has no room, either, which is no reason to make room.
+    if needed > free and disk.total and os.access(home, os.W_OK):
         problem = f"`output` {output} takes at least {_megabytes(needed)}, and {_megabytes(free)} are free"
         raise CannotSave(f"{problem} on its disk: make room, or {remedy}")
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from layoutgen.errors import CannotSave, InvalidFile, first_line
 
@@ -175,7 +175,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
         return
     while True:
-        with path.open("ab") as file:
+        with open_own(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
@@ -186,6 +186,17 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
             if _is_at(file.fileno(), path):  # else who held it has removed or renamed it meanwhile
                 yield
                 return
+
+
+def open_own(path: Path) -> BinaryIO:
+    """The file `path`, which has a name that only layoutgen gives, to lock or to append to; made if need be.
+
+    A link or a pipe of that name was put there by a stranger, and is removed: never write where it leads.
+    """
+    if path.is_symlink() or path.is_fifo():
+        path.unlink()
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

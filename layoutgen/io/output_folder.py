@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from layoutgen.errors import InvalidOption, OutputExists
-from layoutgen.io.files import UNFINISHED, locked, replacing, saving, write_json
+from layoutgen.io.files import UNFINISHED, locked, open_own, replacing, saving, write_json
+from layoutgen.io.output_path import check_folder
 
 GRID = "grid.jpg"
 """Where several images of a layout are shown side by side."""
@@ -31,10 +32,9 @@ def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False)
 
     Raises:
         OutputExists: earlier results without `overwrite`, or entries of these names that are not ours.
-        InvalidOption: `folder` is a file.
+        InvalidOption: `folder` can be no folder.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InvalidOption(f"`output` {folder} is a file; name a folder")
+    check_folder(folder)
     taken = [name for name in names if (folder / name).exists() or (folder / name).is_symlink()]
     if not taken:
         return
@@ -47,11 +47,17 @@ def check_output(folder: Path, names: Sequence[str], *, overwrite: bool = False)
 
 
 @contextmanager
-def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> Iterator[Path]:
+def output_folder(
+    folder: Path, names: Sequence[str], *, overwrite: bool = False, with_them: Sequence[str] = ()
+) -> Iterator[Path]:
     """Yield an empty folder to write the entries `names` into; they move to `folder` when the block succeeds.
 
     A `folder` that does not exist yet appears whole, by one rename. In one that exists, the entries that are
     files (the indices, such as ``metadata.jsonl``) leave first and arrive last: what they list is there.
+    What other commands wrote there stays.
+
+    Args:
+        with_them: further entries that go when those called `names` are overwritten, if layoutgen wrote them.
 
     Raises:
         OutputExists: see :func:`check_output`.
@@ -66,7 +72,7 @@ def output_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
         aside.mkdir()
         try:
             yield aside
-            _arrive(aside, folder.resolve())
+            _arrive(aside, folder.resolve(), {*names, *(with_them if overwrite else ())})
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -97,7 +103,7 @@ def shared_folder(
             yield aside
             for name in _half_written(aside):
                 (aside / name).unlink(missing_ok=True)
-            _arrive(aside, folder.resolve())
+            _arrive(aside, folder.resolve(), set(names))
         finally:
             finished = [p for p in aside.rglob("*") if p.is_file()]
             if len(finished) == len(_half_written(aside)):
@@ -151,6 +157,8 @@ def unfinished_folders(folder: Path) -> list[Path]:
 def _aside(folder: Path, key: str, *, hidden: bool = True) -> Path:
     """The folder in which the content of `folder` is made."""
     aside = _home(folder) / f"{'.' if hidden else ''}{folder.resolve().name}.{key}{UNFINISHED}"
+    if aside.is_symlink():  # not ours
+        aside.unlink()
     aside.mkdir(parents=True, exist_ok=True)
     return aside
 
@@ -163,9 +171,10 @@ def _alone(folder: Path) -> Iterator[None]:
     lock = home / f".{name}.lock"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock.touch()
+        open_own(lock).close()
     except OSError as error:
-        raise InvalidOption(f"cannot write to `output` {folder}: {error.strerror}") from error
+        remedy = "make it writable, or name another folder"
+        raise InvalidOption(f"cannot write to `output` {folder}: {error.strerror}; {remedy}") from error
     try:
         with locked(lock, wait=False):
             try:
@@ -183,11 +192,11 @@ def _alone(folder: Path) -> Iterator[None]:
                 parent.rmdir()
 
 
-def _arrive(aside: Path, folder: Path) -> None:
-    """Move what is complete to where it belongs."""
+def _arrive(aside: Path, folder: Path, replaced: set[str]) -> None:
+    """Move what is complete to where it belongs, in place of the entries `replaced`."""
     files = sorted(p.relative_to(aside).as_posix() for p in aside.rglob("*") if p.is_file())
     if folder.exists():
-        _replace(folder, aside, files)
+        _replace(folder, aside, files, replaced)
         shutil.rmtree(aside, ignore_errors=True)
     else:
         _write_list(aside, files)
@@ -200,20 +209,24 @@ def _half_written(aside: Path) -> list[str]:
     return [path.relative_to(aside).as_posix() for path in found if path.is_file()]
 
 
-def _replace(folder: Path, aside: Path, files: list[str]) -> None:
-    """Exchange the files that `folder` lists as written for `files` of `aside`."""
-    old = _written(folder)
+def _replace(folder: Path, aside: Path, files: list[str], replaced: set[str]) -> None:
+    """Exchange what `folder` lists as written, in its entries `replaced`, for `files` of `aside`."""
+    written = _written(folder)
+    old = [name for name in written if Path(name).parts[0] in replaced]
     for name in set(files).difference(old):
         if (folder / name).exists():
             raise OutputExists(f"{folder / name} was not written by layoutgen; choose another `output`")
     # Both lists until the exchange is complete: after a kill, the same command knows what is ours.
-    _write_list(folder, sorted({*old, *files}), complete=False)
+    _write_list(folder, sorted({*written, *files}), complete=False)
     for name in sorted(old, key=_indices_first):
         (folder / name).unlink(missing_ok=True)
+    for parent in sorted({parent for name in old for parent in Path(name).parents[:-1]}, reverse=True):
+        with suppress(OSError):  # something else is in it
+            (folder / parent).rmdir()
     for name in sorted(files, key=_indices_first, reverse=True):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (aside / name).replace(folder / name)
-    _write_list(folder, files)
+    _write_list(folder, sorted({*set(written).difference(old), *files}))
 
 
 def _indices_first(name: str) -> tuple[bool, str]:
@@ -224,8 +237,18 @@ def _written(folder: Path) -> list[str]:
     """The files that layoutgen wrote into `folder`, relative to it; a list that is broken counts as none."""
     names = _list(folder)
     names = names.get(_INCOMPLETE) if isinstance(names, dict) else names
-    inside = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
-    return [n for n in inside if not Path(n).is_absolute() and ".." not in Path(n).parts]
+    inside = [n for n in names if isinstance(n, str) and Path(n).name] if isinstance(names, list) else []
+    plain = [n for n in inside if not Path(n).is_absolute() and ".." not in Path(n).parts]
+    # A list from a stranger may name what a link leads to.
+    links = {parent for parent in {Path(n).parent for n in plain} if _leads_out(folder, parent)}
+    return [n for n in plain if Path(n).parent not in links]
+
+
+def _leads_out(folder: Path, inner: Path) -> bool:
+    try:
+        return not (folder / inner).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # no path at all, or a link to itself
+        return True
 
 
 def _list(folder: Path) -> Any:

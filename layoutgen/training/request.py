@@ -82,13 +82,14 @@ def read_request(
     Raises:
         LayoutgenError: says all that is wrong.
     """
-    wrong = Problems()
+    wrong, placed = Problems(), False
     with wrong.noted():
         check_place(output)
+        placed = True
     with wrong.noted():
         given = given if file is None else given.over(read_run_config(file))
     with wrong.noted():
-        given = given.over(_of_run(output)) if (output / CONFIG).is_file() else given
+        given = given.over(_of_run(output)) if placed and (output / CONFIG).is_file() else given
     # What a file that cannot be read says of it, nobody knows.
     missing = given.data is None and not wrong.found
     data = "`data`, what `layoutgen prepare` wrote"
@@ -121,7 +122,7 @@ def read_request(
     if start is not None:
         wrong.found += start.problems(part)
     _check_data(part, listing, start, wrong)
-    if listing is None or start is None or config is None:
+    if not placed or listing is None or start is None or config is None:
         wrong.say()
     assert given.data is not None and listing is not None  # else something was wrong
     assert start is not None and config is not None

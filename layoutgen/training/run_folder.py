@@ -16,6 +16,7 @@ import yaml
 from layoutgen import __version__
 from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.io.files import replacing
+from layoutgen.io.output_path import check_folder
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run_config import CONFIG, RunConfig, plain, read_run_config
@@ -28,18 +29,23 @@ _FREE = {
 }  # fmt: skip
 # Settings that may differ if all steps that were done would have had the same learning rate.
 _OF_THE_LEARNING_RATE = ("images", "schedule", "warmup", "learning_rate")
+_FILES = (".lock", "metrics.jsonl", CONFIG, "origin.yaml")
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "numpy", "pillow")
 
 
 def check_place(path: Path) -> None:
-    """Refuse a place where there is something else than a run.
+    """Refuse a place for a run, whatever its settings are, before anything there is read.
 
     Raises:
-        InvalidOption: `path` is a file.
+        InvalidOption: `path` can be no folder.
+        InvalidFile: a file that a run writes is a link, which may lead to any file of the user's.
         OutputExists: it is a folder of something else.
     """
-    if path.exists() and not path.is_dir():
-        raise InvalidOption(f"`output` {path} is a file; name a folder")
+    check_folder(path)
+    for name in _FILES:
+        if (path / name).is_symlink():
+            remedy = "put the file itself there, or choose another `output`"
+            raise InvalidFile(path / name, "is a link, and a run writes to it", remedy=remedy)
     if (path / CONFIG).is_file() or not path.is_dir():
         return
     others = [one.name for one in path.iterdir() if one.name != "start"]
@@ -160,7 +166,7 @@ class RunFolder:
 
         path = self.path / ".lock"
         with saving(path, self.checkpoints):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.resolve().mkdir(parents=True, exist_ok=True)
             file = path.open("w")
         with file:
             try:

@@ -31,7 +31,7 @@ PRINTED = {"words", "layouts", "quiet", "as_json", "preview", "progress", "on_ev
 """What a command shows, or is shown by, and how a function and a command name their inputs."""
 
 DOCUMENTED_SETTINGS = {*SampleSettings.__annotations__, *TrainConfig.__annotations__}
-FUNCTIONS = ["prepare_coco", "train", "sample", "evaluate"]
+FUNCTIONS = ["prepare_coco", "train", "layouts", "sample", "evaluate"]
 
 
 def parameters(function: object) -> set[str]:
@@ -58,6 +58,7 @@ def test_every_parameter_has_a_type_and_is_documented() -> None:
     for function in (
         layoutgen.sample,
         layoutgen.evaluate,
+        layoutgen.layouts,
         layoutgen.prepare_coco,
         layoutgen.load_pipeline,
         LayoutPipeline.__call__,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from rich.table import Table
@@ -20,10 +19,10 @@ from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from layoutgen.detection.grid_detector import GridDetector
 from layoutgen.errors import InvalidOption
-from layoutgen.features.quality import Quality, compare_features
+from layoutgen.features.distance import Distance, compare_features
+from layoutgen.features.neighbours import Copying, diversity, nearest
 
 _SIDE = 64  # pixels of a crop that the detector looks at: about what animals have in the pictures
-_THUMBNAIL = 32  # pixels
 _BATCH = 64
 
 
@@ -49,13 +48,6 @@ class Features:
             pixels = self._processor(images=squares, return_tensors="pt")["pixel_values"]
             parts.append(self._model.features(pixels).mean(dim=(2, 3)))
         return torch.cat(parts).double()
-
-
-def thumbnails(crops: Sequence[Image.Image]) -> Tensor:
-    """N crops at 32 x 32 pixels (N, 3072), so scaled that their distance is the RMSE in grey levels."""
-    small = [np.array(crop.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)) for crop in crops]
-    pixels = torch.from_numpy(np.stack(small)).flatten(1).double()
-    return pixels / pixels.shape[1] ** 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +78,7 @@ class Likeness:
         made, real, training = ((one - mean) / deviation for one in (self.made, self.real, self.training))
         return Likeness(made, real, self.first, training)
 
-    def distances(self) -> dict[str, Quality]:
+    def distances(self) -> dict[str, Distance]:
         """Distances of distributions, of as many crops each: that of few crops is too high."""
         halves = self.real[self.first], self.real[~self.first]
         count = min(len(one) for one in (self.made, *halves, self.training))
@@ -110,39 +102,10 @@ class Likeness:
         return Copying(made, which, nearest(self.real, self.training)[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Copying:
-    """How far `made` (N,) and `real` (M,) crops are from the nearest training crop, `which` (N,) for made."""
-
-    made: Tensor
-    which: Tensor
-    real: Tensor
-
-    @property
-    def ratio(self) -> float:
-        """Median distance of the made crops by that of the real ones: far below 1 are copies."""
-        return float(self.made.median() / self.real.median().clamp_min(1e-12))
-
-    @property
-    def too_near(self) -> float:
-        """Share of the made crops nearer than all but 1 % of the real ones: far above 0.01 are copies."""
-        return float((self.made < self.real.quantile(0.01)).double().mean())
-
-    def figures(self) -> dict[str, float]:
-        """All in numbers."""
-        medians = {"painted": float(self.made.median()), "held-out": float(self.real.median())}
-        return medians | {"ratio": self.ratio, "below the 1st percentile": self.too_near}
-
-
-def nearest(some: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """The distance (N,) of each of `some` (N, C) to the nearest of `others` (M, C), and which it is (N,)."""
-    distance, which = torch.cdist(some, others).min(dim=1)
-    return distance, which
-
-
-def diversity(features: Tensor) -> float:
-    """Mean distance of two of the `features` (N, C)."""
-    return float(torch.pdist(features).mean())
+def figures(copying: Copying) -> dict[str, float]:
+    """All in numbers."""
+    medians = {"painted": float(copying.made.median()), "held-out": float(copying.real.median())}
+    return medians | {"ratio": copying.ratio, "below the 1st percentile": copying.too_near}
 
 
 def _some(features: Tensor, count: int) -> Tensor:

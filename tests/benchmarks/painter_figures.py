@@ -28,10 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.features.neighbours import thumbnails
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import ModelInfo, check_labels, find_model
 from layoutgen.sampling.run import load_pipeline, recorded_settings
-from tests.benchmarks.likeness import Features, Likeness, likeness_table, thumbnails
+from tests.benchmarks.likeness import Features, Likeness, figures, likeness_table
 from tests.benchmarks.painter_command import painter_parser, parsed, run
 from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
 from tests.benchmarks.painter_scores import score, scores_table
@@ -156,7 +157,7 @@ def _compare(sets: dict[str, list[Crop]], features: Features, chosen: argparse.N
         "crops": {kind: len(some) for kind, some in pictures.items()},
         "distances": {name: asdict(quality) for name, quality in seen.distances().items()},
         "diversity": seen.diversity(),
-        "nearest training crop": {"features": by_features.figures(), "pixels": by_pixels.figures()},
+        "nearest training crop": {"features": figures(by_features), "pixels": figures(by_pixels)},
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from layoutgen.drawing.contact_sheet import contact_sheet
-from tests.benchmarks.likeness import Copying
+from layoutgen.features.neighbours import Copying
 
 _TIMES = 4
 

@@ -124,16 +124,49 @@ def test_the_reference_stands_beside(run, scene, tmp_path):
 
 
 def test_fid_of_a_folder(run, scene, tmp_path, monkeypatch):
-    from tests.features.test_quality import Means
+    from tests.features.conftest import Means
 
     pytest.importorskip("torchmetrics")
-    monkeypatch.setattr("layoutgen.features.quality._inception", lambda weights: Means())
+    monkeypatch.setattr("layoutgen.features.embedding._inception", lambda weights: Means())
     photos, _, _ = scene
-    result = run(*arguments(scene, "--real", photos, "-o", tmp_path / "out"))
+    result = run(*arguments(scene, "--real", photos, "--features", "inception", "-o", tmp_path / "out"))
     assert result.exit_code == 0, result.output
     quality = json.loads((tmp_path / "out" / "report.json").read_text())["quality"]
     assert quality["fid"] == pytest.approx(0, abs=1e-6)
     assert (quality["images"], quality["real_images"]) == (2, 2)
+    assert quality["features"] == "inception"
+
+
+def test_copied_images_are_told_in_the_table_the_json_and_the_page(run, scene, tmp_path, monkeypatch):
+    from tests.features.conftest import Means, write_images
+
+    pytest.importorskip("torchmetrics")
+    monkeypatch.setattr("layoutgen.features.embedding.EfficientNetEmbedding", Means)
+    photos, file, results = scene
+    real = tmp_path / "real"
+    write_images(real, 10, 1)
+    for path in photos.iterdir():
+        shutil.copy(path, real / path.name)
+    second = tmp_path / "second"
+    second.mkdir()
+    shutil.copytree(photos, second / "images")
+    for number, path in enumerate(sorted((second / "images").iterdir())):
+        Image.new("RGB", (100, 80 + number), (250, 90 * number, 0)).save(path)
+    shutil.copy(file, second / "annotations.json")
+    more = ["--real", real, "--html", "--compare", second, "--compare-detections", results]
+    result = run(*arguments(scene, *more, "-o", tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    said = "2 of 2 images are near-duplicates of real ones: a.png of a.png."
+    assert said in " ".join(result.output.split()) and "near-duplicates of real images" in result.output
+    quality = json.loads((tmp_path / "out" / "report.json").read_text())["quality"]
+    assert quality["copies"] == [{"image": name, "of": name} for name in ("a.png", "b.png")]
+    assert said in quality["remarks"] and quality["features"] == "efficientnet-lite0"
+    page = (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    content = json.loads(page.partition('class="data">')[2].partition("</script>")[0])
+    table = content["quality"]
+    assert table["header"] == ["quality by efficientnet-lite0", "here", "second", "real, by halves"]
+    assert ["near-duplicates of real images", "2", "0", "0"] in table["rows"]
+    assert said in table["remarks"]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +182,15 @@ def test_fid_of_a_folder(run, scene, tmp_path, monkeypatch):
         (["--reference-detections", "nowhere"], "--reference-detections goes with --reference"),
         (["--reference-images", "nowhere"], "--reference-images goes with --reference"),
         (["--inception", "nowhere"], "--inception goes with --real"),
+        (["--features", "dinov2"], "--features goes with --real"),
+        (
+            ["--real", ".", "--features", "nothing"],
+            "--features nothing: there is no such folder; give one",
+        ),
+        (
+            ["--real", ".", "--features", "efficientnet-lite0", "--inception", "x"],
+            "--inception goes with --features inception, not efficientnet-lite0",
+        ),
         (["--real", "nowhere"], "there is no such folder"),
         (["samples"], "give either SAMPLES, or --annotations FILE"),
     ],

@@ -31,10 +31,17 @@ class Hang(BaseException):
     """A command took longer than it may."""
 
 
+@contextmanager
+def one_command() -> Iterator[None]:
+    """Let the parser of the command line be made once."""
+    with mock.patch("typer.testing._get_command", _command):
+        yield
+
+
 def problem(arguments: list[str]) -> str | None:
     """What is wrong with how ``layoutgen`` with `arguments` ended; None: it worked, or refused in one line."""
     try:
-        with _limits(), mock.patch("typer.testing._get_command", _command):
+        with _limits(), one_command():
             result = CliRunner().invoke(app, arguments)
     except Hang as hang:
         return f"hang: {hang}"

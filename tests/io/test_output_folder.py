@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from layoutgen.errors import CannotSave, InvalidOption, OutputExists
+from layoutgen.io.files import replacing
 from layoutgen.io.output_folder import added_file, check_output, name_inside, output_folder
 
 NAMES = ("images", "index.json")
 
 
 def write(folder: Path, files: dict[str, str], overwrite: bool = False) -> None:
-    with output_folder(folder, NAMES, overwrite=overwrite) as aside:
+    with output_folder(folder, NAMES, overwrite=overwrite, with_them=("page.html",)) as aside:
         for name, text in files.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             (aside / name).write_text(text)
@@ -128,6 +129,49 @@ def test_a_list_that_was_tampered_with_reaches_nothing_outside(tmp_path: Path) -
     write(tmp_path / "out", NEW, overwrite=True)
     assert (tmp_path / "precious").read_text() == "mine"
     assert content(tmp_path / "out") == NEW
+
+
+def test_a_list_that_was_tampered_with_reaches_nothing_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "precious").write_text("mine")
+    write(tmp_path / "out", {"index.json": "old"})
+    (tmp_path / "out" / "images").symlink_to(tmp_path / "home")
+    (tmp_path / "out" / ".layoutgen").write_text(json.dumps(["images/precious", "index.json"]))
+    with pytest.raises(OutputExists, match="images was not written by layoutgen"):
+        write(tmp_path / "out", NEW, overwrite=True)
+    with output_folder(tmp_path / "out", ("index.json",), overwrite=True, with_them=("images",)) as aside:
+        (aside / "index.json").write_text("new")
+    assert (tmp_path / "home" / "precious").read_text() == "mine"
+    assert (tmp_path / "out" / "index.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_another_command_wrote_there_stays(tmp_path: Path, overwrite: bool) -> None:
+    write(tmp_path, OLD)
+    with output_folder(tmp_path, ("report.json",), overwrite=overwrite) as aside:
+        (aside / "report.json").write_text("1")
+    assert content(tmp_path) == OLD | {"report.json": "1"}
+    write(tmp_path, NEW, overwrite=True)
+    assert content(tmp_path) == NEW | {"report.json": "1"}
+    with output_folder(tmp_path, ("report.json",), overwrite=True) as aside:
+        (aside / "report.json").write_text("2")
+    assert content(tmp_path) == NEW | {"report.json": "2"}
+
+
+def test_a_link_under_a_name_of_ours_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".out.lock", "..layoutgen.partial", ".index.partial.json", ".layoutgen"):
+        (out / name).symlink_to(tmp_path / "precious")
+    (out / ".out.new.partial").symlink_to(tmp_path / "elsewhere")
+    write(out, OLD)
+    with replacing(out / "index.json") as aside:
+        aside.write_text("newer")
+    assert (tmp_path / "precious").read_text() == "mine" and not list((tmp_path / "elsewhere").iterdir())
+    assert content(out) == OLD | {"index.json": "newer"}
+    assert not [path for path in out.rglob("*") if path.is_symlink()]
 
 
 def test_other_files_do_not_stand_in_the_way(tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ interface Raw {
 
 export type Figures = Record<string, number | null>;
 
+export interface FigureTable {
+  header: string[];
+  rows: string[][];
+  remarks: string[];
+}
+
 interface Content {
   title: string;
   source: string;
@@ -64,6 +70,7 @@ interface Content {
   outcomes: string[];
   figures: Figures | null;
   otherFigures: Figures | null;
+  quality: FigureTable | null;
   images: Raw[];
   histories: History[];
   thumbnails: number;
@@ -71,7 +78,7 @@ interface Content {
 
 const content: Content = JSON.parse(document.querySelector(".data")!.textContent!);
 
-export const { title, source, compared, labels, outcomes, figures, otherFigures, histories } = content;
+export const { title, source, compared, labels, outcomes, figures, otherFigures, quality, histories } = content;
 
 const MATCHED = outcomes.indexOf("matched");
 const RIGHT = [MATCHED, outcomes.indexOf("ignored")];

@@ -11,6 +11,7 @@ import {
   longerSide,
   otherFigures,
   type Picture,
+  quality,
 } from "./data";
 import { Bars, HeatMap, Rows } from "./plots";
 import { isFiltered, shown } from "./state";
@@ -25,6 +26,7 @@ export function Statistics() {
     <div class="statistics" tabIndex={0} role="region" aria-label="Statistics">
       {isFiltered.value && <p class="soft">Of the {list.length.toLocaleString("en")} images that the filters leave.</p>}
       {figures && <FigureTable />}
+      {quality && <QualityTable />}
       <div class="plots">
         <Rows title="Objects by label" bars={byLabel(asked)} />
         <Bars title="Objects in an image" note="images by number of objects" bars={byCount(list)} />
@@ -87,6 +89,43 @@ function FigureTable() {
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** The images beside real ones, as the command prints it. */
+function QualityTable() {
+  const { header, rows, remarks } = quality!;
+  return (
+    <section class="quality">
+      <table class="figures">
+        <thead>
+          <tr>
+            {header.map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, ...cells]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {cells.map((cell, column) => (
+                <td key={header[column + 1]} class="number">
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {remarks.map((remark) => (
+        <p key={remark} class="soft">
+          {remark}
+        </p>
+      ))}
+    </section>
   );
 }
 

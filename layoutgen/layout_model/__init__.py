@@ -1,0 +1,1 @@
+"""A model of the layouts of a data set: fitted, sampled, shifted, written, and held against real ones."""
