@@ -6,7 +6,7 @@
 >>> layoutgen.sample(layout, output="out/dog")
 
 The commands are functions: :func:`prepare_coco`, :func:`train`, :func:`layouts`, :func:`sample`,
-:func:`evaluate`.
+:func:`evaluate`, :func:`augment`.
 :func:`load_pipeline` gives a diffusers pipeline that paints in memory. Nothing heavy is loaded before one of
 them needs it.
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from layoutgen.domain.layout import Box, Instance, Layout
 
 if TYPE_CHECKING:
+    from layoutgen.api.augment import augment as augment
     from layoutgen.api.evaluate import evaluate as evaluate
     from layoutgen.api.layouts import layouts as layouts
     from layoutgen.api.pipelines import load_pipeline as load_pipeline
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _LATER = {
     "LayoutgenError": "layoutgen.errors",
     "Progress": "layoutgen.progress",
+    "augment": "layoutgen.api.augment",
     "evaluate": "layoutgen.api.evaluate",
     "layouts": "layoutgen.api.layouts",
     "load_pipeline": "layoutgen.api.pipelines",

@@ -114,7 +114,8 @@ class _Fitted:
 
 
 def _check(paths: Sequence[Path], file: Path, count: int, seed: int, *, overwrite: bool) -> None:
-    from layoutgen.layout_model.wire import holds_model
+    from layoutgen.io.output_path import check_file
+    from layoutgen.layout_model.layouts_file import MARK
 
     if count < 1:
         raise InvalidOption(f"`count` must be 1 or more, not {count}")
@@ -122,11 +123,8 @@ def _check(paths: Sequence[Path], file: Path, count: int, seed: int, *, overwrit
         raise InvalidOption(f"`seed` must be 0 or more, not {seed}")
     if file.suffix.lower() != ".json":
         raise InvalidOption(f"`output` {file} must be a json file: it is written as COCO")
-    if not file.exists():
-        return
-    if not holds_model(file):
-        raise OutputExists(f"{file} holds no layouts that were drawn; choose another `output`")
-    if not overwrite:
+    check_file(file, MARK, "output")
+    if file.exists() and not overwrite:
         raise OutputExists(f"{file} is there already; choose another `output` or pass `overwrite`")
 
 

@@ -16,6 +16,7 @@ import typer
 
 from layoutgen import __version__
 from layoutgen.cli import (
+    augment,
     console,
     convert,
     design,
@@ -126,6 +127,7 @@ for command, shown in (
     (inspect.inspect, examples.INSPECT),
     (convert.convert, examples.CONVERT),
     (layouts.layouts, examples.LAYOUTS),
+    (augment.augment, examples.AUGMENT),
     (distill.distill, examples.DISTILL),
     (doctor.doctor, examples.DOCTOR),
 ):

@@ -31,6 +31,12 @@ layoutgen layouts layouts.json --seed 1 -o more.json    # without the data
 layoutgen layouts train.json --compare heldout.json     # how like real ones
 layoutgen sample layouts.json -o out/painted
 """
+AUGMENT = """
+layoutgen augment scenes -o out/twice --factor 2
+layoutgen augment scenes -o out/twice --dry-run
+layoutgen augment data -o out/yolo --to yolo --category dog --missing images
+layoutgen augment data -o painted --painted-only --count 500 --model run
+"""
 INSPECT = """
 layoutgen inspect photos/ instances.json
 layoutgen inspect data --html -o health.html

@@ -120,7 +120,7 @@ def sample(
             detector=detector,
             guidance_interval=guidance_interval,
             cache_interval=cache_interval,
-            batch_size=_windows(batch_size),
+            batch_size=windows(batch_size),
             dtype=dtype,
             device=device,
             units=units,
@@ -168,7 +168,7 @@ def _say(folder: Path, samples: Samples) -> None:
     console.say(f"Annotations (COCO): {folder / 'annotations.json'}")
 
 
-def _windows(text: str) -> int | None:
+def windows(text: str) -> int | None:
     """The number of windows, or None for ``auto``."""
     from layoutgen.errors import InvalidOption
 

@@ -41,17 +41,35 @@ def convert(
         taken: set[str] = set()
         images = []
         for image in source.images:
-            name = _name(image, target, taken)
-            if source.folder is not None:
-                _copy(source, image, aside / name)
-            images.append(replace(image, file_name=name))
+            images.append(write_image(source, image, aside, target, taken))
             yield images[-1]
         if not images:
             raise InvalidFile(source.path, "holds no image", remedy="give annotated images")
         target.write(replace(source.data, images=tuple(images)), aside)
 
 
-def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str]) -> str:
+def write_image(
+    source: AnnotatedSource,
+    image: AnnotatedImage,
+    folder: Path,
+    target: DatasetFormat,
+    taken: set[str],
+    *,
+    stem: str | None = None,
+) -> AnnotatedImage:
+    """Copy `image` to `folder`, to where the format `target` wants it; return it with its name there.
+
+    Args:
+        taken: names that others have, in lower case; its own is added.
+        stem: what it is called; None: as in the source.
+    """
+    name = _name(image, target, taken, stem)
+    if source.folder is not None:
+        _copy(source, image, folder / name)
+    return replace(image, file_name=name)
+
+
+def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str], called: str | None) -> str:
     """Where the image goes: one folder for all, so that no format has to know of subfolders.
 
     No two differ in their suffix or in case alone: some formats call the annotations of an image as it, and
@@ -59,10 +77,11 @@ def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str]) -> str:
     """
     path = PurePosixPath(image.file_name)
     parts = [part for part in path.with_suffix("").parts if part not in ("images", "JPEGImages", "/", "..")]
-    stem, number = "_".join(parts) or "image", 1
+    first = called or "_".join(parts) or "image"
+    stem, number = first, 1
     while stem.casefold() in taken:
         number += 1
-        stem = f"{'_'.join(parts)}-{number}"
+        stem = f"{first}-{number}"
     taken.add(stem.casefold())
     return str(PurePosixPath(target.image_folder, f"{stem}{path.suffix}"))
 

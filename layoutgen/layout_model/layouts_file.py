@@ -12,6 +12,9 @@ from layoutgen.io.files import saving
 from layoutgen.layout_model.model import LayoutModel
 from layoutgen.layout_model.wire import FIELD, model_to_dict
 
+MARK = b"Layouts without images, drawn by layoutgen from a layout model"
+"""What a file of layouts says near its beginning."""
+
 
 def write_layouts(path: Path, layouts: Sequence[Layout], model: LayoutModel, drawn: dict[str, Any]) -> None:
     """Write `layouts` to `path` with the `model` that they are from, and how they were `drawn`.
@@ -20,7 +23,7 @@ def write_layouts(path: Path, layouts: Sequence[Layout], model: LayoutModel, dra
         CannotSave: the file cannot be written.
     """
     names = [f"layout_{number:06d}.png" for number in range(1, len(layouts) + 1)]
-    about = {"description": "Layouts without images, drawn by layoutgen from a layout model", "drawn": drawn}
+    about = {"description": MARK.decode(), "drawn": drawn}
     parameters = model_to_dict(model)
     about[FIELD] = f"version {parameters['version']}, at the end"  # to be found without reading the file
     with saving(str(path), path.parent):

@@ -31,7 +31,7 @@ PRINTED = {"words", "layouts", "quiet", "as_json", "preview", "progress", "on_ev
 """What a command shows, or is shown by, and how a function and a command name their inputs."""
 
 DOCUMENTED_SETTINGS = {*SampleSettings.__annotations__, *TrainConfig.__annotations__}
-FUNCTIONS = ["prepare_coco", "train", "layouts", "sample", "evaluate"]
+FUNCTIONS = ["prepare_coco", "train", "layouts", "sample", "evaluate", "augment"]
 
 
 def parameters(function: object) -> set[str]:
@@ -57,6 +57,7 @@ def test_a_function_has_the_options_of_its_command(name: str) -> None:
 def test_every_parameter_has_a_type_and_is_documented() -> None:
     for function in (
         layoutgen.sample,
+        layoutgen.augment,
         layoutgen.evaluate,
         layoutgen.layouts,
         layoutgen.prepare_coco,

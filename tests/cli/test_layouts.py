@@ -90,7 +90,7 @@ def test_nothing_is_overwritten_and_what_makes_no_sense_is_refused(run, refused,
     run("layouts", source, "-o", file, "-n", 3, "-q", code=0)
     before = file.read_bytes()
     assert "pass --overwrite" in refused("layouts", source, "-o", file)
-    assert "holds no layouts that were drawn" in refused("layouts", file, "-o", source, "--overwrite")
+    assert "was not written by layoutgen for this" in refused("layouts", file, "-o", source, "--overwrite")
     assert "must be a json file" in refused("layouts", source, "-o", tmp_path / "layouts")
     assert "--objects must be from 0.01" in refused(
         "layouts", source, "-o", tmp_path / "x.json", "--objects", 0
