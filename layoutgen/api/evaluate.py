@@ -84,7 +84,7 @@ def evaluate(
         detections: COCO results to score instead: no model runs.
         threshold: score from which a detection counts; None: the detector's.
         iou: overlap from which an object is at its place.
-        protocol: add the figures of a benchmark: coco-mig or yolo-score.
+        protocol: add the figures of a benchmark: coco-mig, coco-position or yolo-score.
         reference: real images with annotations: the ceiling; `reference_images` are beside it, and
             `reference_detections` are given with `detections`.
         real: folder of real images: FID, KID, precision and recall of the images to them, diversity, copies.

@@ -64,7 +64,7 @@ def evaluate(
         typer.Option(
             metavar="NAME",
             show_default=False,
-            help="Add the figures of a benchmark: coco-mig or yolo-score.",
+            help="Add the figures of a benchmark: coco-mig, coco-position or yolo-score.",
             autocompletion=completion.protocols,
         ),
     ] = None,

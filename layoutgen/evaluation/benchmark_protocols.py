@@ -1,7 +1,8 @@
 """The scoring rules of published benchmarks, so that their figures can be compared.
 
-Each rule is read from the benchmark's own code. They keep what its authors chose, also where it cannot
-count: COCO-MIG lets several targets claim one detection, YOLOScore stops at 100 detections.
+Each rule is read from the benchmark's own code, that of COCO-Position from its papers. They keep what its
+authors chose, also where it cannot count: COCO-MIG lets several targets claim one detection, YOLOScore
+stops at 100 detections.
 """
 
 from __future__ import annotations
@@ -38,6 +39,14 @@ def coco_mig(images: Sequence[AnnotatedImage], detections: Detections, iou: floa
         "image_success": float(np.mean(whole)) if whole else None,
         "mean_iou": float(np.mean(best)) if best else None,
     }
+
+
+def coco_position(images: Sequence[AnnotatedImage], detections: Detections) -> Metrics:
+    """COCO-Position: success as COCO-MIG counts it, and COCO's AP; the images are of COCO's own layouts.
+
+    Source: Zhou et al. 2024, "MIGC", arXiv 2402.05408, section 5.1, which scores with Grounding DINO, too.
+    """
+    return {**coco_mig(images, detections), **yolo_score(images, detections)}
 
 
 def yolo_score(images: Sequence[AnnotatedImage], detections: Detections) -> Metrics:
@@ -77,6 +86,8 @@ class BenchmarkProtocol:
 _PROTOCOLS = (
     # LeyRio/MIG_Bench, eval_mig.py: Grounding DINO at box and text threshold 0.25, NMS at 0.8.
     BenchmarkProtocol("coco-mig", 512, 0.25, 0.8, coco_mig),
+    # MIGC's paper; OpenSenseNova/ConsistCompose evaluates by the code of MIG_Bench.
+    BenchmarkProtocol("coco-position", 512, 0.25, 0.8, coco_position),
     # ZejianLi/LAMA, yolo_experiments/data/test.py, used by LayoutDiffusion too: YOLOv4 at darknet's 0.25.
     BenchmarkProtocol("yolo-score", 512, 0.25, None, yolo_score),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
@@ -12,7 +13,7 @@ from layoutgen.denoising.multidiffusion import windows_for
 from layoutgen.domain.layout import Layout
 from layoutgen.pipeline import LayoutPipeline
 
-Paint = Callable[[Layout, int, float], object]
+Paint = Callable[[Layout, int, float], Any]
 """Paints a layout in a number of steps with a guidance scale."""
 
 _REGION_BATCH = 8  # regions through the U-Net at once
@@ -25,7 +26,7 @@ def plain(ours: LayoutPipeline, *, whole: bool) -> Paint:
     }
     pipeline = StableDiffusionPipeline(
         **parts,
-        unet=_without_layout(ours.unet),
+        unet=without_layout(ours.unet),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -59,7 +60,7 @@ def region_multidiffusion(ours: LayoutPipeline) -> Paint:
     whole canvas; latents are their mean, weighted by the masks. The bootstrapping of the first steps, which
     is not about regions' number and costs little, is left out in its favour.
     """
-    unet = _without_layout(ours.unet)
+    unet = without_layout(ours.unet)
 
     @torch.no_grad()
     def paint(layout: Layout, steps: int, guidance: float) -> object:
@@ -95,7 +96,7 @@ def gligen(ours: LayoutPipeline) -> Paint:
     """diffusers' GLIGEN: grounding tokens through gated self-attention in every block; 30 boxes at most."""
     from diffusers import StableDiffusionGLIGENPipeline
 
-    plain_unet = _without_layout(ours.unet)
+    plain_unet = without_layout(ours.unet)
     config = dict(plain_unet.config) | {"attention_type": "gated"}
     unet = UNet2DConditionModel.from_config(config).to(ours.device, ours.unet.dtype).eval()
     parts = {
@@ -122,7 +123,7 @@ def gligen(ours: LayoutPipeline) -> Paint:
     return paint
 
 
-def _without_layout(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+def without_layout(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """The same network with input channels for the latents only; all other weights are shared."""
     latents = int(unet.config.out_channels)
     if unet.config.in_channels == latents:

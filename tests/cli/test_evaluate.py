@@ -177,7 +177,7 @@ def test_copied_images_are_told_in_the_table_the_json_and_the_page(run, scene, t
         (["--device", "cpu"], "--device has no effect with --detections"),
         (["--iou", 1.5], "--iou must be above 0.1 and at most 1"),
         (["--threshold", 7], "--threshold must be between 0 and 1"),
-        (["--protocol", "best"], "--protocol must be one of coco-mig, yolo-score"),
+        (["--protocol", "best"], "--protocol must be one of coco-mig, coco-position, yolo-score"),
         (["--reference", "nowhere"], "give both --detections and --reference-detections, or neither"),
         (["--reference-detections", "nowhere"], "--reference-detections goes with --reference"),
         (["--reference-images", "nowhere"], "--reference-images goes with --reference"),

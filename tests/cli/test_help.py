@@ -74,7 +74,7 @@ def test_options_of_sample_stand_in_groups() -> None:
         ("sample -n 3 do", ["dogs"]),
         ("sample --dtype b", ["bf16"]),
         ("convert a b --to y", ["yolo"]),
-        ("evaluate --protocol ", ["coco-mig", "yolo-score"]),
+        ("evaluate --protocol ", ["coco-mig", "coco-position", "yolo-score"]),
         ("train d --method ", ["img2img", "text2img", "both"]),
         ("train d --schedule c", ["constant", "cosine"]),
         ("prepare coco a --masks ", ["grabcut"]),

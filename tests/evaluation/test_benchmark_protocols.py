@@ -45,6 +45,13 @@ def test_yolo_score_is_what_pycocotools_prints(tmp_path):
     assert list(figures.values()) == pytest.approx(list(judge.stats[:3]), abs=1e-9)
 
 
+def test_coco_position_is_success_and_ap():
+    found = {1: tuple(seen(grid(3)))}
+    figures = find_protocol("coco-position").metrics([dogs(4)], found)
+    assert (figures["instance_success"], figures["image_success"]) == (0.75, 0)
+    assert figures["AP50"] == pytest.approx(76 / 101)
+
+
 def test_a_protocol_has_the_threshold_of_its_authors():
     found = {1: (*seen(grid(2)[:1], score=0.3), *seen(grid(2)[1:], score=0.2))}
     assert find_protocol("coco-mig").metrics([dogs(2)], found)["instance_success"] == 0.5
@@ -52,5 +59,7 @@ def test_a_protocol_has_the_threshold_of_its_authors():
 
 
 def test_an_unknown_protocol():
-    with pytest.raises(InvalidOption, match="`protocol` must be one of coco-mig, yolo-score, not best"):
+    with pytest.raises(
+        InvalidOption, match="`protocol` must be one of coco-mig, coco-position, yolo-score, not best"
+    ):
         find_protocol("best")

@@ -1,0 +1,185 @@
+"""The whole benchmark: paint cell by cell what is not there yet, look, and write the tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.hundred.ceiling import Ceiling
+from benchmarks.hundred.layouts import PLAIN, PRESETS, Cell, Preset, write_layouts
+from benchmarks.hundred.painters import NAMES, Painter, counted, painters
+from benchmarks.hundred.scorer import Looked, find_image, look_at
+from benchmarks.hundred.table import Cost, Results, report
+from layoutgen import __version__
+from layoutgen.domain.layout import Layout
+from layoutgen.errors import InvalidOption, LayoutgenError
+from layoutgen.evaluation.benchmark_protocols import find_protocol
+from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
+from layoutgen.io.files import read_json, replacing, write_json
+from layoutgen.model_info import find_model
+from layoutgen.pipeline import LayoutPipeline
+from layoutgen.sampling.run import load_pipeline
+from tests.benchmarks.painter_scenes import fingerprint
+
+CEILING = "real scenes (the ceiling)"
+TABLES = "RESULTS.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is run, and where it is kept.
+
+    Attributes:
+        budget: evaluations that an image may take, as far as they can be told before.
+        most: objects in an image, at most; cells of more are said to be left out.
+        data: of the ceiling; None: it is left out.
+    """
+
+    output: Path
+    preset: str
+    seeds: int
+    methods: tuple[str, ...] = NAMES
+    model: str | None = None
+    detector: str | None = None
+    device: str | None = None
+    data: Path | None = None
+    budget: float = 20_000
+    most: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            if name not in NAMES:
+                raise InvalidOption(f"there is no method {name}, only {', '.join(NAMES)}")
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """Those of the preset: those by number first, and the cheapest of them."""
+        cells = find_preset(self.preset).cells(self.seeds)
+        return sorted(cells, key=lambda one: (one.labels, one.arrangement) != PLAIN)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called `name`."""
+    if name not in PRESETS:
+        raise InvalidOption(f"there is no preset {name}, only {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def evaluator_for(preset: str, detector: str | None, device: str | None) -> Evaluator:
+    """What looks: a detector, and the protocol of the preset if it has one."""
+    protocol = find_preset(preset).protocol
+    options = EvaluatorOptions(
+        detector=detector, device=device, protocol=None if protocol is None else find_protocol(protocol)
+    )
+    return Evaluator(options)
+
+
+def run(asked: Run) -> Iterator[str]:
+    """Run what is not there yet; yields what was done. The tables are written anew after every cell."""
+    evaluator = evaluator_for(asked.preset, asked.detector, asked.device)
+    ceiling, why = _ceiling(asked.data)
+    info = find_model(asked.model)
+    pipeline = load_pipeline(info.source, asked.device, "auto")
+    _check_same(asked, {"weights": fingerprint(pipeline), "preset": asked.preset, "seeds": asked.seeds})
+    ways = {name: one for name, one in painters(pipeline).items() if name in asked.methods}
+    write_layouts(asked.output / "layouts", asked.cells)
+    composed = ceiling.compose(asked.cells, asked.output / "images" / _folder(CEILING)) if ceiling else {}
+    tables = _Tables(asked, evaluator)
+    for cell in asked.cells:
+        layout = cell.layout()
+        for name, way in ways.items():
+            said = _paint(asked, name, way, cell, layout, pipeline)
+            if isinstance(said, Cost):
+                yield f"{name}, {cell.name}: {said.evaluations:,.0f} evaluations, {said.seconds:,.0f} s"
+            tables.add(name, cell, layout, said if isinstance(said, str) else "")
+        tables.add(CEILING, cell, composed.get(cell, layout), "" if cell in composed else why)
+        tables.write()
+    yield f"{asked.output / TABLES}"
+
+
+def _ceiling(data: Path | None) -> tuple[Ceiling | None, str]:
+    """What composes real scenes, or why nothing does."""
+    if data is None:
+        return None, "no folder of real photos was given"
+    try:
+        return Ceiling.of(data), "only scattered objects of one label are composed"
+    except LayoutgenError as error:
+        return None, str(error)
+
+
+def _check_same(asked: Run, about: dict[str, object]) -> None:
+    """Refuse to go on in a folder of another run."""
+    file = asked.output / "run.json"
+    before = read_json(file) if file.is_file() else None
+    if before is not None and {key: before.get(key) for key in about} != about:
+        raise InvalidOption(f"{asked.output} holds a run of other weights or cells: choose another folder")
+    write_json(file, about | {"version": __version__})
+
+
+def _paint(
+    asked: Run, name: str, way: Painter, cell: Cell, layout: Layout, pipeline: LayoutPipeline
+) -> Cost | str | None:
+    """Paint the image of a cell: what it took; None: it was there; or why it is left out."""
+    folder = asked.output / "images" / _folder(name)
+    if way.paint is None:
+        return way.problem
+    if find_image(folder, cell) is not None:
+        return None
+    if cell.count > asked.most:
+        return f"more than {asked.most:,} objects, which this run was limited to"
+    if way.forecast is not None and way.forecast(layout) > asked.budget:
+        needed = f"{way.forecast(layout):,.0f}"
+        return f"it takes {needed} evaluations, more than the {asked.budget:,.0f} that an image may take here"
+    started = time.perf_counter()
+    with counted(way.unet, pipeline.backbone.native_size) as calls:
+        image = way.paint(layout, cell.seed)
+    cost = Cost(round(sum(calls), 3), round(time.perf_counter() - started, 1))
+    write_json(_cost_file(asked, name, cell), asdict(cost))
+    with replacing(folder / f"{cell.name}.png") as aside:
+        image.save(aside)
+    return cost
+
+
+class _Tables:
+    """The tables of a run, of what is there so far."""
+
+    def __init__(self, asked: Run, evaluator: Evaluator) -> None:
+        self._asked, self._evaluator = asked, evaluator
+        names = (*asked.methods, CEILING)
+        self._looked: dict[str, list[Looked]] = {name: [] for name in names}
+        self._costs: dict[str, dict[Cell, Cost]] = {name: {} for name in names}
+        self._skipped: dict[str, dict[Cell, str]] = {name: {} for name in names}
+
+    def add(self, name: str, cell: Cell, layout: Layout, why: str) -> None:
+        """Look at the image of a method and a cell; or say `why` there is none."""
+        if why:
+            self._skipped[name][cell] = why
+            return
+        folder = self._asked.output / "images" / _folder(name)
+        kept = self._asked.output / "detections" / _folder(name)
+        self._looked[name].append(look_at(self._evaluator, folder, cell, layout, kept))
+        file = _cost_file(self._asked, name, cell)
+        if file.is_file():
+            self._costs[name][cell] = Cost(**read_json(file))
+
+    def write(self) -> None:
+        """Write them."""
+        results = {
+            name: Results(tuple(looked), self._costs[name], self._skipped[name])
+            for name, looked in self._looked.items()
+        }
+        cells = self._asked.cells
+        text = report(self._evaluator, results, cells)
+        with replacing(self._asked.output / TABLES) as aside:
+            aside.write_text(text, encoding="utf-8")
+
+
+def _cost_file(asked: Run, name: str, cell: Cell) -> Path:
+    return asked.output / "costs" / _folder(name) / f"{cell.name}.json"
+
+
+def _folder(name: str) -> str:
+    """The name of a method as that of a folder."""
+    return name.partition(" (")[0].replace(" --", "-").replace(" ", "-")
