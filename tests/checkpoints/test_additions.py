@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from layoutgen import Layout
 from layoutgen.additions import Additions
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.pipeline import LayoutPipeline
+from tests.checkpoints.conftest import in_half_precision
 from tests.original_layout import original_vae
 from tests.real_shapes import real_shaped
 
@@ -32,39 +37,61 @@ def theirs_of(pipeline: Any, prompt: str = "a dog", **changes: Any) -> np.ndarra
     return np.array(image.images[0]).astype(int)
 
 
+_PARTS = set(inspect.signature(LayoutPipeline.__init__).parameters)
+
+
+@pytest.fixture(scope="module")
+def xl() -> Any:
+    """diffusers' own pipeline of Stable Diffusion XL."""
+    return in_half_precision("sdxl")
+
+
+def ours_of(pipeline: LayoutPipeline, prompt: str = "a dog") -> np.ndarray:
+    """What ours paints, as :func:`theirs_of`."""
+    pipeline.set_progress_bar_config(disable=True)
+    image = pipeline(
+        Layout(128, 128, (), prompt, "blurry"),
+        method="regional",
+        scheduler="model",
+        steps=2,
+        guidance=5.0,
+        generator=torch.Generator().manual_seed(0),
+    )[0]
+    return np.array(image).astype(int)
+
+
 @pytest.fixture
 def ours(theirs: Any, forms: dict[str, Path]) -> Any:
     """Paints with the checkpoint and what is added."""
 
     def paint(prompt: str = "a dog", **added: Any) -> np.ndarray:
         pipeline = LayoutPipeline.from_pretrained(forms["folder"])
-        pipeline.set_progress_bar_config(disable=True)
         pipeline.add(Additions(**added))
-        image = pipeline(
-            Layout(128, 128, (), prompt, "blurry"),
-            method="regional",
-            scheduler="model",
-            steps=2,
-            guidance=5.0,
-            generator=torch.Generator().manual_seed(0),
-        )[0]
-        return np.array(image).astype(int)
+        return ours_of(pipeline, prompt)
 
     return paint
 
 
-def kohya_lora(pipeline: Any, path: Path) -> str:
-    """A LoRA as kohya writes it: of the attention of the U-Net, and of the text encoder."""
-    parts = {
-        "lora_unet": (pipeline.unet, ("to_q", "to_k", "to_v", "to_out.0")),
-        "lora_te": (pipeline.text_encoder, ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")),
-    }
+def kohya_lora(pipeline: Any, path: Path, name_of: Callable[[str], str] = str) -> str:
+    """A LoRA as kohya writes it: of the attention of the U-Net, and of the text encoders.
+
+    `name_of` names the U-Net's layers.
+    """
+    second = getattr(pipeline, "text_encoder_2", None)
+    first = {"lora_te" if second is None else "lora_te1": pipeline.text_encoder}
+    encoders = first | ({} if second is None else {"lora_te2": second})
+    unet, text = (
+        ("to_q", "to_k", "to_v", "to_out.0"),
+        ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"),
+    )
+    parts = {"lora_unet": (pipeline.unet, unet)} | {key: (one, text) for key, one in encoders.items()}
     generator = torch.Generator().manual_seed(1)
     weights = {}
     for prefix, (network, ends) in parts.items():
         for name, layer in network.named_modules():
             if name.endswith(ends):
-                full = name if prefix == "lora_unet" else f"text_model.{name.removeprefix('text_model.')}"
+                inside = f"text_model.{name.removeprefix('text_model.')}"
+                full = name_of(name) if prefix == "lora_unet" else inside
                 key = f"{prefix}_{full.replace('.', '_')}"
                 down, up = (4, layer.in_features), (layer.out_features, 4)
                 weights[f"{key}.lora_down.weight"] = 0.3 * torch.randn(down, generator=generator)
@@ -72,6 +99,39 @@ def kohya_lora(pipeline: Any, path: Path) -> str:
                 weights[f"{key}.alpha"] = torch.tensor(2.0)
     save_file(weights, path)
     return str(path)
+
+
+def original_name(name: str) -> str:
+    """A layer of XL's U-Net as Stability's code calls it, and with that kohya's."""
+    places = {
+        r"^mid_block\.attentions\.0": lambda _: "middle_block.1",
+        r"^down_blocks\.(\d)\.attentions\.(\d)": lambda m: f"input_blocks.{3 * int(m[1]) + 1 + int(m[2])}.1",
+        r"^up_blocks\.(\d)\.attentions\.(\d)": lambda m: f"output_blocks.{3 * int(m[1]) + int(m[2])}.1",
+    }
+    for diffusers, original in places.items():
+        name = re.sub(diffusers, original, name)
+    return name
+
+
+@pytest.mark.parametrize("name_of", [original_name, pytest.param(str, marks=pytest.mark.slow)])
+def test_a_kohya_lora_of_xl_changes_the_picture_as_in_diffusers(
+    xl: Any, tmp_path: Path, name_of: Callable[[str], str]
+) -> None:
+    judge = copy.deepcopy(xl)
+    file = kohya_lora(judge, tmp_path / "style.safetensors", name_of)
+    assert ("input_blocks_4_1" in str(load_file(file).keys())) == (name_of is original_name)
+    pipeline = LayoutPipeline(
+        **{name: part for name, part in copy.deepcopy(xl).components.items() if name in _PARTS}
+    )
+    plain = theirs_of(judge)
+    np.testing.assert_array_equal(ours_of(pipeline), plain)
+    judge.load_lora_weights(file, adapter_name="style")
+    judge.set_adapters(["style"], [0.7])
+    expected = theirs_of(judge)
+    pipeline.add(Additions(lora=(f"{file}:0.7",)))
+    got = ours_of(pipeline)
+    assert np.abs(expected - plain).mean() > 2
+    assert np.abs(got - expected).max() <= 1
 
 
 def test_a_kohya_lora_changes_the_picture_as_in_diffusers(theirs: Any, ours: Any, tmp_path: Path) -> None:

@@ -163,13 +163,15 @@ def test_every_other_folder_is_one_line(plain: Path, scenes: Path, tmp_path: Pat
     code, output = run("sample", *options)
     assert code == 2 and says in output and len(output.strip().splitlines()) == 1, output
     assert not (tmp_path / "out").exists()
-    code, output = run(
-        "train", scenes, "-o", tmp_path / "run", "--model", model, "--dry-run", "--resolution", 64
-    )
-    if case != "weights of no numbers":  # which are seen in the first step only
+    if case == "weights of no numbers":  # which are seen in the first step only
+        return
+    data, how = (scenes, "-o", tmp_path / "run"), ("--resolution", 64)
+    for command in (("train", *data, "--model", model, "--dry-run", *how), ("distill", model, *data, *how)):
+        code, output = run(*command)
         lines = [line for line in output.strip().splitlines() if not line.startswith("Starts from ")]
         assert code == 2 and len(lines) == 1, output
         assert says in output, output
+        assert not (tmp_path / "run").exists()
 
 
 FILES = {
