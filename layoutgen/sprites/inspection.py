@@ -31,10 +31,17 @@ class Inspector:
         return len(seen) == 1 and len(match(layout.instances, seen, _AT_PLACE).matched) == 1
 
     def missed(self, picture: Image.Image, layout: Layout) -> tuple[int, ...]:
-        """The numbers of the boxes of `layout` in which no object of their label is seen, one to one."""
-        matched = match(layout.instances, self._seen(picture, layout), _AT_PLACE).matched
-        there = {pair.target for pair in matched}
-        return tuple(k for k in range(len(layout.instances)) if k not in there)
+        """The numbers of the boxes of `layout` in which not exactly one object of their label is seen."""
+        seen = self._seen(picture, layout)
+        found = match(layout.instances, seen, _AT_PLACE)
+        matched = {pair.target for pair in found.matched}
+        boxes, right = [one.box for one in layout.instances], {pair.detection for pair in found.matched}
+        nearest = (
+            max(range(len(boxes)), key=lambda k: boxes[k].intersection(one.box))
+            for number, one in enumerate(seen)
+            if number not in right and any(box.intersection(one.box) > 0 for box in boxes)
+        )
+        return tuple(sorted({*range(len(boxes))} - matched | set(nearest)))
 
     def _seen(self, picture: Image.Image, layout: Layout) -> tuple[Detection, ...]:
         return search(self.detector, picture, layout, score_threshold=self.detector.threshold)

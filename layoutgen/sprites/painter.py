@@ -91,7 +91,8 @@ class SpritePainter:
         rounds = _LOOKS if self.inspector else 1
         for number in range(rounds):
             latest = picture
-            for event in self._composed(layout, background, sprites, chosen, generator):
+            again = missed if number else ()
+            for event in self._composed(layout, background, sprites, chosen, generator, again):
                 if isinstance(event, Image.Image):
                     latest = event
                 else:
@@ -104,8 +105,8 @@ class SpritePainter:
             if not missed:
                 break
             tried |= {k: (*tried.get(k, ()), chosen[k].sprite) for k in missed}
-            again = choose(layout.instances, sprites, rng, used=used, refused=tried)
-            chosen = [again[k] if k in missed else one for k, one in enumerate(chosen)]
+            others = choose(layout.instances, sprites, rng, used=used, refused=tried)
+            chosen = [others[k] if k in missed else one for k, one in enumerate(chosen)]
         yield picture
 
     def _background(self, layout: Layout, generator: torch.Generator | None) -> Iterator[float | Image.Image]:
@@ -131,16 +132,47 @@ class SpritePainter:
         sprites: Sequence[Sprite],
         chosen: Sequence[Pasted],
         generator: torch.Generator | None,
+        again: Sequence[int] = (),
     ) -> Iterator[float | Image.Image]:
-        """How much is done, then the picture: sprites on the background, harmonised at twice its size."""
+        """How much is done, then the picture: sprites on the background, harmonised at twice its size.
+
+        Args:
+            again: the numbers of boxes, if only what is around those is to be harmonised.
+        """
         zoom = self._zoom(layout)
         canvas = zoomed(layout, zoom)
         picture = background.resize((canvas.width, canvas.height), Image.Resampling.BICUBIC)
         in_front = sorted(chosen, key=lambda pasted: pasted.box.y1)  # the last hides what is behind it
         for one in in_front:
             paste(picture, sprites[one.sprite], one.box.scale(zoom, zoom), one.look)
-        for event in self.painter.refine(picture, self._drawn_at_once(canvas), _STRENGTH, generator):
-            yield event.reduce(zoom) if isinstance(event, Image.Image) and zoom > 1 else event
+        known, harmonised = self._drawn_at_once(canvas), picture.copy()
+        parts = self._around(canvas, [canvas.instances[k].box for k in again])
+        for number, part in enumerate(parts):
+            x, y, width, height = part
+            cut = picture.crop((x, y, x + width, y + height))
+            for event in self.painter.refine(cut, known.crop(*part), _STRENGTH, generator):
+                if isinstance(event, Image.Image):
+                    harmonised.paste(event, (x, y))
+                else:
+                    yield (number + event) / len(parts)
+        yield harmonised.reduce(zoom) if zoom > 1 else harmonised
+
+    def _around(self, canvas: Layout, boxes: Sequence[Box]) -> list[tuple[int, int, int, int]]:
+        """Parts of `canvas` (left, top, width, height), one around each of `boxes`; or all of it as one.
+
+        All of it where there are no boxes, or their parts would be more work.
+        """
+        backbone = self.painter.method.backbone
+        cell, beside = backbone.pixels_per_latent, backbone.pixels_per_latent * backbone.native_size / 4
+        parts = []
+        for box in boxes:
+            left, top = (max(0, math.floor((edge - beside) / cell)) * cell for edge in (box.x0, box.y0))
+            right, bottom = (math.ceil((edge + beside) / cell) * cell for edge in (box.x1, box.y1))
+            parts.append((left, top, min(canvas.width, right) - left, min(canvas.height, bottom) - top))
+        whole = canvas.width * canvas.height
+        if not parts or sum(width * height for *_, width, height in parts) >= whole:
+            return [(0, 0, canvas.width, canvas.height)]
+        return parts
 
     def _drawn_at_once(self, canvas: Layout) -> Layout:
         """`canvas` without the boxes that the model draws on a coarser canvas first.

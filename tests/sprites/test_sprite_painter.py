@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,26 @@ def test_an_inspector_says_which_boxes_lack_their_object() -> None:
     assert not Inspector(SquareDetector()).accepts(picture, "dog", Box(10, 10, 30, 30), 20)  # two more
 
 
+class TwiceDetector(SquareDetector):
+    """Sees the last red rectangle twice, and something where nothing was asked for."""
+
+    def detect(self, images, labels, score_threshold):
+        found = []
+        for seen in super().detect(images, labels, score_threshold):
+            last = seen[-1]
+            part = Box(last.box.x0 + 9, last.box.y0 + 9, last.box.x1 + 4, last.box.y1 + 4)
+            found.append([*seen, replace(last, box=part), replace(last, box=Box(1, 50, 9, 58))])
+        return found
+
+
+def test_a_box_in_which_two_are_seen_lacks_its_one_object() -> None:
+    layout = Layout(120, 60, tuple(Instance("dog", Box(x, 10, x + 20, 30)) for x in (10, 50, 90)))
+    picture = Image.new("RGB", (120, 60))
+    for one in layout.instances:
+        picture.paste((255, 0, 0), tuple(map(int, one.box.xyxy)))
+    assert Inspector(TwiceDetector()).missed(picture, layout) == (2,)
+
+
 class FewFound:
     """Misses all boxes in its first look, then finds each."""
 
@@ -176,8 +197,14 @@ def test_what_is_missed_is_pasted_again_and_the_rest_stays(
     looking = FewFound(layout)
     monkeypatch.setattr("layoutgen.pipeline.Inspector", lambda detector: looking)
     monkeypatch.setattr("layoutgen.pipeline.load_detector", lambda *_: None)
-    once, again = (np.array(paint(toy, layout, verify=verify)).astype(int) for verify in (False, True))
+    pictures, work = [], []
+    for verify in (False, True):
+        with counting(toy.backbone) as counter:
+            pictures.append(np.array(paint(toy, layout, verify=verify)).astype(int))
+        work.append(counter.windows)
+    once, again = pictures
     assert looking.looks == 2
+    assert work[1] - work[0] == 2  # one window around the box, guided, in the one step that harmonises
     changed = np.abs(once - again).max(axis=2) > 0
     assert changed[4:12, 4:12].any()  # in the first box
     assert not changed[:, 30:].any()
