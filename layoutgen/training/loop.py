@@ -27,7 +27,7 @@ from layoutgen.training.gradients import Gradients, NonFiniteGuard
 from layoutgen.training.metrics import MetricsLog
 from layoutgen.training.optimizer import learning_rates, make_optimizer
 from layoutgen.training.snapshot import Snapshots
-from layoutgen.training.stopping import ignore_signals, lost_workers
+from layoutgen.training.stopping import ignore_signals, lost_workers, reading
 from layoutgen.training.teacher import Teacher
 
 
@@ -111,24 +111,22 @@ def train(
     # The data, from there on.
     step_size = config.batch_size * accelerator.num_processes
     first = images + accelerator.process_index * config.batch_size
-    batches = iter(
-        DataLoader(
-            examples,
-            batch_sampler=dataset.batches(first, config.batch_size, step_size),
-            collate_fn=partial(collate, encoded=examples is not dataset),
-            num_workers=config.workers,
-            worker_init_fn=ignore_signals,
-        )
+    loader = DataLoader(
+        examples,
+        batch_sampler=dataset.batches(first, config.batch_size, step_size),
+        collate_fn=partial(collate, encoded=examples is not dataset),
+        num_workers=config.workers,
+        worker_init_fn=ignore_signals,
     )
     learning_rate = learning_rates(config, step_size)
     guard = NonFiniteGuard(config, checkpoints.folder)
-    started, waited, begun = time.monotonic(), 0.0, images
 
     denoiser.train()
-    with denoiser.attached(), lost_workers():
+    with denoiser.attached(), lost_workers(), reading(loader) as next_batch:
+        started, waited, begun = time.monotonic(), 0.0, images
         while images < config.images:
             before = time.monotonic()
-            batch = next(batches)
+            batch = next_batch()
             waited += time.monotonic() - before
 
             # One step: learning rate (DeepSpeed steps at the end of the backward pass), gradients, weights,

@@ -1,15 +1,21 @@
-"""What ends a training early: Ctrl-C and SIGTERM, with a checkpoint after the step, or a lost worker."""
+"""What ends a training early: Ctrl-C and SIGTERM, with a checkpoint after the step, or a lost worker.
+
+And what ends with it: the processes that read data.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from layoutgen.errors import CannotSave
 
+T = TypeVar("T")
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
@@ -56,3 +62,22 @@ def lost_workers() -> Iterator[None]:
             raise
         problem = "one of the `workers` that read data was ended from outside, perhaps as memory ran out"
         raise CannotSave(f"{problem}: pass fewer, and the same command continues") from error
+
+
+@contextmanager
+def reading(loader: Iterable[T]) -> Iterator[Callable[[], T]]:
+    """Yield what gives the next of the batches of `loader`, whose processes have ended afterwards.
+
+    Where torch's word to end does not reach one, as on a busy machine, torch sends SIGTERM. These processes
+    do not hear it (see :func:`ignore_signals`), and Python would wait for them for ever when it ends.
+    """
+    before = set(multiprocessing.active_children())
+    batches = [iter(loader)]
+    workers = set(multiprocessing.active_children()) - before
+    try:
+        yield lambda: next(batches[0])
+    finally:
+        batches.clear()  # torch says to its processes that they end
+        for worker in workers:
+            worker.kill()
+            worker.join()

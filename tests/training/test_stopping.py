@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import signal
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from torch.utils.data import DataLoader, _utils
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
 from layoutgen.training.gradients import Gradients
-from layoutgen.training.stopping import stop_on_signals
+from layoutgen.training.stopping import ignore_signals, reading, stop_on_signals
 from tests.training.conftest import invoke, same, train, weights
 
 
@@ -72,3 +75,15 @@ def test_the_second_signal_does_not_wait() -> None:
         assert signal.getsignal(signal.SIGTERM) is before
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+def test_a_process_that_does_not_hear_that_it_is_over_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a busy machine, where torch's word to a worker may be lost; the worker ignores SIGTERM."""
+    monkeypatch.setattr(_utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter, "_mark_worker_as_unavailable", lambda *_, **__: None)
+    before = set(multiprocessing.active_children())
+    loader = DataLoader(range(100), batch_size=4, num_workers=2, worker_init_fn=ignore_signals)
+    with reading(loader) as next_batch:
+        assert [next_batch().tolist(), next_batch().tolist()] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+        assert len(set(multiprocessing.active_children()) - before) == 2
+    assert set(multiprocessing.active_children()) <= before
