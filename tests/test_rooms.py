@@ -96,6 +96,7 @@ TORCH_FREE_MODULES = (
     "layoutgen.training.config",
     "layoutgen.training.request",
     "layoutgen.training.outlook",
+    "layoutgen.training.visible_boxes",
     "layoutgen.training.waiting",
     "layoutgen.data.listing",
     "layoutgen.detection.names",

@@ -16,6 +16,7 @@ from layoutgen.cli import console
 
 if TYPE_CHECKING:
     from layoutgen.training.loop import Progress as Step
+    from layoutgen.training.outlook import Stage
     from layoutgen.training.request import TrainingRequest
 
 LOG_SECONDS = 60  # between two lines where there is no terminal for a bar
@@ -59,11 +60,11 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
 
     def follow(self, steps: Iterator[Step]) -> None:
         """Show `steps` until the training ends."""
-        from layoutgen.training.outlook import outlook, spoken_time
+        from layoutgen.training.outlook import spoken_time
 
         images, average, began = self._request.config.images, math.nan, time.monotonic()
         self._printed = began - LOG_SECONDS + _FIRST_SECONDS
-        told = False
+        told: set[Stage] = set()
         for step in steps:
             self._last = step
             average = step.loss if not math.isfinite(average) else 0.98 * average + 0.02 * step.loss
@@ -79,11 +80,20 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
                 )
             elif self._is_time(LOG_SECONDS):
                 self._say(f"{step.images:,} of {images:,} images: {words}; {left} left", bar=False)
-            if not told and time.monotonic() - began > _OUTLOOK_SECONDS:
-                told = True
-                warning = outlook(self._request.start, images, step.images, step.images_per_second)
-                if warning:
-                    self._say(f"{warning}: leave out --from-scratch")
+            if time.monotonic() - began > _OUTLOOK_SECONDS:
+                self._tell_outlook(step, told)
+
+    def _tell_outlook(self, step: Step, told: set[Stage]) -> None:
+        """Say once of each stage that the training is there."""
+        from layoutgen.training.outlook import Stage, outlook
+
+        start, images = self._request.start, self._request.config.images
+        now = outlook(start, images, step.images, step.images_per_second, step.visible)
+        if now is None or now.stage in told:
+            return
+        told.add(now.stage)
+        hint = ": leave out --from-scratch" if start.shape and now.stage is not Stage.OBJECTS else ""
+        self._say(f"{now.words}{hint}")
 
     @property
     def images(self) -> int:

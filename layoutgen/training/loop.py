@@ -37,6 +37,7 @@ class Progress:
 
     Attributes:
         waiting: share of the time that the steps waited for data.
+        visible: share of the boxes in the newest sample pictures that stand out; None: none was painted yet.
         stopping: why this is the last step though images are left: "Ctrl-C", "SIGTERM" or "time"; else None.
     """
 
@@ -45,6 +46,7 @@ class Progress:
     images_per_second: float
     waiting: float
     stopping: str | None = None
+    visible: float | None = None
 
 
 def train(
@@ -124,6 +126,7 @@ def train(
     denoiser.train()
     with denoiser.attached(), lost_workers(), reading(loader) as next_batch:
         started, waited, begun = time.monotonic(), 0.0, images
+        visible: float | None = None
         while images < config.images:
             before = time.monotonic()
             batch = next_batch()
@@ -155,13 +158,14 @@ def train(
             paint = bool(validation) and (shown or _passes(images, step_size, config.report_every))
             other = speed | {"learning_rate": learning_rate(step)} | gradients.figures
             metrics.log(images, losses, other, flush=save)
-            yield Progress(images, losses.loss, **speed, stopping=stopping)
+            yield Progress(images, losses.loss, **speed, stopping=stopping, visible=visible)
 
             # The checkpoint comes last: after a kill before it, all of this is done again.
             if save or paint:
                 if accelerator.is_main_process and save:
                     draw_curves(run / "metrics.jsonl", run / CURVES)
-                snapshots.take(images, paint=paint, write=save)
+                shown_boxes = snapshots.take(images, paint=paint, write=save)
+                visible = visible if shown_boxes is None else shown_boxes
             if save:
                 checkpoints.save(images)
             if last:

@@ -24,6 +24,7 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.checkpoint import flush, replace_folder, saving
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.denoiser import Denoiser, add_adapters
+from layoutgen.training.visible_boxes import visible_share
 
 _PAINT_STEPS = 20
 
@@ -48,8 +49,11 @@ class Snapshots:
     accelerator: Accelerator
     validation: Sequence[Layout]
 
-    def take(self, images: int, *, paint: bool, write: bool) -> None:
+    def take(self, images: int, *, paint: bool, write: bool) -> float | None:
         """Paint a contact sheet, or write ``model/``, or both; every process must call it.
+
+        Returns:
+            The share of the painted boxes that stand out; None: nothing was painted here.
 
         Args:
             images: examples that were trained on.
@@ -60,32 +64,41 @@ class Snapshots:
         # To paint, a second model is needed on the device; to write, one in main memory is enough.
         device = self.accelerator.device if paint else "cpu"
         trained = [p for p in self.model.parameters() if p.requires_grad]
+        visible = None
         state = averaged_state(self.accelerator, self.model, trained, self.ema, device)
         if self.accelerator.is_main_process:
             averaged = as_pipeline(self.pipeline, state, lora_rank=self.config.lora_rank)
             if paint:
-                self._paint(averaged, images)
+                visible = self._paint(averaged, images)
             if write:
                 with saving(self.run / "model", self.run / "checkpoints"):
                     write_model(averaged, self.run / "model")
                     if self.config.lora_rank:
                         write_lora(state, self.run / "lora.safetensors")
         self.accelerator.wait_for_everyone()
+        return visible
 
-    def _paint(self, averaged: LayoutPipeline, images: int) -> None:
-        """Paint the validation layouts by each method, each with its own seed, into a contact sheet."""
-        painted, captions = [], []
+    def _paint(self, averaged: LayoutPipeline, images: int) -> float | None:
+        """Paint the validation layouts by each method, each with its own seed, into a contact sheet.
+
+        Returns:
+            The share of their boxes that stand out.
+        """
+        painted, captions, pictures = [], [], []
         steps = (averaged.config.get("sampling") or {}).get("steps", _PAINT_STEPS)
         for method in dict.fromkeys(self.denoiser.methods):
             by = averaged.method(method.info.name, method.encoding)
             for number, layout in enumerate(self.validation):
                 generator = torch.Generator().manual_seed(number)
                 image = averaged(layout, method=by, steps=steps, generator=generator)[0]
+                pictures.append((image, layout))
                 painted += [image, overlay(image, layout)]
-                captions += [f"{method.info.name}: {layout.prompt}", f"{len(layout.instances)} boxes"]
+                count = len(layout.instances)
+                captions += [f"{method.info.name}: {layout.prompt}", f"{count} box{'es' * (count != 1)}"]
         path = self.run / "samples" / f"images-{images:010d}.png"
         with saving(path, self.run / "checkpoints"), replacing(path) as aside:
             contact_sheet(painted, captions, columns=4).save(aside, format="PNG")
+        return visible_share(pictures)
 
 
 def averaged_state(

@@ -16,7 +16,7 @@ from layoutgen.assets import MODEL
 from layoutgen.cli import app
 from layoutgen.data.listing import list_data
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.training.outlook import outlook, spoken_time
+from layoutgen.training.outlook import Stage, outlook, spoken_time
 from layoutgen.training.request import TrainingRequest, read_request
 from layoutgen.training.run_config import RunConfig, read_shape
 from layoutgen.training.start_info import start_info
@@ -186,9 +186,28 @@ def test_times_are_spoken(seconds: float, words: str) -> None:
 
 def test_a_hopeless_training_is_told() -> None:
     new = start_info(None, read_shape(None))
-    warning = outlook(new, 8_000, 6_000, 2.0)
-    assert warning is not None
-    assert "still noise: 6,000 of about 100,000 images" in warning and "13 h at 2 images/s" in warning
-    assert "this run ends at 8,000" in warning
+    hopeless = outlook(new, 8_000, 6_000, 2.0, visible=0.1)
+    assert hopeless is not None and hopeless.stage is Stage.NOISE
+    assert "still noise: 10% of the boxes in the sample pictures stand out" in hopeless.words
+    assert "6,000 of about 100,000 images" in hopeless.words and "13 h at 2 images/s" in hopeless.words
+    assert "this run ends at 8,000" in hopeless.words
+    small = outlook(start_info(None, None), 8_000, 6_000, 2.0, visible=0.1)
+    assert small is not None and small.words.endswith("around them, after 6,000 images")
+    late = outlook(new, 200_000, 100_000, 2.0, visible=0.1)
+    assert late is not None and late.stage is Stage.NOISE and "of about" not in late.words
+
+
+def test_a_hopeful_training_is_told_by_its_pictures_not_by_its_images() -> None:
+    new = start_info(None, read_shape(None))
+    early = outlook(new, 8_000, 1_000, 2.0, visible=0.9)
+    assert early is not None and early.stage is Stage.OBJECTS
+    assert early.words.startswith("Pictures are more than noise: 90% of the boxes")
+
+
+def test_without_a_picture_nobody_knows() -> None:
+    new = start_info(None, read_shape(None))
+    unknown = outlook(new, 8_000, 6_000, 2.0)
+    assert unknown is not None and unknown.stage is Stage.UNKNOWN and "noise" not in unknown.words
+    assert "6,000 of about 100,000 images" in unknown.words
     assert outlook(new, 200_000, 100_000, 2.0) is None
     assert outlook(start_info(None, None), 8_000, 6_000, 2.0) is None
