@@ -26,11 +26,11 @@ def features_for(features: str | None, inception: Path | None, real: Path | None
     for name, value in {"features": features, "inception": inception}.items():
         if value is not None and real is None:
             raise InvalidOption(f"`{name}` goes with `real`")
-    if inception is not None and not is_file(inception):
-        raise InvalidOption(f"`inception` {inception}: there is no such file")
     chosen = features or (EFFICIENTNET if inception is None else INCEPTION)
     if inception is not None and chosen != INCEPTION:
         raise InvalidOption(f"`inception` goes with `features` {INCEPTION}, not {chosen}")
+    if inception is not None and not is_file(inception):
+        raise InvalidOption(f"`inception` {inception}: there is no such file")
     embedding_source(chosen)
     return chosen
 
