@@ -77,7 +77,7 @@ def evaluator_for(preset: str, detector: str | None, device: str | None) -> Eval
 
 
 def run(asked: Run) -> Iterator[str]:
-    """Run what is not there yet; yields what was done. The tables are written anew after every cell."""
+    """Run what is not there yet; yields what was done. The tables are written anew before every image."""
     evaluator = evaluator_for(asked.preset, asked.detector, asked.device)
     ceiling, why = _ceiling(asked.data)
     info = find_model(asked.model)
@@ -89,13 +89,16 @@ def run(asked: Run) -> Iterator[str]:
     tables = _Tables(asked, evaluator)
     for cell in asked.cells:
         layout = cell.layout()
-        for name, way in ways.items():
-            said = _paint(asked, name, way, cell, layout, pipeline)
-            if isinstance(said, Cost):
-                yield f"{name}, {cell.name}: {said.evaluations:,.0f} evaluations, {said.seconds:,.0f} s"
-            tables.add(name, cell, layout, said if isinstance(said, str) else "")
         tables.add(CEILING, cell, composed.get(cell, layout), "" if cell in composed else why)
-        tables.write()
+        for name, way in ways.items():
+            there = find_image(asked.output / "images" / _folder(name), cell) is not None
+            left_out = "" if there else _left_out(asked, way, cell, layout)
+            if not there and not left_out:
+                tables.write()  # what there is, while this is painted
+                cost = _paint(asked, name, way, cell, layout, pipeline)
+                yield f"{name}, {cell.name}: {cost.evaluations:,.0f} evaluations, {cost.seconds:,.0f} s"
+            tables.add(name, cell, layout, left_out)
+    tables.write()
     yield f"{asked.output / TABLES}"
 
 
@@ -118,26 +121,27 @@ def _check_same(asked: Run, about: dict[str, object]) -> None:
     write_json(file, about | {"version": __version__})
 
 
-def _paint(
-    asked: Run, name: str, way: Painter, cell: Cell, layout: Layout, pipeline: LayoutPipeline
-) -> Cost | str | None:
-    """Paint the image of a cell: what it took; None: it was there; or why it is left out."""
-    folder = asked.output / "images" / _folder(name)
+def _left_out(asked: Run, way: Painter, cell: Cell, layout: Layout) -> str:
+    """Why the image of a cell is not painted; "": it is."""
     if way.paint is None:
         return way.problem
-    if find_image(folder, cell) is not None:
-        return None
     if cell.count > asked.most:
         return f"more than {asked.most:,} objects, which this run was limited to"
-    if way.forecast is not None and way.forecast(layout) > asked.budget:
-        needed = f"{way.forecast(layout):,.0f}"
-        return f"it takes {needed} evaluations, more than the {asked.budget:,.0f} that an image may take here"
+    needed = 0 if way.forecast is None else way.forecast(layout)
+    if needed > asked.budget:
+        return f"it takes {needed:,.0f} evaluations, more than the {asked.budget:,.0f} that an image may here"
+    return ""
+
+
+def _paint(asked: Run, name: str, way: Painter, cell: Cell, layout: Layout, pipeline: LayoutPipeline) -> Cost:
+    """Paint the image of a cell: what it took."""
+    assert way.paint is not None  # what cannot paint is left out
     started = time.perf_counter()
     with counted(way.unet, pipeline.backbone.native_size) as calls:
         image = way.paint(layout, cell.seed)
     cost = Cost(round(sum(calls), 3), round(time.perf_counter() - started, 1))
     write_json(_cost_file(asked, name, cell), asdict(cost))
-    with replacing(folder / f"{cell.name}.png") as aside:
+    with replacing(asked.output / "images" / _folder(name) / f"{cell.name}.png") as aside:
         image.save(aside)
     return cost
 
