@@ -108,12 +108,13 @@ def augment(
     Raises:
         LayoutgenError: what cannot be done, by its kinds; it is said before a model is loaded.
     """
-    folder, target = Path(output), format_named(to)
+    folder = Path(output)
     wanted = Wanted(
         factor, count, painted_only, model, method, steps, tuple(category or ()), (objects, size, balance),
         check, detector, rounds, missing, seed, batch_size, dtype, device,
     )  # fmt: skip
-    check_options(wanted)
+    check_options(wanted, to)
+    target = format_named(to)
     names = sorted({name for known in FORMATS for name in (*known.writes, ORIGINS)} | {target.image_folder})
     names = [name for name in names if name]
     check_output(folder, names, overwrite=overwrite)

@@ -6,18 +6,20 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from layoutgen.api.inputs import read_inputs
 from layoutgen.augmentation.attempts import MISSING
 from layoutgen.augmentation.captions import with_captions
+from layoutgen.detection.names import check_detector, check_known, labels_of_detector
 from layoutgen.domain.labels import closest
 from layoutgen.domain.layout import Layout
-from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+from layoutgen.errors import InvalidFile, InvalidOption, Problems, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.layout_file import layout_to_dict
 from layoutgen.formats.read_options import ReadOptions
-from layoutgen.hub import check_hub_model
+from layoutgen.formats.registry import format_named
 from layoutgen.io.files import is_file
 from layoutgen.layout_model.fitting import fit
 from layoutgen.layout_model.sampling import Shift, sample_layouts
@@ -78,29 +80,32 @@ class AugmentPlan:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def check_options(wanted: Wanted) -> None:
-    """Refuse what makes no sense, before anything is read.
+def check_options(wanted: Wanted, to: str) -> None:
+    """Refuse what makes no sense, before anything is read; all of it at once.
 
     Raises:
-        InvalidOption: names the option.
+        LayoutgenError: names the options.
     """
-    if wanted.factor is not None and wanted.count is not None:
-        raise InvalidOption("give either `factor` or `count`, not both")
-    if wanted.factor is not None and not 1 < wanted.factor <= 1000:
-        raise InvalidOption(f"`factor` must be above 1, up to 1000, not {wanted.factor}")
-    if wanted.count is not None and wanted.count < 1:
-        raise InvalidOption(f"`count` must be 1 or more, not {wanted.count}")
-    if wanted.rounds < 0:
-        raise InvalidOption(f"`rounds` must be 0 or more, not {wanted.rounds}")
-    if wanted.missing not in MISSING:
-        raise InvalidOption(f"`missing` must be one of {', '.join(MISSING)}, not {wanted.missing}")
-    if not wanted.check and wanted.detector is not None:
-        raise InvalidOption("`detector` has no effect without `check`")
-    if wanted.seed < 0:
-        raise InvalidOption(f"`seed` must be 0 or more, not {wanted.seed}")
-    Shift(*wanted.shift)
-    check_device_names(wanted.device, wanted.dtype)
-    check_hub_model(wanted.detector, "detector")
+    wrong, factor, count = Problems(), wanted.factor, wanted.count
+    wrong.check(factor is None or count is None, "give either `factor` or `count`, not both")
+    right = factor is None or 1 < factor <= 1000
+    wrong.check(right, f"`factor` must be above 1, up to 1000, not {factor}")
+    wrong.check(count is None or count >= 1, f"`count` must be 1 or more, not {count}")
+    wrong.check(wanted.rounds >= 0, f"`rounds` must be 0 or more, not {wanted.rounds}")
+    wrong.check(wanted.seed >= 0, f"`seed` must be 0 or more, not {wanted.seed}")
+    right = wanted.missing in MISSING
+    wrong.check(right, f"`missing` must be one of {', '.join(MISSING)}, not {wanted.missing}")
+    right = wanted.check or wanted.detector is None
+    wrong.check(right, "`detector` has no effect without `check`")
+    for check in (
+        partial(Shift, *wanted.shift),
+        partial(format_named, to),
+        partial(check_device_names, wanted.device, wanted.dtype),
+        partial(check_detector, wanted.detector),
+    ):
+        with wrong.noted():
+            check()
+    wrong.say()
 
 
 def plan_of(paths: Sequence[Path], wanted: Wanted, reading: ReadOptions, watch: Progress) -> AugmentPlan:
@@ -108,7 +113,7 @@ def plan_of(paths: Sequence[Path], wanted: Wanted, reading: ReadOptions, watch: 
 
     Raises:
         InvalidFile: the data are missing or broken, or, where they are to be in the set, an image is.
-        UnknownLabel: the model knows none of their labels.
+        UnknownLabel: the model knows none of their labels, or the detector not all that are painted.
         InvalidOption: there is no such model or category.
     """
     info = find_model(wanted.model)
@@ -133,6 +138,8 @@ def plan_of(paths: Sequence[Path], wanted: Wanted, reading: ReadOptions, watch: 
     drawn = list(
         watch.track("layouts", sample_layouts(model, count, wanted.seed, Shift(*wanted.shift)), count)
     )
+    if wanted.check:
+        check_known({label for one in drawn for label in one.labels}, labels_of_detector(wanted.detector))
     drawn = with_captions(drawn, [image for image in source.images if image.instances], wanted.seed)
     return AugmentPlan(source, tuple(drawn), unknown, _disk(source, drawn, wanted), wanted)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.api.inputs import PathLike, as_path, as_paths, read_inputs, read_options
-from layoutgen.errors import InvalidOption, OutputExists
+from layoutgen.errors import InvalidOption, OutputExists, Problems
 from layoutgen.progress import Progress, progress_of
 
 if TYPE_CHECKING:
@@ -117,15 +117,16 @@ def _check(paths: Sequence[Path], file: Path, count: int, seed: int, *, overwrit
     from layoutgen.io.output_path import check_file
     from layoutgen.layout_model.layouts_file import MARK
 
-    if count < 1:
-        raise InvalidOption(f"`count` must be 1 or more, not {count}")
-    if seed < 0:
-        raise InvalidOption(f"`seed` must be 0 or more, not {seed}")
-    if file.suffix.lower() != ".json":
-        raise InvalidOption(f"`output` {file} must be a json file: it is written as COCO")
-    check_file(file, MARK, "output")
-    if file.exists() and not overwrite:
-        raise OutputExists(f"{file} is there already; choose another `output` or pass `overwrite`")
+    wrong = Problems()
+    wrong.check(count >= 1, f"`count` must be 1 or more, not {count}")
+    wrong.check(seed >= 0, f"`seed` must be 0 or more, not {seed}")
+    json = file.suffix.lower() == ".json"
+    wrong.check(json, f"`output` {file} must be a json file: it is written as COCO")
+    with wrong.noted():
+        check_file(file, MARK, "output")
+        if file.exists() and not overwrite:
+            raise OutputExists(f"{file} is there already; choose another `output` or pass `overwrite`")
+    wrong.say()
 
 
 def _fitted(paths: Sequence[Path], labels: tuple[str, ...], reading: ReadOptions, watch: Progress) -> _Fitted:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from layoutgen.api import augment_painting
+from layoutgen.api import augment_inputs, augment_painting
 from layoutgen.domain.annotated_image import Detection
 from layoutgen.formats import read_layouts
 from layoutgen.formats.annotated_source import open_annotated
@@ -167,9 +167,23 @@ def test_nothing_is_written_by_a_dry_run_or_a_refusal(run, refused, data, tmp_pa
         (["--to", "pdf"], "pdf is no format that can be written"),
     ):
         assert line in refused("augment", *data, "-o", out, *options)
+    line = refused(
+        "augment", *data, "-o", out, "--factor", 1, "--missing", "some", "--to", "pdf", "--size", 0
+    )
+    for said in ("--factor must", "--missing must", "pdf is no format", "--size must"):
+        assert said in line  # all of it at once
     (data[0] / "c.png").unlink()
     assert "there is no such image" in refused("augment", *data, "-o", out)
     assert painter.painted == [] and {k: v for k, v in before.items() if "c.png" not in k} == tree()
+
+
+def test_what_the_detector_does_not_know_is_refused_before_anything_is_painted(
+    run, refused, data, tmp_path, painter, monkeypatch
+) -> None:
+    monkeypatch.setattr(augment_inputs, "labels_of_detector", lambda name: ("cat",))
+    line = refused("augment", *data, "-o", tmp_path / "out", "--dry-run", "-q")
+    assert "the detector does not know 'dog'" in line and painter.painted == []
+    run("augment", *data, "-o", tmp_path / "out", "--no-check", "--dry-run", "-q", code=0)
 
 
 def test_what_is_there_is_not_overwritten(run, refused, data, tmp_path, painter) -> None:
