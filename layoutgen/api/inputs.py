@@ -75,13 +75,26 @@ def beside(path: Path, ending: str) -> Path:
 def _pairs(paths: Sequence[Path]) -> Iterator[tuple[Path | None, Path]]:
     """Each path of annotations with the folder that stands before it, if that is not annotations itself."""
     waiting: Path | None = None
+    swapped: set[Path] = set()  # folders of images that stand behind their annotations
     for index, path in enumerate(paths):
         following = paths[index + 1] if index + 1 < len(paths) else None
         if waiting is None and following is not None and _is_folder_of(path, following):
             waiting = path
+        elif path in swapped:
+            continue
+        elif path.is_file() and following is not None and index + 2 == len(paths) and _is_bare(following):
+            swapped.add(following)
+            yield following, path
         else:
             yield waiting, path
             waiting = None
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether `path` is a folder without annotations."""
+    from layoutgen.formats.registry import recognised
+
+    return path.is_dir() and recognised(path) is None
 
 
 def _is_folder_of(path: Path, following: Path) -> bool:

@@ -158,7 +158,8 @@ def _show(health: Health, rows: list[tuple[str, int, str]]) -> None:
     print_table(("label", "objects", "images", "masks", "median px"), labels)
     if len(health.labels) > _LABELS:
         console.say(f"and {len(health.labels) - _LABELS:,} more labels")
-    console.say(f"{health.images:,} images, {health.objects:,} objects, {len(health.labels):,} labels")
+    counts = {"image": health.images, "object": health.objects, "label": len(health.labels)}
+    console.say(", ".join(f"{count:,} {what}{'s' * (count != 1)}" for what, count in counts.items()))
     if health.objects and not health.masks:
         console.say(f"{health.objects:,} boxes, none with a mask: `prepare coco --masks grabcut` makes them")
     for what, count, first in rows:

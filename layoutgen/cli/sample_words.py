@@ -90,7 +90,10 @@ def _kind(word: str) -> str:
 def _no_pairs(words: Sequence[str], numbers: Sequence[str | int], labels: Sequence[str], wanted: int) -> str:
     """Why labels and numbers do not pair, and what to write."""
     if not numbers:
-        return f"{labels[0]} is no layout file; to ask for objects write -n 100 {labels[-1].split()[-1]}"
+        count = next((word for word in words if word.isdecimal() and word in labels), None)
+        named = [label for label in labels if label != count]
+        meant = f"-n {count or 100} {named[-1].split()[-1] if named else 'dogs'}"
+        return f"{labels[0]} is no layout file; to ask for objects write {meant}"
     last = words[-1] if words else None
     if not labels and last is not None and Path(last).is_dir():
         return f"{last} is a folder, and -n {numbers[-1]} needs a label after it, as in -n {numbers[-1]} dogs"

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter
 from layoutgen.domain.boxes import Boxes, areas, shared_areas
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, Problems
 
 _PLACE_TRIES = 40
 _OPAQUE = 128  # alpha from which a pixel counts as part of the object
@@ -63,26 +63,30 @@ class SceneConfig:
     even_labels: bool = False
 
     def __post_init__(self) -> None:
-        if self.width < 8 or self.height < 8:
-            raise InvalidOption(
-                f"a scene of {self.width} x {self.height} is too small: at least 8 x 8 pixels"
-            )
-        if not 0 <= self.instances[0] <= self.instances[1]:
-            raise InvalidOption(f"instances {self.instances} must be a range FEWEST MOST of 0 or more")
-        if not 4 <= self.size[0] <= self.size[1] <= min(self.width, self.height):
-            raise InvalidOption(
-                f"size {self.size} must be a range SHORTEST LONGEST, from 4 px to the canvas' shorter side"
-            )
-        if not 0 <= self.overlap <= 1 or not 0 <= self.shadow <= 1:
-            raise InvalidOption("overlap and shadow must be between 0 and 1")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise InvalidOption(f"aspect {self.aspect} must be a range MIN MAX above 0")
-        if not 0 <= self.stretch <= 1:
-            raise InvalidOption(f"stretch must be between 0 and 1, not {self.stretch}")
-        if not 1 <= self.grid <= self.size[1]:
-            raise InvalidOption(
-                f"grid must be between 1 and the largest size, {self.size[1]:g}, not {self.grid}"
-            )
+        wrong = Problems()
+        wrong.check(
+            min(self.width, self.height) >= 8,
+            f"`canvas` must be 8 x 8 pixels or more, not {self.width} x {self.height}",
+        )
+        (fewest, most), (shortest, longest), (low, high) = self.instances, self.size, self.aspect
+        rule = "a smaller number of 0 or more, then a larger one"
+        wrong.check(0 <= fewest <= most, f"`instances` must be {rule}, not {fewest} {most}")
+        side = min(self.width, self.height)
+        wrong.check(
+            4 <= shortest <= longest <= side,
+            f"`size` must be the shortest and the longest, from 4 px to the canvas' shorter side, {side}, "
+            f"not {shortest:g} {longest:g}",
+        )
+        for name in ("overlap", "shadow", "stretch"):
+            value = getattr(self, name)
+            wrong.check(0 <= value <= 1, f"`{name}` must be between 0 and 1, not {value:g}")
+        wrong.check(
+            0 < low <= high,
+            f"`aspect` must be a smaller number above 0, then a larger one, not {low:g} {high:g}",
+        )
+        rule = f"between 1 and the largest size, {longest:g}"
+        wrong.check(1 <= self.grid <= longest, f"`grid` must be {rule}, not {self.grid}")
+        wrong.say()
 
 
 @dataclass(frozen=True, slots=True)

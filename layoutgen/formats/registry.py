@@ -59,7 +59,7 @@ def find_format(path: Path) -> DatasetFormat:
     found = recognised(path)
     if found is not None:
         return found
-    said = stranger(path) or _holds_folders(path)
+    said = stranger(path) or _holds_folders(path) or _images_of_samples(path)
     if said is None and path.suffix.lower() == ".json":
         return coco.FORMAT  # whose reader says what is wrong, and where
     problem, remedy = said or (
@@ -69,6 +69,14 @@ def find_format(path: Path) -> DatasetFormat:
         f"known are {', '.join(one.title for one in FORMATS)}",
     )
     raise InvalidFile(path, problem, remedy=remedy)
+
+
+def _images_of_samples(path: Path) -> tuple[str, str] | None:
+    """What to say of the folder of the images beside their annotations; None if it is none."""
+    above = path.resolve().parent
+    if not path.is_dir() or not (above / coco.SAMPLES).is_file():
+        return None
+    return f"holds images only, whose annotations are in {coco.SAMPLES} beside it", f"name {path.parent}"
 
 
 def _holds_folders(path: Path) -> tuple[str, str] | None:
