@@ -29,6 +29,8 @@ _TEXTS = {
     },
 }
 """Where the text encoders of each base model are; those of OpenCLIP end in `model`."""
+PREDICTION, RESOLUTION = "modelspec.prediction_type", "modelspec.resolution"
+"""What a file may say of itself (https://github.com/Stability-AI/ModelSpec)."""
 _HEAD = 64  # channels of an attention head, of all models but v1
 
 
@@ -116,10 +118,10 @@ def _open_clip(shapes: Shapes, prefix: str, unread: int) -> dict[str, int]:
 
 
 def _as_the_file_says(config: Configuration, metadata: Mapping[str, str]) -> None:
-    """Take what is predicted, and the size, from metadata (https://github.com/Stability-AI/ModelSpec)."""
-    predicted = {"epsilon": "epsilon", "v": "v_prediction"}.get(metadata.get("modelspec.prediction_type", ""))
+    """Take what is predicted, and the size, from metadata."""
+    predicted = {"epsilon": "epsilon", "v": "v_prediction"}.get(metadata.get(PREDICTION, ""))
     if predicted is not None:
         config["scheduler"]["prediction_type"] = predicted
-    width = metadata.get("modelspec.resolution", "").lower().split("x")[0]
+    width = metadata.get(RESOLUTION, "").lower().split("x")[0]
     if width.isdecimal() and int(width) % 64 == 0 and 64 <= int(width) <= 2048:
         config["unet"]["sample_size"] = int(width) // 8

@@ -8,13 +8,20 @@ from typing import Any
 
 import torch
 
-from layoutgen.checkpoints.configuration import configuration_of, write_configuration
+from layoutgen.checkpoints.configuration import (
+    PREDICTION,
+    RESOLUTION,
+    configuration_of,
+    write_configuration,
+)
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import pickled_header
+from layoutgen.checkpoints.prediction import predicted_by
 from layoutgen.errors import InvalidFile
 from layoutgen.io.tensor_header import TensorHeader, read_tensor_header
 from layoutgen.model_kind import ModelKind, Role, kind_of_tensors
 
+_BASE_SIZE = 64  # latent cells
 COMPONENTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "text_encoder_2", "tokenizer_2")
 
 
@@ -38,7 +45,21 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
         pipeline = opener.from_single_file(
             str(path), config=folder, local_files_only=True, torch_dtype=dtype, **unsafe
         )
+        if kind.base == "sd2" and PREDICTION not in header.metadata:
+            _find_out_what_is_predicted(pipeline, sized=RESOLUTION in header.metadata)
     return {name: pipeline.components[name] for name in COMPONENTS if name in pipeline.components}
+
+
+def _find_out_what_is_predicted(pipeline: Any, *, sized: bool) -> None:
+    """Let `pipeline` of v2 say what it predicts; models of noise are of 512 px, unless `sized`."""
+    timesteps = int(pipeline.scheduler.config.num_train_timesteps)
+    predicted = predicted_by(pipeline.unet, pipeline.tokenizer, pipeline.text_encoder, timesteps)
+    if predicted == "epsilon":
+        pipeline.scheduler = type(pipeline.scheduler).from_config(
+            pipeline.scheduler.config, prediction_type=predicted
+        )
+        if not sized:
+            pipeline.unet.register_to_config(sample_size=_BASE_SIZE)
 
 
 def header_of(path: Path) -> TensorHeader:

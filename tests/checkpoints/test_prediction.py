@@ -1,0 +1,71 @@
+"""Whether a denoiser predicts noise or v is seen in what it makes of noise; a file of v2 need not say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from layoutgen.assets import MODEL
+from layoutgen.checkpoints.prediction import predicted_by
+from layoutgen.pipeline import LayoutPipeline
+from tests.original_layout import write_single_file
+from tests.real_shapes import real_shaped
+
+
+class Shown(torch.nn.Module):
+    """The model in the package, which has learnt to predict v, as one of the prediction type `kind`."""
+
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def __init__(self, pipeline: LayoutPipeline, kind: str) -> None:
+        super().__init__()
+        self.unet, self.kind, self.scheduler = pipeline.unet, kind, pipeline.scheduler
+        self.maps = pipeline.layout_encoder.config.map_channels
+        self.config = SimpleNamespace(in_channels=pipeline.unet.config.out_channels)
+
+    def forward(self, noisy: Tensor, timestep: Tensor, **given: Any) -> tuple[Tensor]:
+        plain = torch.cat([noisy, noisy.new_zeros(1, self.maps, *noisy.shape[2:])], dim=1)
+        v = self.unet(plain, timestep, **given)[0]
+        signal = self.scheduler.alphas_cumprod[timestep]
+        return (v if self.kind == "v_prediction" else signal.sqrt() * v + (1 - signal).sqrt() * noisy,)
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
+def test_a_trained_model_is_known_by_what_it_makes_of_noise(kind: str) -> None:
+    pipeline = LayoutPipeline.from_pretrained(MODEL)
+    shown = Shown(pipeline, kind)
+    # The last step but a few, where there is as much signal as Stable Diffusion has in its last one.
+    signals = pipeline.scheduler.alphas_cumprod
+    steps = int((signals > 0.0047).sum())
+    assert predicted_by(shown, pipeline.tokenizer, pipeline.text_encoder, steps) == kind
+
+
+@pytest.mark.parametrize(
+    ("metadata", "predicted", "side"),
+    [
+        ({}, "epsilon", 512),
+        ({"modelspec.resolution": "640x640"}, "epsilon", 640),
+        ({"modelspec.prediction_type": "v"}, "v_prediction", 768),
+        ({"modelspec.prediction_type": "epsilon", "modelspec.resolution": "512x512"}, "epsilon", 512),
+    ],
+)
+def test_a_file_of_v2_that_says_nothing_is_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: dict[str, str], predicted: str, side: int
+) -> None:
+    asked = []
+
+    def noise(*given: Any) -> str:
+        asked.append(given[-1])
+        return "epsilon"
+
+    monkeypatch.setattr("layoutgen.checkpoints.single_file.predicted_by", noise)
+    file = write_single_file(real_shaped("sd2", shallow=True), tmp_path / "v2.safetensors", metadata)
+    opened = LayoutPipeline.from_pretrained(file)
+    assert (opened.scheduler.config.prediction_type, opened.window) == (predicted, side)
+    assert opened.backbone.prediction_type == predicted
+    assert asked == ([] if "modelspec.prediction_type" in metadata else [1000])
