@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.errors import InvalidOption
@@ -46,3 +48,16 @@ def fastest_dtype(device: str) -> str:
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     has_bf16 = device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in asked)
     return "bf16" if has_bf16 else "fp32"
+
+
+@contextmanager
+def tensor_float_32(*, on: bool) -> Iterator[None]:
+    """Let CUDA multiply fp32 matrices in TF32, or not; torch asks one switch for the whole process."""
+    import torch
+
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = on
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

@@ -16,6 +16,7 @@ from torch import Tensor
 from layoutgen.additions import Additions
 from layoutgen.backbones.base import Backbone
 from layoutgen.backbones.stable_diffusion import StableDiffusion
+from layoutgen.backbones.stable_diffusion_xl import LAYER as XL_LAYER
 from layoutgen.backbones.stable_diffusion_xl import StableDiffusionXL
 from layoutgen.checkpoints.additions import add_to
 from layoutgen.checkpoints.opening import as_invalid_file, check_complete, local_path
@@ -54,7 +55,7 @@ class LayoutPipeline(DiffusionPipeline):
     Args:
         layout_encoder: what the model has learnt of layouts.
         sampling: the settings that the model paints best with, where they are not the usual ones.
-        text_encoder_2, tokenizer_2, force_zeros_for_empty_prompt: of Stable Diffusion XL.
+        text_encoder_2, tokenizer_2, force_zeros_for_empty_prompt, text_layer: of Stable Diffusion XL.
     """
 
     _optional_components = ["layout_encoder", "text_encoder_2", "tokenizer_2"]  # noqa: RUF012 (diffusers' own convention)
@@ -73,11 +74,14 @@ class LayoutPipeline(DiffusionPipeline):
         text_encoder_2: Any = None,
         tokenizer_2: Any = None,
         force_zeros_for_empty_prompt: bool = True,
+        text_layer: int = XL_LAYER,
     ) -> None:
         super().__init__()
         self.register_to_config(sampling=None if sampling is None else dict(sampling))
         if text_encoder_2 is not None:
-            self.register_to_config(force_zeros_for_empty_prompt=force_zeros_for_empty_prompt)
+            self.register_to_config(
+                force_zeros_for_empty_prompt=force_zeros_for_empty_prompt, text_layer=text_layer
+            )
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -123,6 +127,8 @@ class LayoutPipeline(DiffusionPipeline):
             InvalidOption, InvalidFile: something does not go with this model.
         """
         self.register_modules(**add_to(self.components, additions))
+        if additions.clip_skip is not None and self.text_encoder_2 is not None:
+            self.register_to_config(text_layer=XL_LAYER + 1 - additions.clip_skip)
 
     @property
     def backbone(self) -> Backbone:
@@ -135,8 +141,15 @@ class LayoutPipeline(DiffusionPipeline):
             (self.tokenizer, self.tokenizer_2),
             self.unet,
             self.scheduler,
+            layer=int(self.config.text_layer),
             empty_is_zero=bool(self.config.force_zeros_for_empty_prompt),
         )
+
+    @property
+    def text_settings(self) -> dict[str, Any]:
+        """How prompts are read, of Stable Diffusion XL, as this class is created with."""
+        names = ("force_zeros_for_empty_prompt", "text_layer")
+        return {} if self.text_encoder_2 is None else {name: self.config[name] for name in names}
 
     @property
     def window(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from layoutgen.backbones.clip_text import TextPart
 from layoutgen.conditioning.attention_regions import Level
 from layoutgen.conditioning.condition import DenoiserInputs, Prompts
 from layoutgen.devices import execution_device
@@ -23,12 +24,10 @@ class Backbone(ABC):
 
     Attributes:
         denoiser: the network that predicts, in latent space.
-        text_encoder: what encodes prompts; training may put one that remembers in its place.
         prediction_type: what the denoiser predicts: epsilon (noise), v_prediction, or sample (latents).
     """
 
     denoiser: nn.Module
-    text_encoder: Any
     prediction_type: str
 
     # Sizes.
@@ -63,6 +62,15 @@ class Backbone(ABC):
         return self.pixels_per_latent * 2 ** (len(self.levels(1, 1)) - 1)
 
     # Text.
+
+    @property
+    @abstractmethod
+    def text_parts(self) -> tuple[TextPart, ...]:
+        """The text encoders, in their order."""
+
+    @abstractmethod
+    def use_text_encoders(self, encoders: Sequence[Any]) -> None:
+        """Encode by `encoders` instead, in the same order; training has some that remember."""
 
     @abstractmethod
     def encode_prompts(self, prompts: Sequence[str]) -> Prompts:

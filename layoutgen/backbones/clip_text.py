@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from diffusers.loaders import TextualInversionLoaderMixin
@@ -12,6 +12,20 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from layoutgen.conditioning.condition import Prompts
+
+
+class TextPart(NamedTuple):
+    """A text encoder of a model, with its tokenizer.
+
+    Attributes:
+        layer: whose states the denoiser reads; -1: those of the last one, normalised.
+        pools: the denoiser reads its vector of the whole text, too.
+    """
+
+    tokenizer: CLIPTokenizer
+    encoder: Any
+    layer: int = -1
+    pools: bool = False
 
 
 def embed_prompts(

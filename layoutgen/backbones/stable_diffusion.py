@@ -91,6 +91,15 @@ class StableDiffusion(Backbone):
             sizes.append((height, width))
         return tuple(sizes)
 
+    @property
+    def text_parts(self) -> tuple[clip_text.TextPart, ...]:
+        """See :class:`Backbone`."""
+        return (clip_text.TextPart(self.tokenizer, self.text_encoder),)
+
+    def use_text_encoders(self, encoders: Sequence[Any]) -> None:
+        """See :class:`Backbone`."""
+        (self.text_encoder,) = encoders
+
     def encode_prompts(self, prompts: Sequence[str]) -> Prompts:
         """See :class:`Backbone`."""
         return clip_text.embed_prompts(self.tokenizer, self.text_encoder, prompts)

@@ -19,7 +19,8 @@ from layoutgen.backbones import clip_text
 from layoutgen.backbones.stable_diffusion import StableDiffusion
 from layoutgen.conditioning.condition import DenoiserInputs, Prompts
 
-_LAYER = -2  # of both text encoders: that before the last
+LAYER = -2
+"""Of both text encoders: that before the last."""
 
 
 class StableDiffusionXL(StableDiffusion):
@@ -29,6 +30,7 @@ class StableDiffusionXL(StableDiffusion):
     added to the timestep, as is the size of the image.
 
     Args:
+        layer: of both text encoders, whose states are read.
         empty_is_zero: an empty negative prompt is zeros, as the model was trained, not an encoded text.
     """
 
@@ -40,19 +42,33 @@ class StableDiffusionXL(StableDiffusion):
         unet: UNet2DConditionModel,
         scheduler: Any,
         *,
+        layer: int = LAYER,
         empty_is_zero: bool = True,
     ) -> None:
         super().__init__(vae, text_encoders[0], tokenizers[0], unet, scheduler)
-        self._encoders = tuple(zip(tokenizers, text_encoders, strict=True))
+        self._tokenizers, self._encoders, self._layer = tokenizers, tuple(text_encoders), layer
         self._empty_is_zero = empty_is_zero
+
+    @property
+    def text_parts(self) -> tuple[clip_text.TextPart, ...]:
+        """See :class:`Backbone`; the second one also pools."""
+        pairs = enumerate(zip(self._tokenizers, self._encoders, strict=True))
+        return tuple(clip_text.TextPart(*pair, self._layer, bool(number)) for number, pair in pairs)
+
+    def use_text_encoders(self, encoders: Sequence[Any]) -> None:
+        """See :class:`Backbone`."""
+        self._encoders = tuple(encoders)
 
     def encode_prompts(self, prompts: Sequence[str]) -> Prompts:
         """See :class:`Backbone`."""
-        parts = [clip_text.embed_prompts(*each, prompts, layer=_LAYER) for each in self._encoders]
+        parts = [
+            clip_text.embed_prompts(part.tokenizer, part.encoder, prompts, layer=part.layer)
+            for part in self.text_parts
+        ]
         return Prompts(
             torch.cat([part.embeddings for part in parts], dim=-1),
             parts[0].mask,
-            clip_text.project_prompts(*self._encoders[1], prompts),
+            clip_text.project_prompts(self._tokenizers[1], self._encoders[1], prompts),
         )
 
     def as_negative(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
@@ -69,7 +85,10 @@ class StableDiffusionXL(StableDiffusion):
 
     def encode_phrases(self, phrases: Sequence[str]) -> tuple[Tensor, Tensor]:
         """See :class:`Backbone`."""
-        parts = [clip_text.embed_phrases(*each, phrases, layer=_LAYER) for each in self._encoders]
+        parts = [
+            clip_text.embed_phrases(part.tokenizer, part.encoder, phrases, layer=part.layer)
+            for part in self.text_parts
+        ]
         return torch.cat([embeddings for embeddings, _ in parts], dim=-1), parts[0][1]
 
     def pool_phrases(self, phrases: Sequence[str]) -> Tensor:
@@ -77,8 +96,11 @@ class StableDiffusionXL(StableDiffusion):
         return clip_text.last_tokens(*self.encode_phrases(phrases))
 
     def added_conditions(self, noisy: Tensor, inputs: DenoiserInputs) -> dict[str, Any]:
-        """Each window is told to be a whole image of its size, as section 2.2 of the paper has it."""
-        height, width = (side * self.pixels_per_latent for side in noisy.shape[-2:])
-        sizes = torch.tensor([height, width, 0, 0, height, width], device=noisy.device, dtype=noisy.dtype)
-        added = {"text_embeds": inputs.pooled, "time_ids": sizes.expand(len(noisy), -1)}
-        return {"added_cond_kwargs": added}
+        """Size and place of each image, as section 2.2 of the paper has it; a window is a whole image."""
+        if inputs.sizes is not None:
+            sizes = inputs.sizes.to(noisy.device, torch.float32)
+        else:
+            height, width = (side * self.pixels_per_latent for side in noisy.shape[-2:])
+            whole = [height, width, 0, 0, height, width]
+            sizes = torch.tensor(whole, device=noisy.device, dtype=noisy.dtype).expand(len(noisy), -1)
+        return {"added_cond_kwargs": {"text_embeds": inputs.pooled, "time_ids": sizes}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
 from torch import nn
 
 from layoutgen.additions import Additions, Lora
@@ -26,9 +27,6 @@ def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
     """
     additions.check()
     parts = dict(components)
-    for option in ("embedding", "clip_skip") if _is_xl(parts) else ():
-        if getattr(additions, option):
-            raise InvalidOption(f"`{option}` is for Stable Diffusion v1 and v2, and this is XL: leave it out")
     if additions.vae is not None:
         parts["vae"] = open_vae(Path(additions.vae).expanduser(), parts["vae"])
     if additions.embedding or additions.lora:
@@ -37,7 +35,7 @@ def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
             _add_embedding(theirs, Path(file).expanduser())
         for lora in additions.loras:
             _add_lora(theirs, lora)
-    if additions.clip_skip is not None:
+    if additions.clip_skip is not None and not _is_xl(parts):  # which reads one layer and pools another
         _cut(parts["text_encoder"], additions.clip_skip - 1)
     return parts
 
@@ -60,15 +58,36 @@ def _is_xl(parts: dict[str, Any]) -> bool:
 
 
 def _add_embedding(theirs: Any, path: Path) -> None:
-    """Give the text encoder the words in the file at `path`."""
+    """Give the text encoders the words in the file at `path`."""
     with as_invalid_file(path, _REMEDY):
         if path.suffix == ".safetensors":
             keys = list(read_tensor_header(path).shapes)
         else:
             keys = list(load_pickle(path))
+        pair = {"clip_l", "clip_g"} <= set(keys)
+        if pair != (getattr(theirs, "text_encoder_2", None) is not None):
+            one, other = ("XL", "this is v1 or v2") if pair else ("v1 or v2", "this is XL")
+            raise InvalidOption(
+                f"`embedding` {path} is for Stable Diffusion {one}, and {other}: leave it out"
+            )
+        if pair:
+            _add_pair(theirs, path)
+            return
         # A file of diffusers holds its token; that of other tools goes by the file's name.
         own = len(keys) == 1 and keys[0] not in ("emb_params", "clip_l", "clip_g")
         theirs.load_textual_inversion(str(path), token=None if own else path.stem)
+
+
+def _add_pair(theirs: Any, path: Path) -> None:
+    """Give each text encoder of Stable Diffusion XL its own vectors of the word in the file at `path`."""
+    vectors = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
+    for key, part in (("clip_l", ""), ("clip_g", "_2")):
+        theirs.load_textual_inversion(
+            vectors[key],
+            token=path.stem,
+            text_encoder=getattr(theirs, f"text_encoder{part}"),
+            tokenizer=getattr(theirs, f"tokenizer{part}"),
+        )
 
 
 def _add_lora(theirs: Any, lora: Lora) -> None:

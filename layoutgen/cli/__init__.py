@@ -132,5 +132,5 @@ for command, shown in (
     (doctor.doctor, examples.DOCTOR),
 ):
     app.command(cls=HelpfulCommand, epilog=shown)(command)
-app.command(cls=train_options.OptionalFile, epilog=examples.TRAIN)(train.train)
+app.command(cls=train_options.TrainCommand, epilog=examples.TRAIN)(train.train)
 app.add_typer(prepare.app, name="prepare")

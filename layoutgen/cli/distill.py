@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from layoutgen.additions import Additions
 from layoutgen.cli import train_options as options
-from layoutgen.cli.options import Json, Output, Quiet
+from layoutgen.cli.options import ClipSkip, Embeddings, Json, Loras, Output, Quiet, Vae
 from layoutgen.cli.train import run_training, settings_of
 from layoutgen.training.run_config import RunConfig
 
@@ -21,6 +22,10 @@ def distill(
     ],
     data: options.Data,
     output: Output,
+    vae: Vae = None,
+    lora: Loras = None,
+    embedding: Embeddings = None,
+    clip_skip: ClipSkip = None,
     few_steps: options.FewSteps = None,
     features: options.Features = None,
     judge_learning_rate: options.JudgeLearningRate = None,
@@ -37,6 +42,8 @@ def distill(
     aspect_buckets: options.AspectBuckets = None,
     workers: options.Workers = None,
     learning_rate: options.LearningRate = None,
+    unet_lr_factor: options.UnetLrFactor = None,
+    text_lr_factor: options.TextLrFactor = None,
     warmup: options.Warmup = None,
     schedule: options.Schedule = None,
     optimizer: options.Optimizer = None,
@@ -44,6 +51,7 @@ def distill(
     micro_batch: options.MicroBatch = None,
     gradient_checkpointing: options.GradientCheckpointing = None,
     mixed_precision: options.MixedPrecision = None,
+    tf32: options.Tf32 = None,
     compile: options.Compile = None,
     save_every: options.SaveEvery = None,
     keep_checkpoints: options.KeepCheckpoints = None,
@@ -61,8 +69,9 @@ def distill(
     The judge learns beside it, on the features of a frozen network, from the images of DATA. The same command
     again continues a run that was stopped. `layoutgen sample --model RUN` paints in so many steps.
     """
+    added = Additions(vae, tuple(lora or ()), tuple(embedding or ()), clip_skip)
     run_training(
-        RunConfig(data, model, settings=settings_of(context)),
+        RunConfig(data, model, settings=settings_of(context), additions=added),
         output,
         file=config,
         device=device,

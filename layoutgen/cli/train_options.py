@@ -12,10 +12,28 @@ from layoutgen.cli import completion
 from layoutgen.cli.help import HelpfulCommand
 from layoutgen.methods.registry import named_methods
 from layoutgen.training.config import CHOICES, TrainConfig
+from layoutgen.training.defaults import SMALL, STABLE_DIFFUSION, STABLE_DIFFUSION_ON_CUDA
+
+_DEFAULTS_OF = {
+    "Stable Diffusion": STABLE_DIFFUSION,
+    "Stable Diffusion on CUDA": STABLE_DIFFUSION_ON_CUDA,
+    "the small model": SMALL,
+}
 
 
-class OptionalFile(HelpfulCommand):
-    """A command whose ``--from-scratch`` may come without its file."""
+class TrainCommand(HelpfulCommand):
+    """Its ``--from-scratch`` may come without a file; its defaults depend on the model."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for option in self.params:
+            others = [
+                f"{model}: {_shown(of[option.name])}"
+                for model, of in _DEFAULTS_OF.items()
+                if option.name in of
+            ]
+            if others:
+                option.help = f"{option.help} ({'; '.join(others)})"  # type: ignore[attr-defined]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give a bare ``--from-scratch`` an empty value: what follows it is a file only if it is named so."""
@@ -41,18 +59,20 @@ def _setting(panel: str | None, name: str, *flags: str, help: str, unset: str = 
         unset: what is shown as the default where that is None.
     """
     default = _DEFAULTS[name]
-    if default is None:
-        shown = unset
-    elif isinstance(default, bool):
-        shown = "on" if default else "off"
-    elif isinstance(default, tuple):
-        shown = ", ".join(default)
-    else:
-        shown = f"{default:g}" if isinstance(default, float) else str(default)
+    shown = unset if default is None else _shown(default)
     values = CHOICES.get(name)
     if values is not None:
         more.setdefault("autocompletion", completion.one_of(*values))
     return typer.Option(*flags, show_default=shown, rich_help_panel=panel, help=help, **more)
+
+
+def _shown(value: object) -> str:
+    """`value` as the help has it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 Data = Annotated[
@@ -109,6 +129,15 @@ Encoding = Annotated[
         help="Of text2img: one token for each box, or its annotation as text.",
     ),
 ]
+ResidualTokens = Annotated[
+    bool | None,
+    _setting(
+        _MODEL,
+        "residual_tokens",
+        "--residual-tokens/--plain-tokens",
+        help="A new model's token for a box begins as its label's embedding, or as noise.",
+    ),
+]
 TrainTextEncoder = Annotated[
     bool | None,
     _setting(
@@ -154,6 +183,19 @@ Workers = Annotated[int | None, _setting(_DATA, "workers", help="Processes that 
 LearningRate = Annotated[
     float | None, _setting(_STEP, "learning_rate", help="Learning rate after the warmup.")
 ]
+UnetLrFactor = Annotated[
+    float | None,
+    _setting(
+        _STEP,
+        "unet_lr_factor",
+        metavar="X",
+        help="The U-Net's own weights learn at X times that; what is new to the model does not.",
+    ),
+]
+TextLrFactor = Annotated[
+    float | None,
+    _setting(_STEP, "text_lr_factor", metavar="X", help="The text encoder learns at X times that."),
+]
 Warmup = Annotated[int | None, _setting(_STEP, "warmup", help="Steps until the learning rate is reached.")]
 Schedule = Annotated[
     str | None,
@@ -175,6 +217,10 @@ DropCaption = Annotated[
 ]
 DropLayout = Annotated[
     float | None, _setting(_STEP, "drop_layout", help="Share of examples without layout, for guidance.")
+]
+DropBoth = Annotated[
+    float | None,
+    _setting(_STEP, "drop_both", help="Share of further examples without either, for guidance."),
 ]
 MinSnr = Annotated[float | None, _setting(_STEP, "min_snr", help="Min-SNR gamma; 0: off.")]
 BoxWeight = Annotated[float | None, _setting(_STEP, "box_weight", help="How much small boxes count; 0: off.")]
@@ -233,6 +279,10 @@ MixedPrecision = Annotated[
         metavar="no|fp16|bf16",
         help="Precision of the forward pass; weights are fp32.",
     ),
+]
+Tf32 = Annotated[
+    bool | None,
+    _setting(_MEMORY, "tf32", "--tf32/--no-tf32", help="Let CUDA multiply fp32 matrices in TF32."),
 ]
 Compile = Annotated[
     bool | None,

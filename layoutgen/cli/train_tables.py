@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from layoutgen.training.config import TrainConfig
+
 if TYPE_CHECKING:
     from layoutgen.training.plan import Plan
     from layoutgen.training.request import TrainingRequest
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
 
 
 def settings_table(request: TrainingRequest) -> Table:
-    """The settings that differ from those which the model usually trains with."""
+    """The settings that differ from those which the model usually trains with, or these from the help's."""
     usual, differing = request.usual(), request.differing()
-    table = Table("setting", "this run", "usual", title="Settings", title_justify="left")
-    for name, value in differing.items():
-        table.add_row(name, _shown(value), _shown(usual[name]))
-    if not differing:
+    helps = asdict(TrainConfig())
+    shown = [name for name in usual if name in differing or usual[name] != helps[name]]
+    table = Table("setting", "this run", "usual for this model", title="Settings", title_justify="left")
+    for name in shown:
+        table.add_row(name, _shown(getattr(request.config, name)), _shown(usual[name]))
+    if not shown:
         table.add_row("all", "as usual", "")
     return table
 

@@ -117,11 +117,14 @@ class DenoiserInputs(NamedTuple):
         contexts: what the first rows attend to, what the next ones do, ...
         channels: extra input channels (B, C, h, w), or None.
         pooled: the prompts as one vector each (B, E), or None.
+        sizes: (B, 6) int of the images that the rows are crops of: height and width of the image, top and
+            left of the crop after scaling, height and width of the crop, in pixels; None: they are whole.
     """
 
     contexts: tuple[AttentionContext, ...]
     channels: Tensor | None
     pooled: Tensor | None = None
+    sizes: Tensor | None = None
 
     @staticmethod
     def of(conditions: Sequence[Condition], *, cached: bool = False) -> DenoiserInputs:
@@ -138,5 +141,4 @@ class DenoiserInputs(NamedTuple):
         """The rows of the first so many contexts."""
         kept = self.contexts[:contexts]
         rows = sum(context.rows for context in kept)
-        channels, pooled = (None if x is None else x[:rows] for x in (self.channels, self.pooled))
-        return DenoiserInputs(kept, channels, pooled)
+        return DenoiserInputs(kept, *(None if every is None else every[:rows] for every in self[1:]))

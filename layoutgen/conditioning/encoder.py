@@ -31,6 +31,9 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         aspect: width / height of the boxes that it draws well.
         window: side, in pixels, of the square canvas that it was trained on.
         location_tokens: tokens for locations that the tokenizer was given; 0: coordinates are numbers.
+        coordinates: pixels that are 1 in the boxes that `forward` reads; 0: `window`.
+        adds_label: a token is its label's embedding and what `forward` adds, which begins as zero, so that a
+            checkpoint hears the labels of its boxes before the first step of training.
         grid: the model has learnt boxes whose edges are multiples of this many pixels, and others are
             rounded to that.
         words: those that its training has taught beside the ones in its tokenizer; None: none.
@@ -53,21 +56,25 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         location_tokens: int = 0,
         grid: int = 1,
         words: tuple[str, ...] | None = None,
+        coordinates: int = 0,
+        adds_label: bool = False,
     ) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(text_dim + 8 * frequencies, hidden_dim),
-            nn.SiLU(),
-            nn.Linear(hidden_dim, hidden_dim),
-            nn.SiLU(),
-            nn.Linear(hidden_dim, text_dim),
-        )
+        token = (nn.Linear(text_dim + 8 * frequencies, hidden_dim), nn.Linear(hidden_dim, hidden_dim))
+        to_token = nn.Linear(hidden_dim, text_dim)
+        self.mlp = nn.Sequential(token[0], nn.SiLU(), token[1], nn.SiLU(), to_token)
         last = nn.Linear(hidden_dim, text_dim)
-        nn.init.zeros_(last.weight)  # a checkpoint that is fine-tuned begins as it was
-        nn.init.zeros_(last.bias)
         # Position in the box; `place` is its name in the weights.
         self.place = nn.Sequential(nn.Linear(4 * _POSITION_FREQUENCIES, hidden_dim), nn.SiLU(), last)
+        for layer in (last, to_token) if adds_label else (last,):
+            nn.init.zeros_(layer.weight)  # a checkpoint that is fine-tuned begins as it was
+            nn.init.zeros_(layer.bias)
         self.background = nn.Parameter(torch.zeros(text_dim))
+
+    @property
+    def unit(self) -> int:
+        """Pixels that are 1 in the boxes that :meth:`forward` reads."""
+        return int(self.config.coordinates or self.config.window)
 
     def on_grid(self, layouts: Sequence[Layout]) -> Sequence[Layout]:
         """The `layouts` as the model has learnt them: with their boxes on its grid."""
@@ -75,8 +82,9 @@ class LayoutEncoder(ModelMixin, ConfigMixin):
         return layouts if grid == 1 else [layout.snap(grid) for layout in layouts]
 
     def forward(self, labels: Tensor, boxes: Tensor) -> Tensor:
-        """Tokens (N, D) for label embeddings (N, D) and `boxes` (N, 4), xyxy as fractions of the window."""
-        return self.mlp(torch.cat([labels, fourier(boxes, self.config.frequencies).to(labels)], dim=-1))
+        """Tokens (N, D) for label embeddings (N, D) and `boxes` (N, 4), xyxy in units of `unit` pixels."""
+        tokens = self.mlp(torch.cat([labels, fourier(boxes, self.config.frequencies).to(labels)], dim=-1))
+        return labels + tokens if self.config.adds_label else tokens
 
     def embed_positions(self, positions: Tensor, inside: Tensor) -> Tensor:
         """Embeddings (..., D) of `positions` (..., 2), x and y as fractions of the box that they lie in.

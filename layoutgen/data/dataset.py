@@ -24,11 +24,15 @@ from layoutgen.io.images import read_photo
 
 
 class Example(NamedTuple):
-    """A training example: `image` (3, H, W) in [-1, 1] or latents (C, h, w), its layout, and its number."""
+    """A training example: `image` (3, H, W) in [-1, 1] or latents (C, h, w), its layout, and its number.
+
+    `sizes` are those of :class:`~layoutgen.conditioning.condition.DenoiserInputs`.
+    """
 
     image: Tensor
     layout: Layout
     number: int
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,13 @@ class Batch:
         images: pixels (B, 3, H, W) in [-1, 1]; or scaled latents (B, C, h, w), if `encoded`.
         layouts: B of them, in pixels; boxes beyond a crop keep their coordinates.
         numbers: of the examples in the whole run.
+        sizes: (B, 6), see :class:`Example`.
     """
 
     images: Tensor
     layouts: tuple[Layout, ...]
     numbers: tuple[int, ...]
+    sizes: Tensor
     encoded: bool = False
 
     def split(self, size: int) -> Iterator[Batch]:
@@ -51,7 +57,11 @@ class Batch:
         for start in range(0, len(self.layouts), size):
             rows = slice(start, start + size)
             yield replace(
-                self, images=self.images[rows], layouts=self.layouts[rows], numbers=self.numbers[rows]
+                self,
+                images=self.images[rows],
+                layouts=self.layouts[rows],
+                numbers=self.numbers[rows],
+                sizes=self.sizes[rows],
             )
 
 
@@ -118,7 +128,8 @@ class LayoutDataset(Dataset[Example]):
         source, mirrored = self.source_of(number)
         scene = self.sources[source].open(number)
         image = self.crop_image(scene.image, source, number, mirrored)
-        return Example(to_pixels(image), self.crop_layout(scene.layout, source, number, mirrored), number)
+        layout = self.crop_layout(scene.layout, source, number, mirrored)
+        return Example(to_pixels(image), layout, number, self.crop_sizes(source, number, mirrored))
 
     def source_of(self, number: int) -> tuple[int, bool]:
         """Which source example `number` shows, and whether mirrored."""
@@ -161,6 +172,18 @@ class LayoutDataset(Dataset[Example]):
         """The layout of example `number`, from that of `source`; boxes keep their unclipped coordinates."""
         crop = layout.crop(*self.crop_box(source, number)).resize(*self.size_of(source))
         return crop.flip() if mirrored else crop
+
+    def crop_sizes(self, source: int, number: int, mirrored: bool) -> tuple[int, ...]:
+        """Of example `number`: height and width of the image, top and left of the crop, its height and width.
+
+        The crop's place is in pixels after scaling (Podell et al., arXiv 2307.01952, section 2.2).
+        """
+        (x, y, width, _), image = self.crop_box(source, number), self.sources[source]
+        if mirrored:
+            x = image.width - x - width
+        target_width, target_height = self.size_of(source)
+        scale = target_width / width
+        return image.height, image.width, round(y * scale), round(x * scale), target_height, target_width
 
     def size_of(self, source: int) -> tuple[int, int]:
         """(W, H) of the training images of `source`, in pixels."""
@@ -238,5 +261,5 @@ def _open(path: Path, layout: Layout, number: int) -> Scene:
 
 def collate(examples: list[Example], *, encoded: bool = False) -> Batch:
     """Join examples to a batch; `encoded`: they hold latents."""
-    images, layouts, numbers = zip(*examples, strict=True)
-    return Batch(torch.stack(images), tuple(layouts), tuple(numbers), encoded)
+    images, layouts, numbers, sizes = zip(*examples, strict=True)
+    return Batch(torch.stack(images), tuple(layouts), tuple(numbers), torch.tensor(sizes), encoded)

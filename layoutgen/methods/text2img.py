@@ -100,7 +100,7 @@ class Text2Img(LayoutMethod):
         canvases = torch.tensor(
             [[layout.width, layout.height] * 2 for layout in layouts], device=boxes.device
         )
-        in_windows = boxes * canvases[:, None] / self.layout_encoder.config.window  # (B, N, 4)
+        in_windows = boxes * canvases[:, None] / self.layout_encoder.unit  # (B, N, 4)
         return self.layout_encoder(
             pooled[which], torch.stack([in_windows[entry.row, entry.column] for entry in entries])
         )

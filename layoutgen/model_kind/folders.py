@@ -71,7 +71,8 @@ def kind_of_folder(folder: Path) -> ModelKind | None:
 def _pipeline_kind(folder: Path) -> ModelKind:
     index = read_json(folder / "model_index.json")
     name = _class_name(index)
-    if name == _XL:
+    two_encoders = index.get("text_encoder_2") not in (None, [None, None])
+    if name == _XL or (name == _OURS and two_encoders):
         return _xl_kind(folder, index)
     for beginning, what in _PIPELINES.items():
         if name.startswith(beginning):
@@ -81,7 +82,7 @@ def _pipeline_kind(folder: Path) -> ModelKind:
     ]
     if missing:
         return ModelKind(Role.OTHER, f"a {name or 'diffusers'} without {missing[0]}")
-    if index.get("text_encoder_2") not in (None, [None, None]):
+    if two_encoders:
         return ModelKind(Role.OTHER, f"a {name} with two text encoders")
     foreign = _foreign_class(index)
     if foreign is not None:
@@ -89,8 +90,7 @@ def _pipeline_kind(folder: Path) -> ModelKind:
     config = folder / "unet" / "config.json"
     unet = read_json(config) if config.is_file() else {}
     channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
-    # A layout may be told by more channels.
-    told_layouts = name == _OURS and index.get("layout_encoder") not in (None, [None, None])
+    told_layouts = _told_layouts(index)
     if latents == 4 and channels in INPUTS and not told_layouts:
         return ModelKind(Role.OTHER, INPUTS[channels])
     if channels != latents and not told_layouts:
@@ -98,6 +98,11 @@ def _pipeline_kind(folder: Path) -> ModelKind:
     if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
         return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
     return ModelKind(Role.PAINTER, Role.PAINTER.value)
+
+
+def _told_layouts(index: dict[str, Any]) -> bool:
+    """Whether the model is ours, and may be told layouts by more channels."""
+    return _class_name(index) == _OURS and index.get("layout_encoder") not in (None, [None, None])
 
 
 def _foreign_class(index: dict[str, Any]) -> str | None:
@@ -117,7 +122,7 @@ def _xl_kind(folder: Path, index: dict[str, Any]) -> ModelKind:
             return ModelKind(Role.OTHER, f"{what} without {part}")
     config = folder / "unet" / "config.json"
     channels = read_json(config).get("in_channels", 4) if config.is_file() else 4
-    if channels != 4:
+    if channels != 4 and not _told_layouts(index):
         return ModelKind(Role.OTHER, INPUTS.get(channels, f"{what} whose U-Net reads {channels} channels"))
     return ModelKind(Role.PAINTER, Role.PAINTER.value, "sdxl")
 

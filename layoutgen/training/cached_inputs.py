@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from layoutgen.autoencoder import to_pixels
-from layoutgen.backbones.clip_text import prompt_rows
+from layoutgen.backbones.clip_text import TextPart, prompt_rows
 from layoutgen.data.dataset import Example, LayoutDataset
 from layoutgen.errors import CannotSave
 from layoutgen.io.files import replacing
@@ -112,7 +112,8 @@ class CachedLatents(Dataset[Example]):
         latents = torch.from_numpy(self._mapped[size][2 * self._index[source] + mirrored].astype(np.float32))
         layout = self._dataset.sources[source].layout
         assert layout is not None  # scenes are not cached
-        return Example(latents, self._dataset.crop_layout(layout, source, number, mirrored), number)
+        sizes = self._dataset.crop_sizes(source, number, mirrored)
+        return Example(latents, self._dataset.crop_layout(layout, source, number, mirrored), number, sizes)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_mapped": {}}
@@ -151,44 +152,79 @@ class CachedTextEncoder:
     """Replaces a frozen text encoder: looks up known token ids, and asks the encoder for all others.
 
     Args:
-        index: row in the array of each known row of token ids.
-        file: the array (R, M, D) of last hidden states.
+        part: the encoder, and what is read of it.
+        index: row in the arrays of each known row of token ids.
+        states: file of the array (R, M, D) of hidden states of its layer.
+        pooled: file of the array (R, E) of vectors of the whole text, if they are read.
     """
 
-    def __init__(self, text_encoder: nn.Module, index: dict[tuple[int, ...], int], file: Path) -> None:
-        self._text_encoder, self._index = text_encoder, index
-        self._states = np.load(file, mmap_mode="r")
+    def __init__(
+        self, part: TextPart, index: dict[tuple[int, ...], int], states: Path, pooled: Path | None
+    ) -> None:
+        self._part, self._index = part, index
+        self._states = np.load(states, mmap_mode="r")
+        self._pooled = None if pooled is None else np.load(pooled, mmap_mode="r")
 
     @property
     def device(self) -> torch.device:
         """Where the encoder is."""
-        device: torch.device = self._text_encoder.device  # type: ignore[assignment]
+        device: torch.device = self._part.encoder.device
         return device
 
-    def __call__(self, ids: Tensor) -> Any:
-        """The last hidden state (B, M, D) of token `ids` (B, M), as transformers' CLIPTextModel gives it."""
+    def __call__(self, ids: Tensor, **options: Any) -> Any:
+        """What is read of token `ids` (B, M), in the form of transformers' CLIPTextModel."""
         rows = [self._index.get(tuple(row)) for row in ids.tolist()]
         if None in rows:
-            return self._text_encoder(ids)
-        states = torch.from_numpy(self._states[rows].astype(np.float32))
-        return SimpleNamespace(last_hidden_state=states.to(ids.device))
+            return self._part.encoder(ids, **options)
+        states, pooled = (
+            None if kept is None else torch.from_numpy(kept[rows].astype(np.float32)).to(ids.device)
+            for kept in (self._states, self._pooled)
+        )
+        return SimpleNamespace(
+            last_hidden_state=states, hidden_states={self._part.layer: states}, text_embeds=pooled
+        )
 
 
 @torch.no_grad()
-def cache_captions(pipeline: LayoutPipeline, dataset: LayoutDataset, cache: ArrayCache) -> CachedTextEncoder:
-    """Encode the captions of `dataset` and the empty one with the pipeline's text encoder."""
+def cache_captions(
+    pipeline: LayoutPipeline, dataset: LayoutDataset, cache: ArrayCache
+) -> list[CachedTextEncoder]:
+    """Encode the captions of `dataset` and the empty one with the pipeline's text encoders."""
     captions = sorted({"", *(s.layout.prompt for s in dataset.sources if s.layout is not None)})
-    rows = sorted({tuple(row) for row in prompt_rows(pipeline.tokenizer, captions)})
-    shape = (len(rows), len(rows[0]), pipeline.text_encoder.config.hidden_size)
-    name = f"captions-{cache_key(pipeline.text_encoder, rows)}"
-    file = cache.file_of(name, shape, _caption_states(pipeline, rows), f"{len(captions)} captions")
-    return CachedTextEncoder(pipeline.text_encoder, {row: k for k, row in enumerate(rows)}, file)
+    return [_cached(part, captions, cache) for part in pipeline.backbone.text_parts]
 
 
-def _caption_states(pipeline: LayoutPipeline, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
+def _cached(part: TextPart, captions: Sequence[str], cache: ArrayCache) -> CachedTextEncoder:
+    rows = sorted({tuple(row) for row in prompt_rows(part.tokenizer, captions)})
+    width, content = part.encoder.config.hidden_size, f"{len(captions)} captions"
+    key = cache_key(part.encoder, rows if part.layer == -1 else [part.layer, rows])
+    states = cache.file_of(
+        f"captions-{key}", (len(rows), len(rows[0]), width), _caption_states(part, rows), content
+    )
+    pooled = None
+    if part.pools:
+        shape = (len(rows), part.encoder.config.projection_dim)
+        pooled = cache.file_of(f"pooled-{key}", shape, _caption_vectors(part, rows), content)
+    return CachedTextEncoder(part, {row: k for k, row in enumerate(rows)}, states, pooled)
+
+
+def _caption_states(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
+    for ids in _batches(part, rows):
+        if part.layer == -1:
+            yield _half(part.encoder(ids).last_hidden_state)
+        else:
+            yield _half(part.encoder(ids, output_hidden_states=True).hidden_states[part.layer])
+
+
+def _caption_vectors(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
+    for ids in _batches(part, rows):
+        yield _half(part.encoder(ids).text_embeds)
+
+
+def _batches(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
+    """Token ids (B, M), some rows at a time."""
     for start in range(0, len(rows), _CAPTION_BATCH):
-        ids = torch.tensor(rows[start : start + _CAPTION_BATCH], device=pipeline.text_encoder.device)
-        yield _half(pipeline.text_encoder(ids).last_hidden_state)
+        yield torch.tensor(rows[start : start + _CAPTION_BATCH], device=part.encoder.device)
 
 
 def _half(values: Tensor) -> Half:

@@ -18,11 +18,11 @@ CHOICES = {
 }
 """The values that some settings take."""
 _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_checkpoints")
-_SHARES = ("drop_caption", "drop_layout", "ema")  # at least 0, below 1
-_DENOISING = ("drop_caption", "drop_layout", "min_snr", "box_weight", "cache_latents")
+_SHARES = ("drop_caption", "drop_layout", "drop_both", "ema")  # at least 0, below 1
+_DENOISING = ("drop_caption", "drop_layout", "drop_both", "min_snr", "box_weight", "cache_latents")
 """Settings of the denoising loss, and of inputs without pixels."""
 _ADVERSARIAL = ("features", "judge_learning_rate", "teacher_weight", "teacher_guidance")
-_RATES = ("learning_rate", "judge_learning_rate")
+_RATES = ("learning_rate", "judge_learning_rate", "unet_lr_factor", "text_lr_factor")
 _FINITE = (*_RATES, "min_snr", "box_weight", "teacher_weight", "teacher_guidance")
 _MOST_FEW_STEPS = 50  # as many as an LCMScheduler has
 _NOT_NEGATIVE = (
@@ -42,11 +42,17 @@ _NOT_NEGATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """The settings of one training run; its defaults are those of ``layoutgen train``.
+    """The settings of one training run.
+
+    Its defaults are those of ``layoutgen train`` where the model that it begins with has no others
+    (:mod:`layoutgen.training.defaults`). A run that does not say what a setting is was trained with the
+    default here: it may not change.
 
     Attributes:
         methods: text2img, img2img or both; with several, optimizer steps use them in turn.
         encoding: of text2img: box or text.
+        residual_tokens: with the box encoding, a new model's token for a box is the embedding of its label
+            and what is learnt of the box, which begins as zero; else all of it is learnt.
         images: training examples in all.
         batch_size: examples of an optimizer step, on each process.
         micro_batch: examples in one forward and backward pass; 0: the whole batch. Gradients are
@@ -55,9 +61,13 @@ class TrainConfig:
         aspect_buckets: train on images of several aspect ratios, of about the same number of pixels.
         learning_rate: of the optimizer, after `warmup` steps; then as `schedule` says, until `images`:
             constant, linear or cosine; or warmup_stable_decay: held, then linearly to 0 in the last fifth.
+        unet_lr_factor, text_lr_factor: how many times the `learning_rate` the U-Net's own weights, and those
+            of the text encoder, learn at. Modules that read the layout, and adapters, are new: 1.
         optimizer: adamw, or adamw8bit (bitsandbytes).
         ema: decay of the exponential moving average of the weights, which is the model that is kept.
-        drop_caption, drop_layout: shares of examples that are trained without caption, or without layout.
+        drop_caption, drop_layout: shares of examples that are trained without caption, or without layout;
+            each is drawn by itself.
+        drop_both: share of further examples that are trained without either, as guidance needs them.
         min_snr: gamma of the min-SNR weighting (arXiv 2303.09556); 0: off.
         box_weight: exponent of the box-area reweighting (GeoDiffusion: 0.2); 0: off.
         train_text_encoder: also train the text encoder; a new model needs it.
@@ -77,6 +87,7 @@ class TrainConfig:
         teacher_guidance: guidance of that model; 0: that with which it paints best.
         workers: processes that read data.
         mixed_precision: of the forward pass: no (fp32), fp16 or bf16.
+        tf32: let CUDA multiply fp32 matrices in TF32.
         seed: of the data's order and crops, of noise, and of new weights.
 
     Raises:
@@ -85,18 +96,22 @@ class TrainConfig:
 
     methods: tuple[str, ...] = ("text2img",)
     encoding: str = "box"
+    residual_tokens: bool = False
     images: int = 100_000
     batch_size: int = 16
     micro_batch: int = 0
     resolution: int = 512
     aspect_buckets: bool = False
     learning_rate: float = 1e-4
+    unet_lr_factor: float = 1.0
+    text_lr_factor: float = 1.0
     warmup: int = 100
     schedule: str = "constant"
     optimizer: str = "adamw"
     ema: float = 0.999
     drop_caption: float = 0.1
     drop_layout: float = 0.1
+    drop_both: float = 0.0
     min_snr: float = 5.0
     box_weight: float = 0.2
     train_text_encoder: bool = False
@@ -116,6 +131,7 @@ class TrainConfig:
     teacher_guidance: float = 0.0
     workers: int = 1
     mixed_precision: str = "no"
+    tf32: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -151,12 +167,25 @@ class TrainConfig:
         yield from self._check("micro_batch", divides, f"a divisor of `batch_size` {self.batch_size}")
         if self.encoding == "text" and "text2img" not in self.methods:
             yield "`encoding` text is an option of `methods` text2img: leave it out, or add that method"
+        if self.residual_tokens and not self.reads_box_tokens:
+            yield "`residual_tokens` are of `methods` text2img with `encoding` box: leave it out"
         if self.compile and self.aspect_buckets:  # torch 2.13 fails on graphs of any height and width
             yield "`compile` is for one shape, and `aspect_buckets` has several: drop one"
         if self.validation is not None and not self.report_every:
             yield "`validation` is for contact sheets, and `report_every` 0 wants none: drop one"
+        if self.drop_caption + self.drop_both >= 1:
+            yield "`drop_caption` and `drop_both` must be below 1 together"
+        if self.lora_rank and self.unet_lr_factor != 1:
+            yield "`unet_lr_factor` is of the U-Net's own weights, which `lora_rank` does not train: drop one"
+        if self.text_lr_factor != 1 and not self.train_text_encoder:
+            yield "`text_lr_factor` has no use without `train_text_encoder`: drop it, or train that"
         if self.teacher_guidance and not self.teacher_weight:
             yield "`teacher_guidance` has no use with a `teacher_weight` of 0: drop one"
+
+    @property
+    def reads_box_tokens(self) -> bool:
+        """Whether boxes are tokens that are learnt."""
+        return "text2img" in self.methods and self.encoding == "box"
 
     def _other_objective(self) -> Iterator[str]:
         """Settings of the other objective, which would do nothing."""

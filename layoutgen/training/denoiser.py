@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
@@ -27,11 +27,19 @@ class Denoiser(nn.Module):
     def __init__(self, pipeline: LayoutPipeline, methods: Sequence[LayoutMethod]) -> None:
         super().__init__()
         self.unet, self.text_encoder = pipeline.unet, pipeline.text_encoder
+        if pipeline.text_encoder_2 is not None:
+            self.text_encoder_2 = pipeline.text_encoder_2
         self.layout_encoder = pipeline.layout_encoder
         self.methods, self.backbone = tuple(methods), pipeline.backbone
 
     def forward(
-        self, step: int, layouts: Sequence[Layout], layout_dropped: Tensor, noisy: Tensor, timesteps: Tensor
+        self,
+        step: int,
+        layouts: Sequence[Layout],
+        layout_dropped: Tensor,
+        noisy: Tensor,
+        timesteps: Tensor,
+        sizes: Tensor | None = None,
     ) -> Tensor:
         """Predict (B, C, h, w) from `noisy` latents (B, C, h, w) at `timesteps` (B,).
 
@@ -39,11 +47,21 @@ class Denoiser(nn.Module):
             step: number of the optimizer step; it decides the method.
             layouts: B of them, of one size.
             layout_dropped: (B,) bool: whose layout the U-Net does not see.
+            sizes: (B, 6), see :class:`~layoutgen.conditioning.condition.DenoiserInputs`.
         """
         method = self.methods[step % len(self.methods)]
-        condition = method.encode(layouts).to(noisy.device, noisy.dtype).drop_layout(layout_dropped)
-        inputs = DenoiserInputs.of([condition])
+        condition = method.encode(layouts)
+        # No caption is what guidance takes for none: zeros in Stable Diffusion XL.
+        prompt = self.backbone.as_negative(condition.prompt, [layout.prompt for layout in layouts])
+        condition = replace(condition, prompt=prompt)
+        condition = condition.to(noisy.device, noisy.dtype).drop_layout(layout_dropped)
+        inputs = DenoiserInputs.of([condition])._replace(sizes=sizes)
         return self.backbone.predict(noisy, timesteps, inputs, denoiser=self.unet)
+
+    @property
+    def reads_maps(self) -> bool:
+        """Whether the U-Net has input channels for the layout."""
+        return self.layout_encoder is not None and bool(self.layout_encoder.config.map_channels)
 
     @contextmanager
     def attached(self) -> Iterator[None]:
@@ -71,22 +89,31 @@ def choose_trained(pipeline: LayoutPipeline, denoiser: Denoiser, config: TrainCo
     denoiser.requires_grad_(False)
     if config.lora_rank:
         add_adapters(pipeline.unet, config.lora_rank)
-        if pipeline.layout_encoder is not None and pipeline.layout_encoder.config.map_channels:
+        if denoiser.reads_maps:
             pipeline.unet.conv_in.requires_grad_(True)
     else:
         pipeline.unet.requires_grad_(True)
     for method in denoiser.methods:
         for module in method.modules():
             module.requires_grad_(True)
-    pipeline.text_encoder.requires_grad_(config.train_text_encoder)
+    encoders = {
+        name: encoder
+        for name, encoder in (
+            ("text encoder", pipeline.text_encoder), ("second text encoder", pipeline.text_encoder_2)
+        )
+        if encoder is not None
+    }  # fmt: skip
+    for encoder in encoders.values():
+        encoder.requires_grad_(config.train_text_encoder)
     if config.gradient_checkpointing:
         pipeline.unet.enable_gradient_checkpointing()
         if config.train_text_encoder:
-            pipeline.text_encoder.gradient_checkpointing_enable({"use_reentrant": False})
+            for encoder in encoders.values():
+                encoder.gradient_checkpointing_enable({"use_reentrant": False})
     modules = {
         "U-Net": pipeline.unet,
         "layout encoder": pipeline.layout_encoder,
-        "text encoder": pipeline.text_encoder,
+        **encoders,
         "autoencoder": pipeline.vae,
     }
     return [_component(name, module) for name, module in modules.items() if module is not None]

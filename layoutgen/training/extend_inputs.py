@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,6 +24,7 @@ def extend_inputs(
     labels: tuple[str, ...] = (),
     *,
     location_tokens: bool = False,
+    residual_tokens: bool = True,
     trained_on: SizePrior | None = None,
     words: Collection[str] = (),
 ) -> None:
@@ -36,6 +38,7 @@ def extend_inputs(
         trained_on: the boxes of the data. A model that learns new labels draws what it is trained on
             last; where the data holds the labels that it knew, too, it draws both.
         words: that the data teaches a model of few words.
+        residual_tokens: see :class:`~layoutgen.training.config.TrainConfig`.
         location_tokens: give the tokenizer a token for each coordinate, for the ``text`` encoding, as ReCo
             and GeoDiffusion do; the text encoder must then be trained.
 
@@ -54,8 +57,10 @@ def extend_inputs(
             if set(labels) - set(trained.labels):
                 _draw_boxes(pipeline.layout_encoder, trained_on, also_known={*trained.labels} <= {*labels})
             read = {*(trained.words or ()), *words}
-            pipeline.layout_encoder.register_to_config(
-                labels=tuple(sorted({*trained.labels, *labels})), words=tuple(sorted(read)) or None
+            _note(
+                pipeline.layout_encoder,
+                labels=tuple(sorted({*trained.labels, *labels})),
+                words=tuple(sorted(read)) or None,
             )
         return
     latent = int(pipeline.unet.config.in_channels)
@@ -67,8 +72,9 @@ def extend_inputs(
     methods = tuple(dict.fromkeys(methods))
     texts = "text2img" in methods and encoding == "text" and location_tokens
     if texts:
-        add_location_tokens(pipeline.tokenizer)
-        pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer), mean_resizing=False)
+        for part in pipeline.backbone.text_parts:
+            add_location_tokens(part.tokenizer)
+            part.encoder.resize_token_embeddings(len(part.tokenizer), mean_resizing=False)
     encoder = LayoutEncoder(
         text_dim=pipeline.unet.config.cross_attention_dim,
         hidden_dim=pipeline.unet.config.cross_attention_dim,
@@ -78,12 +84,35 @@ def extend_inputs(
         labels=None,
         window=pipeline.window,
         location_tokens=LOCATIONS if texts else 0,
+        adds_label=residual_tokens,
     )
     pipeline.register_modules(layout_encoder=encoder.to(pipeline.device))
     extra = int(encoder.config.map_channels)
     if extra:
         pipeline.unet.conv_in = widen(pipeline.unet.conv_in, extra)
-        pipeline.unet.register_to_config(in_channels=latent + extra)
+        _note(pipeline.unet, in_channels=latent + extra)
+
+
+def take_resolution(pipeline: LayoutPipeline, resolution: int) -> None:
+    """Note that `pipeline` is trained on images of `resolution` pixels a side, which becomes its window.
+
+    A model of a few labels learns from crops of its window, and keeps that.
+    """
+    if pipeline.labels is not None or resolution == pipeline.window:
+        return
+    encoder = pipeline.layout_encoder
+    if encoder is not None:
+        _note(encoder, coordinates=encoder.unit, window=resolution)
+    _note(pipeline.unet, sample_size=resolution // pipeline.backbone.pixels_per_latent)
+
+
+def _note(part: Any, **values: Any) -> None:
+    """Let the configuration of `part` say these `values`, also where it did not say what they were.
+
+    What diffusers found left out when a component was made, it leaves out again in a copy.
+    """
+    left_out = [name for name in part.config.get("_use_default_values", ()) if name not in values]
+    part.register_to_config(**values, _use_default_values=left_out)
 
 
 def _draw_boxes(encoder: LayoutEncoder, boxes: SizePrior | None, *, also_known: bool) -> None:
@@ -95,7 +124,7 @@ def _draw_boxes(encoder: LayoutEncoder, boxes: SizePrior | None, *, also_known: 
     if also_known:
         smallest, largest = min(smallest, known.smallest), max(largest, known.largest)
         low, high = min(low, known.aspect[0]), max(high, known.aspect[1])
-    encoder.register_to_config(smallest=smallest, largest=largest, aspect=(low, high))
+    _note(encoder, smallest=smallest, largest=largest, aspect=(low, high))
 
 
 def widen(convolution: nn.Conv2d, extra: int) -> nn.Conv2d:

@@ -25,7 +25,7 @@ from layoutgen.training.curves import CURVES, draw_curves
 from layoutgen.training.denoiser import Denoiser
 from layoutgen.training.gradients import Gradients, NonFiniteGuard
 from layoutgen.training.metrics import MetricsLog
-from layoutgen.training.optimizer import learning_rates, make_optimizer
+from layoutgen.training.optimizer import learning_rates, make_optimizer, parameter_groups
 from layoutgen.training.snapshot import Snapshots
 from layoutgen.training.stopping import ignore_signals, lost_workers, reading
 from layoutgen.training.teacher import Teacher
@@ -90,8 +90,8 @@ def train(
     pipeline.unet.to(memory_format=torch.contiguous_format if sharded(accelerator) else torch.channels_last)
     if config.compile:
         pipeline.unet.compile()
-    trained = [p for p in denoiser.parameters() if p.requires_grad]
-    model, optimizer = accelerator.prepare(denoiser, make_optimizer(trained, config))
+    groups = parameter_groups(denoiser.named_parameters(), config, reads_maps=denoiser.reads_maps)
+    model, optimizer = accelerator.prepare(denoiser, make_optimizer(groups, config))
     trained = [p for p in model.parameters() if p.requires_grad]
     ema = EMAModel(trained, decay=config.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True)
     ema.to(accelerator.device)
@@ -135,8 +135,8 @@ def train(
             # One step: learning rate (DeepSpeed steps at the end of the backward pass), gradients, weights,
             # averages.
             step = images // step_size
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step)
+            for group, own in zip(optimizer.param_groups, groups, strict=True):
+                group["lr"] = own.factor * learning_rate(step)
             losses = gradients.add(batch, step)
             guard.check(losses.loss, images)
             accelerator.clip_grad_norm_(model.parameters(), 1.0)  # all: FSDP adds up the shards' norms

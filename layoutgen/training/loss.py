@@ -46,6 +46,7 @@ def batch_loss(
             num_timesteps=backbone.timesteps,
             drop_caption=config.drop_caption,
             drop_layout=config.drop_layout,
+            drop_both=config.drop_both,
         )
         layouts = [
             replace(layout, prompt="", negative_prompt="") if dropped else layout
@@ -53,7 +54,9 @@ def batch_loss(
         ]
         timesteps = sample.timesteps.to(accelerator.device)
         noisy, target = backbone.training_target(latents, sample.noise.to(latents), timesteps)
-        prediction = model(step, layouts, sample.layout_dropped, noisy, timesteps)
+        prediction = model(
+            step, layouts, sample.layout_dropped, noisy, timesteps, batch.sizes.to(accelerator.device)
+        )
     error = (prediction.float() - target.float()).square().mean(1)  # (B, h, w)
     if config.min_snr:
         error = error * snr_weights(backbone, timesteps, config.min_snr)[:, None, None]
@@ -95,6 +98,7 @@ def sample_noise(
     num_timesteps: int,
     drop_caption: float,
     drop_layout: float,
+    drop_both: float = 0.0,
 ) -> NoiseSample:
     """Sample noise of `shape` (C, h, w), a timestep and dropouts for each of the examples `numbers`.
 
@@ -109,12 +113,13 @@ def sample_noise(
         timestep = torch.randint(num_timesteps, (1,), generator=generator)
         rows.append((noise, timestep, torch.rand(2, generator=generator)))
     noises, timesteps, uniforms = zip(*rows, strict=True)
-    uniform = torch.stack(uniforms)  # (B, 2)
+    caption, layout = torch.stack(uniforms).unbind(1)  # (B,)
+    both = caption >= 1 - drop_both  # the other end of the draw than captions alone
     return NoiseSample(
         torch.stack(noises),
         torch.cat(timesteps),
-        caption_dropped=uniform[:, 0] < drop_caption,
-        layout_dropped=uniform[:, 1] < drop_layout,
+        caption_dropped=(caption < drop_caption) | both,
+        layout_dropped=(layout < drop_layout) | both,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -14,8 +14,46 @@ from layoutgen.training.config import TrainConfig
 _DECAY = 0.2  # of all steps; as good as a cosine over all of them (Hägele et al., arXiv 2405.18392)
 
 
-def make_optimizer(parameters: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW over `parameters`; its learning rate is set before every step."""
+class Group(NamedTuple):
+    """Parameters that learn at `factor` times the learning rate."""
+
+    parameters: list[nn.Parameter]
+    factor: float
+
+
+def parameter_groups(
+    named: Iterable[tuple[str, nn.Parameter]], config: TrainConfig, *, reads_maps: bool
+) -> list[Group]:
+    """The parameters that require gradients: what is new to the model, its U-Net, and its text encoders.
+
+    Without factors they are one group, in their own order.
+
+    Args:
+        named: as a Denoiser names them.
+        reads_maps: the U-Net's first convolution has channels for the layout. They are a part of one tensor,
+            so that all of it learns as what is new.
+    """
+    trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
+    if config.unet_lr_factor == config.text_lr_factor == 1:
+        return [Group([parameter for _, parameter in trained], 1.0)]
+    groups = {part: Group([], factor) for part, factor in _factors(config).items()}
+    for name, parameter in trained:
+        part = name.split(".")[0].removesuffix("_2")
+        new = ".lora_" in name or (reads_maps and name.startswith("unet.conv_in."))
+        groups["layout_encoder" if new else part].parameters.append(parameter)
+    return [group for group in groups.values() if group.parameters]
+
+
+def _factors(config: TrainConfig) -> dict[str, float]:
+    """By the components of the model, what is new first."""
+    return {
+        "layout_encoder": 1.0, "unet": config.unet_lr_factor, "text_encoder": config.text_lr_factor
+    }  # fmt: skip
+
+
+def make_optimizer(groups: list[Group], config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW over `groups`, in their order; their learning rates are set before every step."""
+    parameters = [{"params": group.parameters} for group in groups]
     options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, 0.99), "weight_decay": 0.01}
     if config.optimizer == "adamw":
         return torch.optim.AdamW(parameters, **options, fused=True)

@@ -18,10 +18,11 @@ from layoutgen.formats import read_layouts
 from layoutgen.model_info import check_labels
 from layoutgen.training.checkpoint_folders import images_done
 from layoutgen.training.config import ScratchConfig, TrainConfig
+from layoutgen.training.defaults import default_settings, device_settings
 from layoutgen.training.run_config import CONFIG, RunConfig, as_run_config, plain, read_run_config
 from layoutgen.training.run_folder import RunFolder, check_place
 from layoutgen.training.settings_file import read_mapping
-from layoutgen.training.start_info import StartInfo, start_info
+from layoutgen.training.start_info import READS_NO_LAYOUTS, StartInfo, start_info
 
 SHOWN_OF_FILE = 8  # layouts of a contact sheet, at most, of a file that the user names
 _TRACKERS = {
@@ -58,7 +59,7 @@ class TrainingRequest:
 
     def usual(self) -> dict[str, Any]:
         """The settings that the model which the run begins with is usually trained with."""
-        return asdict(TrainConfig(**self.defaults))
+        return {**asdict(TrainConfig()), **self.defaults}
 
     def differing(self) -> dict[str, Any]:
         """The settings that differ from the usual ones."""
@@ -101,6 +102,7 @@ def read_request(
         given = replace(given, settings=settings)
     listing = start = config = None
     defaults, distils = dict[str, Any](), False
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     with wrong.noted():
         listing = None if given.data is None else list_data(given.data)
     with wrong.noted():
@@ -112,8 +114,11 @@ def read_request(
                 "`vae`, `lora`, `embedding` and `clip_skip` change a checkpoint: pass `model`"
             )
     with wrong.noted():
-        distils = bool({**usual, **given.settings}.get("few_steps"))
-        defaults = {**(start.defaults(distils=distils) if start else {}), **usual}
+        asked = {**usual, **given.settings}
+        distils = bool(asked.get("few_steps"))
+        if start is not None:
+            defaults = default_settings(start, asked, processes=processes, distils=distils)
+        defaults = {**defaults, **usual}
         config = TrainConfig(**{**defaults, **given.settings})
     part = config or _valid_part(defaults, given.settings)
     wrong.found += _missing_packages(part)
@@ -131,9 +136,19 @@ def read_request(
         given.data, listing, output, config, start, given.model, given.shape, done, defaults, given.additions
     )
     with wrong.noted():
-        run_folder(request, int(os.environ.get("WORLD_SIZE", "1"))).check()
+        run_folder(request, processes).check()
     wrong.say()
-    return request
+    on_device = device_settings(start, device, distils=distils)  # last, as it loads torch
+    return replace(
+        request,
+        config=TrainConfig(**{**asdict(config), **_without(on_device, given.settings)}),
+        defaults={**defaults, **on_device},
+    )
+
+
+def _without(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The `settings` that are not `given`."""
+    return {name: value for name, value in settings.items() if name not in given}
 
 
 def run_folder(request: TrainingRequest, processes: int) -> RunFolder:
@@ -164,6 +179,8 @@ def check_device(config: TrainConfig, device: str | None) -> None:
         )
     if config.mixed_precision == "fp16" and device == "cpu":
         raise InvalidOption("`mixed_precision` fp16 needs a CUDA device: use bf16 or no on the CPU")
+    if config.tf32 and device == "cpu":
+        raise InvalidOption("`tf32` is of CUDA devices: leave it out on the CPU")
 
 
 def _valid_part(defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> TrainConfig:
@@ -220,9 +237,8 @@ def _check_data(
         "`cache_latents` needs a fixed set of images, and the data makes new scenes: leave it out",
     )
     if config.few_steps and listing is not None and start is not None:
-        wrong.check(
-            bool(start.methods), "`model` reads no layouts yet: train it first, with `layoutgen train`"
-        )
+        of_hub = start.source is not None and not Path(start.source).exists()
+        wrong.check(bool(start.methods) or of_hub, READS_NO_LAYOUTS)
         with wrong.noted():
             check_labels(listing.labels, start.labels)
     if config.validation is not None and config.report_every:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from layoutgen.data.dataset import Example, LayoutDataset, open_dataset
-from layoutgen.devices import resolve_device
+from layoutgen.devices import resolve_device, tensor_float_32
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.requests import arrange_request
 from layoutgen.errors import DoesNotFit, InvalidOption
@@ -31,13 +31,14 @@ from layoutgen.training.config import TrainConfig
 from layoutgen.training.data_sizes import BoxesOfData
 from layoutgen.training.data_words import words_of_data
 from layoutgen.training.denoiser import Component, Denoiser, choose_trained
-from layoutgen.training.extend_inputs import extend_inputs
+from layoutgen.training.extend_inputs import extend_inputs, take_resolution
 from layoutgen.training.few_steps import make_few_step
 from layoutgen.training.loop import Progress, train
 from layoutgen.training.plan import Plan, make_plan, state_bytes, written_bytes
 from layoutgen.training.request import SHOWN_OF_FILE, TrainingRequest, check_device, run_folder
 from layoutgen.training.run_folder import RunFolder
 from layoutgen.training.start import start_from_checkpoint, start_from_scratch
+from layoutgen.training.start_info import READS_NO_LAYOUTS, XL_IS_NOT_DISTILLED
 from layoutgen.training.stopping import stop_on_signals
 from layoutgen.training.teacher import Teacher
 from layoutgen.training.waiting import Waiting, no_waiting
@@ -105,7 +106,7 @@ class Run:
             self._start_tracker()
             with self.accelerator.main_process_first():
                 examples = self._examples(report, waiting)
-            with stop_on_signals() as asked_to_stop:
+            with stop_on_signals() as asked_to_stop, tensor_float_32(on=self.config.tf32):
                 yield from train(
                     self.pipeline, self.denoiser, self.dataset, examples, self.config, self.folder.path,
                     self.accelerator, validation=self.validation, features=self.features,
@@ -147,14 +148,15 @@ class Run:
         if not self.config.cache_latents:
             return self.dataset
         cache = ArrayCache(self.data / ".latents", report, waiting)
-        for encoder in (self.pipeline.vae, self.pipeline.text_encoder):
+        encoders = [part.encoder for part in self.pipeline.backbone.text_parts]
+        for encoder in (self.pipeline.vae, *encoders):
             encoder.to(self.accelerator.device)
         if self.config.train_text_encoder:
             report("captions are encoded at every step: the text encoder is trained")
         else:
             cached = cache_captions(self.pipeline, self.dataset, cache)
             for method in self.denoiser.methods:
-                method.backbone.text_encoder = cached
+                method.backbone.use_text_encoders(cached)
         return cache_latents(self.pipeline, self.dataset, cache)
 
 
@@ -217,9 +219,10 @@ def prepare_run(
     if not config.few_steps:
         extend_inputs(
             pipeline, config.methods, config.encoding, dataset.labels,
-            location_tokens=config.train_text_encoder, trained_on=boxes.prior(),
-            words=words_of_data(dataset),
+            location_tokens=config.train_text_encoder, residual_tokens=config.residual_tokens,
+            trained_on=boxes.prior(), words=words_of_data(dataset),
         )  # fmt: skip
+    take_resolution(pipeline, config.resolution)
     methods = {
         name: pipeline.method(name, config.encoding if name == "text2img" else None)
         for name in config.methods
@@ -227,6 +230,7 @@ def prepare_run(
     denoiser = Denoiser(pipeline, [methods[name] for name in config.methods])
     teacher = None
     if config.few_steps:
+        _check_distillable(pipeline)
         if config.teacher_weight:
             teacher = Teacher.of(pipeline, denoiser.methods, config.teacher_guidance)
         make_few_step(pipeline, config.few_steps)
@@ -235,6 +239,18 @@ def prepare_run(
         folder, config, pipeline, denoiser, components, dataset, data, validation, accelerator, boxes,
         features=features, teacher=teacher,
     )  # fmt: skip
+
+
+def _check_distillable(pipeline: LayoutPipeline) -> None:
+    """Refuse a model of a hub, of which nothing was known before, that a distillation cannot change.
+
+    Raises:
+        InvalidOption: it reads no layouts, or is of another kind.
+    """
+    if pipeline.text_encoder_2 is not None:
+        raise InvalidOption(XL_IS_NOT_DISTILLED)
+    if pipeline.layout_encoder is None:
+        raise InvalidOption(READS_NO_LAYOUTS)
 
 
 def _check_machine(config: TrainConfig, device: str | None) -> None:

@@ -14,6 +14,8 @@ from layoutgen.training.config import ScratchConfig, TrainConfig
 from layoutgen.training.settings_file import as_settings, read_mapping
 
 CONFIG = "config.yaml"
+_EVERY_RUN_SAYS = frozenset({"images", "batch_size", "learning_rate", "mixed_precision", "workers", "seed"})
+"""Settings that each run has written down from the first on; nobody writes all of them by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def as_run_config(path: Path, content: dict[Any, Any]) -> RunConfig:
         raise InvalidFile(path, f"{skip!r} is no int", where="additions.clip_skip")
     additions = Additions(**as_settings(path, added, Additions), clip_skip=skip)
     settings = as_settings(path, content, TrainConfig)
+    if settings.keys() >= _EVERY_RUN_SAYS:  # those that came later were as TrainConfig has them
+        settings = asdict(TrainConfig(**settings))
     data = None if texts["data"] is None else Path(texts["data"])
     built = None if shape is None else _shape(path, shape)
     return RunConfig(data, texts["model"], built, settings, additions)

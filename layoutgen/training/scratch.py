@@ -33,6 +33,7 @@ def build_model(
     encoding: str,
     *,
     seed: int,
+    residual_tokens: bool = False,
     waiting: Waiting = no_waiting,
 ) -> LayoutPipeline:
     """A new model; its autoencoder is fitted to `dataset`, the other components have random weights."""
@@ -57,6 +58,7 @@ def build_model(
         window=config.window,
         location_tokens=location_tokens,
         grid=config.grid,
+        adds_label=residual_tokens,
     )
     unet = _unet(config, config.latent_channels + layout_encoder.config.map_channels)
     scheduler = DDIMScheduler(

@@ -127,9 +127,17 @@ def as_pipeline(pipeline: LayoutPipeline, state: State, *, lora_rank: int) -> La
         unet = UNet2DConditionModel.from_config(pipeline.unet.config)
         if lora_rank:
             add_adapters(unet, lora_rank)
-        text_encoder = type(pipeline.text_encoder)(pipeline.text_encoder.config)
+        text_encoder, text_encoder_2 = (
+            encoder and type(encoder)(encoder.config)
+            for encoder in (pipeline.text_encoder, pipeline.text_encoder_2)
+        )
         layout_encoder = pipeline.layout_encoder and LayoutEncoder.from_config(pipeline.layout_encoder.config)
-    for name, module in (("unet", unet), ("text_encoder", text_encoder), ("layout_encoder", layout_encoder)):
+    for name, module in (
+        ("unet", unet),
+        ("text_encoder", text_encoder),
+        ("text_encoder_2", text_encoder_2),
+        ("layout_encoder", layout_encoder),
+    ):
         if module is not None:
             prefix = f"{name}."
             weights = {
@@ -148,6 +156,9 @@ def as_pipeline(pipeline: LayoutPipeline, state: State, *, lora_rank: int) -> La
         pipeline.scheduler,
         layout_encoder,
         sampling=pipeline.config.get("sampling"),
+        text_encoder_2=text_encoder_2,
+        tokenizer_2=pipeline.tokenizer_2,
+        **pipeline.text_settings,
     )
     averaged.set_progress_bar_config(disable=True)
     return averaged

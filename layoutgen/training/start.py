@@ -12,7 +12,6 @@ import yaml
 from layoutgen.additions import NOTHING_ADDED, Additions
 from layoutgen.data.dataset import LayoutDataset
 from layoutgen.errors import InvalidOption
-from layoutgen.model_kind import kind_of
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline
 from layoutgen.training.checkpoint import saving
@@ -58,20 +57,10 @@ def start_from_checkpoint(
     """The checkpoint at `source`: a folder or a hub id.
 
     Raises:
-        InvalidOption: it cannot be loaded, or not be trained.
+        InvalidOption: it cannot be loaded.
     """
-    _check_trainable(Path(source))
     pipeline = _load(source, device, additions)
     return StartModel(pipeline.backbone.size_multiple, lambda: pipeline)
-
-
-def _check_trainable(path: Path) -> None:
-    kind = kind_of(path) if path.exists() else None
-    if kind is not None and kind.base == "sdxl":
-        raise InvalidOption(
-            f"`model` {path} is a Stable Diffusion XL model, which can paint here but not be trained: "
-            "take v1 or v2"
-        )
 
 
 def start_from_scratch(
@@ -93,13 +82,16 @@ def start_from_scratch(
     def build(shape: ScratchConfig, waiting: Waiting = no_waiting) -> LayoutPipeline:
         config = folder.config
         methods = tuple(dict.fromkeys(config.methods))
-        return build_model(shape, open_data(), methods, config.encoding, seed=config.seed, waiting=waiting)
+        return build_model(
+            shape, open_data(), methods, config.encoding, seed=config.seed,
+            residual_tokens=config.residual_tokens, waiting=waiting,
+        )  # fmt: skip
 
     def get() -> LayoutPipeline:
         start = folder.path / "start"
         settings = plain(
             {key: folder.origin[key] for key in ("from_scratch", "data")}
-            | {key: getattr(folder.config, key) for key in ("methods", "encoding", "seed")}
+            | {key: getattr(folder.config, key) for key in ("methods", "encoding", "residual_tokens", "seed")}
         )
         # A command that failed may have left the model of other settings there.
         if not _was_built_from(settings, start):
@@ -115,7 +107,8 @@ def start_from_scratch(
 
 def _was_built_from(settings: dict[str, Any], folder: Path) -> bool:
     file = folder / _SETTINGS
-    return file.is_file() and read_mapping(file) == settings
+    # Earlier ones do not say how tokens are made, as there was one way.
+    return file.is_file() and {"residual_tokens": False, **read_mapping(file)} == settings
 
 
 def _load(source: str, device: str | None, additions: Additions = NOTHING_ADDED) -> LayoutPipeline:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.io.files import read_json
 from layoutgen.model_info import find_model
+from layoutgen.model_kind import kind_of
 from layoutgen.training.config import ScratchConfig, TrainConfig
 
 SMALL_MODEL = "the small model in the package"
+XL_IS_NOT_DISTILLED = "Stable Diffusion XL cannot be distilled here: take a v1 or v2 model"
+READS_NO_LAYOUTS = "`model` reads no layouts yet: train it first, with `layoutgen train`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class StartInfo:
         window: side of the images that it was trained on, in pixels; None: not known before it is loaded.
         multiple: sides of its images are multiples of this many pixels; None: as `window`.
         methods, encodings: by which it was trained on layouts; none: a plain checkpoint, or a new one.
+        residual_tokens: its tokens for boxes are the embeddings of labels and what was learnt.
+        base: the base model that it is, such as sdxl, where its files say so.
         size_prior: the boxes that it draws well.
     """
 
@@ -38,27 +42,9 @@ class StartInfo:
     multiple: int | None = None
     methods: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
+    residual_tokens: bool = False
+    base: str | None = None
     size_prior: SizePrior = ANY_SIZE
-
-    def defaults(self, *, distils: bool = False) -> dict[str, Any]:
-        """The settings that a run takes from this model, where nothing else is asked for.
-
-        A model of a fixed list of labels learns new ones, so its text encoder must learn their words. It is
-        small, and shown fewer images than a large one would be on a GPU: they take an hour on a laptop's CPU.
-
-        Args:
-            distils: the run makes a painter of few steps, which learns no new labels.
-        """
-        chosen: dict[str, Any] = {} if self.window is None else {"resolution": self.window}
-        if self.methods:
-            chosen["methods"] = self.methods
-        if "text2img" in self.methods and self.encodings:
-            chosen["encoding"] = self.encodings[0]
-        if self.labels is not None and not distils:
-            chosen["train_text_encoder"] = True
-            if self.shape is None:
-                chosen |= _SMALL
-        return chosen
 
     def problems(self, config: TrainConfig) -> list[str]:
         """What of `config` does not go with this model; one line each, with what to pass instead."""
@@ -75,6 +61,12 @@ class StartInfo:
                 found.append(f"`resolution` {config.resolution} must be {window}")
         elif self.multiple and config.resolution % self.multiple:
             found.append(not_a_multiple(config.resolution, self.multiple))
+        if config.few_steps and self.base == "sdxl":
+            found.append(XL_IS_NOT_DISTILLED)
+        reads = self.methods and config.reads_box_tokens
+        if reads and config.residual_tokens != self.residual_tokens:
+            other = "are learnt" if config.residual_tokens else "add the embedding of the label"
+            found.append(f"`residual_tokens`: the tokens of the model to start from {other}: leave it out")
         missing = [method for method in config.methods if method not in self.methods]
         unread = "text2img" in config.methods and config.encoding not in self.encodings
         if self.methods and (missing or unread):
@@ -83,16 +75,6 @@ class StartInfo:
                 f"the model to start from was trained for {learnt}: train it for these, or take another one"
             )
         return found
-
-
-_SMALL = {
-    "images": 20_000,
-    "batch_size": 8,
-    "learning_rate": 3e-4,
-    "schedule": "warmup_stable_decay",
-    "save_every": 2_000,
-    "report_every": 2_000,
-}
 
 
 def not_a_multiple(resolution: int, multiple: int) -> str:
@@ -120,7 +102,9 @@ def start_info(model: str | None, shape: ScratchConfig | None) -> StartInfo:
     name = SMALL_MODEL if model is None else model
     folder = Path(found.source)
     if not (folder / "unet" / "config.json").is_file():
-        return StartInfo(found.source, name)
+        if not folder.exists():  # it is of a hub
+            return StartInfo(found.source, name)
+        return StartInfo(found.source, name, window=found.window, base=_base(folder))
     unet, cell = read_json(folder / "unet" / "config.json"), _pixels_per_latent(folder)
     window = unet.get("sample_size")
     encoder = folder / "layout_encoder" / "config.json"
@@ -133,8 +117,16 @@ def start_info(model: str | None, shape: ScratchConfig | None) -> StartInfo:
         multiple=cell * 2 ** (len(unet.get("block_out_channels", ())) - 1),
         methods=tuple(layouts.get("methods", ())),
         encodings=tuple(layouts.get("encodings", ())),
+        base=_base(folder),
+        residual_tokens=bool(layouts.get("adds_label", False)),
         size_prior=found.size_prior,
     )
+
+
+def _base(path: Path) -> str | None:
+    """The base model that the folder or the file at `path` holds, if it says so."""
+    kind = kind_of(path)
+    return None if kind is None else kind.base
 
 
 def _pixels_per_latent(folder: Path) -> int:

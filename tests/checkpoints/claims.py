@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BASES = {"sd1": "v1 (1.1 to 1.5)", "sd2": "v2 (2.0, 2.1)", "sdxl": "XL (1.0; `sample` only)"}
+BASES = {"sd1": "v1 (1.1 to 1.5)", "sd2": "v2 (2.0, 2.1)", "sdxl": "XL (1.0)"}
 """Configurations in the package, and what they are called."""
 FORMS = {
     "folder": "folder of diffusers",
@@ -14,7 +14,7 @@ FORMS = {
 """Forms in which the same model paints the same picture."""
 ADDITIONS = {
     "`--lora`": "LoRA of kohya or diffusers, of U-Net and text encoder",
-    "`--embedding`": "textual inversion, of one vector or several",
+    "`--embedding`": "textual inversion, of one vector or several; for XL with vectors of both text encoders",
     "`--vae`": "autoencoder: a file in either key layout, or a folder",
 }
 

@@ -40,7 +40,7 @@ def test_a_box_is_where_its_pixels_are(width: int, height: int, number: int, siz
     """After crop, resize and mirroring: white lies inside the box, black outside, to a pixel or two."""
     box = Box(width // 4, height // 4, 3 * width // 4, 3 * height // 4)
     dataset = LayoutDataset([marked(width, height, box)], ("dog",), sizes=[size], seed=3)
-    image, layout, _ = dataset[number]
+    image, layout, *_ = dataset[number]
     assert (layout.width, layout.height) == size == (image.shape[2], image.shape[1])
     x0, y0, x1, y1 = layout.instances[0].box.xyxy if layout.instances else (-99, -99, -98, -98)
     y, x = np.mgrid[: size[1], : size[0]] + 0.5

@@ -43,7 +43,7 @@ def test_they_are_the_latents_of_the_same_examples(data: Path, toy: LayoutPipeli
     dataset = opened(data)
     cached = cache_latents(toy, dataset, cache(data))
     for number in (0, 3, 8, 21):
-        pixels, layout, _ = dataset[number]
+        pixels, layout, *_ = dataset[number]
         expected = toy.vae.encode(pixels[None], return_dict=False)[0].mode() * toy.vae.config.scaling_factor
         assert_close(cached[number].image, expected[0], atol=2e-3, rtol=2e-3)  # stored in half precision
         assert cached[number].layout == layout
@@ -72,7 +72,7 @@ def test_what_changes_the_latents_is_encoded_anew(data: Path, toy: LayoutPipelin
 @torch.no_grad()
 def test_captions_too(data: Path, toy: LayoutPipeline) -> None:
     dataset = opened(data)
-    cached = cache_captions(toy, dataset, cache(data))
+    (cached,) = cache_captions(toy, dataset, cache(data))
     captions = ["", "2 things", "never seen"]
     expected = embed_prompts(toy.tokenizer, toy.text_encoder, captions).embeddings
     found = embed_prompts(toy.tokenizer, cached, captions).embeddings  # one is unknown: the encoder is asked

@@ -16,6 +16,7 @@ from transformers import ResNetBackbone, ResNetConfig
 from typer.testing import CliRunner, Result
 
 from layoutgen import Box, Instance, Layout
+from layoutgen.additions import Additions
 from layoutgen.cli import app
 from layoutgen.features.networks import load_features
 from layoutgen.pipeline import LayoutPipeline
@@ -23,6 +24,7 @@ from layoutgen.training.adversarial import choose_crops, cut
 from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
 from layoutgen.training.judge import Judge, Told, judge_loss
 from layoutgen.training.teacher import Teacher
+from tests.checkpoints.test_additions import kohya_lora
 from tests.toy import toy_pipeline
 from tests.training.conftest import invoke, same, train, weights
 
@@ -128,6 +130,33 @@ def test_what_cannot_work_is_said(
 ) -> None:
     done = distill(toy_checkpoint, prepared, tmp_path / "few", *options)
     assert done.exit_code == 2 and said in " ".join(done.output.split())
+
+
+def test_a_foreign_checkpoint_and_what_is_added_to_it(
+    toy_checkpoint: Path, prepared: Path, backbone: str, tmp_path: Path
+) -> None:
+    """What cannot be distilled is one line before anything loads; the rest is part of the new model."""
+    done = distill(toy_checkpoint, prepared, tmp_path / "few", "--vae", "gone.bin")
+    said = " ".join(done.output.split())
+    assert done.exit_code == 2 and "reads no layouts yet" in said and "check the path of --vae" in said
+    assert "Starts from" not in said and not (tmp_path / "few").exists()
+    trained = tmp_path / "trained"
+    train(prepared, trained, "--model", str(toy_checkpoint), "--resolution", "32", images=2)
+    pipeline = LayoutPipeline.from_pretrained(trained)
+    lora = kohya_lora(pipeline, tmp_path / "style.safetensors")
+    with torch.no_grad():
+        pipeline.vae.decoder.conv_out.bias.add_(0.5)
+    pipeline.vae.save_pretrained(tmp_path / "vae")
+    added = ["--lora", lora, "--vae", str(tmp_path / "vae"), "--clip-skip", "2"]
+    options = ["--features", backbone, "--learning-rate", "1e-9", *added]
+    done = distill(trained, prepared, tmp_path / "few", *options, images=2)
+    assert done.exit_code == 0, done.output
+    painter = LayoutPipeline.from_pretrained(tmp_path / "few")
+    assert painter.text_encoder.config.num_hidden_layers == 1  # of 2
+    assert torch.equal(painter.vae.decoder.conv_out.bias, pipeline.vae.decoder.conv_out.bias)
+    pipeline.add(Additions(lora=(lora,)))
+    for name, value in pipeline.unet.state_dict().items():
+        torch.testing.assert_close(painter.unet.state_dict()[name], value, rtol=0, atol=1e-6)
 
 
 def test_settings_of_the_other_objective_are_refused(
