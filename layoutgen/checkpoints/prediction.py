@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layoutgen.backbones.clip_text import embed_prompts
-
 _SIDE = 32  # latent cells
 _NOISE = 0.5  # correlation: it is about 1 if noise is predicted, and below 0.1 if v is
 
@@ -25,7 +23,8 @@ def predicted_by(unet: Any, tokenizer: Any, text_encoder: Any, timesteps: int) -
     denoiser reads, and v (Salimans and Ho 2022, eq. 10) is the latents that it foresees.
     """
     noise = torch.randn(1, unet.config.in_channels, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
-    prompt = embed_prompts(tokenizer, text_encoder, [""]).embeddings
+    ids = tokenizer("", padding="max_length", truncation=True, return_tensors="pt").input_ids
+    prompt = text_encoder(ids.to(text_encoder.device))[0]
     last = torch.tensor([timesteps - 1], device=unet.device)
     noise = noise.to(unet.device, unet.dtype)
     seen: Tensor = unet(noise, last, encoder_hidden_states=prompt.to(noise), return_dict=False)[0]
