@@ -5,12 +5,16 @@ Modules that import torch are imported inside the command functions, so that ``-
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -81,7 +85,7 @@ class _OneLineErrors(HelpfulGroup):
 
 
 class _App(typer.Typer):
-    """Ends in one line also where it is interrupted before a command has begun."""
+    """Ends in one line also where it is interrupted before a command has begun, or nobody takes its words."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -90,6 +94,25 @@ class _App(typer.Typer):
         except KeyboardInterrupt as stop:
             console.error("interrupted")
             raise SystemExit(_INTERRUPTED) from stop
+        except OSError as error:
+            unbuffered = getattr(sys.stdout, "write_through", False)  # then it holds nothing
+            if not _dropped(sys.stdout) and not (unbuffered and error.errno == errno.ENOSPC):
+                raise
+            with suppress(OSError):  # the errors may go the same way
+                console.error(f"standard output cannot be written: {error.strerror}: send it elsewhere")
+            _dropped(sys.stderr)
+            raise SystemExit(2) from error
+
+
+def _dropped(stream: TextIO) -> bool:
+    """Whether `stream` holds words that cannot be written, as on a full disk; they are dropped then."""
+    try:
+        stream.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nowhere, suppress(OSError, ValueError):
+            os.dup2(nowhere.fileno(), stream.fileno())  # else Python fails once more as it ends
+        return True
+    return False
 
 
 app = _App(

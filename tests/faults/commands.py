@@ -96,6 +96,8 @@ _SAMPLE = (
     "sample IN/layouts.json -o OUT --model IN/painter --method regional --steps 2 --device cpu --dtype fp32"
 )
 
+# Means over ten steps begin anew where a run was interrupted, and so do the curves that are drawn of them.
+_VARY_IN_A_RUN = ("metrics.jsonl", "curves.png", "origin.yaml", "random_states_0.pkl")
 _SCENES = "prepare scenes IN/coco.json --backgrounds IN/grounds -o OUT --canvas 128 128 --size 40 50 --quiet"
 
 WRITERS = (
@@ -108,7 +110,7 @@ WRITERS = (
     Writer("visualize --html", "visualize IN/coco.json --images IN/images -o OUT --html --quiet"),
     Writer("evaluate --html", "evaluate IN/coco.json --detections IN/results.json -o OUT --html --quiet"),
     Writer("inspect --html", "inspect IN/images IN/coco.json --html -o OUT/page.html --quiet"),
-    Writer("train", _TRAIN, ("metrics.jsonl", "origin.yaml", "random_states_0.pkl"), continues=True),
+    Writer("train", _TRAIN, _VARY_IN_A_RUN, continues=True),
 )  # fmt: skip
 
 Tree = dict[str, bytes]
