@@ -14,7 +14,7 @@ from layoutgen.assets import MODEL
 from layoutgen.domain.labels import closest, count_phrase
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
-from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel
+from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel, first_line
 from layoutgen.io.files import read_json
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.model_files import check_model_files
@@ -96,7 +96,7 @@ def find_model(name: str | None) -> ModelInfo:
     if folder.exists():
         if (folder / "config.yaml").is_file():
             raise InvalidOption(
-                f"`model` {name} has no finished checkpoint yet: it holds no model/model_index.json"
+                f"`model` {name} has no finished checkpoint yet, so no model/: wait for it, or take another"
             )
         check_painter(folder, name)
     parts = name.split("/")
@@ -110,7 +110,7 @@ def find_model(name: str | None) -> ModelInfo:
 def _of_single_file(path: Path, name: str) -> ModelInfo:
     """What is known of a single-file checkpoint; one that is a pickle is looked into when it is opened."""
     if not path.is_file():
-        raise InvalidOption(f"`model` {name}: there is no such file")
+        raise InvalidOption(f"`model` {name}: there is no such file; check the path")
     if path.suffix not in WEIGHT_FILES:
         raise InvalidOption(f"`model` {name} is no checkpoint: give a folder, or a {WEIGHT_FILES[0]} file")
     if path.suffix != WEIGHT_FILES[0]:
@@ -135,7 +135,9 @@ def check_painter(folder: Path, name: str, *, parts: bool = True) -> None:
     """
     kind = kind_of(folder) if folder.is_dir() else None
     if kind is None:
-        raise InvalidOption(f"`model` {name} is no model: it holds no model_index.json")
+        raise InvalidOption(
+            f"`model` {name} is no model: it holds no model_index.json; give {Role.PAINTER.value}"
+        )
     check_model_files(folder, pickled_tensors=True)
     if kind.role is not Role.PAINTER:
         raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
@@ -155,9 +157,12 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
     named = ", ".join(f"{label!r}{_hint(label, known)}" for label in unknown[:_NAMED])
     more = f", and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
     what = "it" if len(unknown) == 1 else "them"
+    remedy = f"pass `model` with a checkpoint that knows {what}, such as {STABLE_DIFFUSION}"
+    if not known:
+        raise UnknownLabel(f"the model has not learnt {named}{more}, nor any other label: {remedy}")
     raise UnknownLabel(
         f"the model has not learnt {named}{more}, only {', '.join(known)}: use one of these labels, "
-        f"or pass `model` with a checkpoint that knows {what}, such as {STABLE_DIFFUSION}"
+        f"or {remedy}"
     )
 
 
@@ -203,7 +208,8 @@ def _read(folder: Path) -> ModelInfo:
             LayoutTraining(tuple(config["methods"]), tuple(config["encodings"])),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidFile(file, f"is not a layout encoder's config: {error!r}") from error
+        problem = f"is not the configuration of a layout encoder: {first_line(error)}"
+        raise InvalidFile(file, problem, remedy="copy the model again") from error
 
 
 def _words(folder: Path, config: Mapping[str, Any]) -> frozenset[str] | None:

@@ -101,7 +101,7 @@ def _add_lora(theirs: Any, lora: Lora) -> None:
         if added < in_file:
             raise InvalidOption(
                 f"`lora` {lora.path} is for another base model: only {added} of its {in_file} tensors "
-                "have a place in this one"
+                "have a place in this one; take one of the same"
             )
         theirs.fuse_lora(lora_scale=lora.weight, adapter_names=[_ADAPTER])
         theirs.unload_lora_weights()

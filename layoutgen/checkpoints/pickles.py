@@ -26,7 +26,9 @@ def load_pickle(path: Path) -> dict[str, Any]:
         problem = f"is no file of weights, or cut off: {first_line(error)}"
         raise InvalidFile(path, problem, remedy="copy it again") from error
     if not isinstance(loaded, dict):
-        raise InvalidFile(path, f"holds a {type(loaded).__name__}, no weights by name")
+        raise InvalidFile(
+            path, f"holds a {type(loaded).__name__}, no weights by name", remedy="give a state_dict"
+        )
     return loaded
 
 

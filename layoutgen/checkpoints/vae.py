@@ -30,7 +30,9 @@ def open_vae(path: Path, own: Any) -> AutoencoderKL:
         InvalidFile: the file is none, or broken.
     """
     if not isinstance(own, AutoencoderKL):
-        raise InvalidOption("`vae` is for Stable Diffusion: this model's autoencoder is of another kind")
+        raise InvalidOption(
+            "`vae` is for Stable Diffusion: this model's autoencoder is of another kind: leave it out"
+        )
     with as_invalid_file(path):
         if path.is_dir():
             vae = _from_folder(path, own.dtype)

@@ -51,7 +51,9 @@ def _training(shown: Selection, compare: Path | None) -> Gallery | None:
     runs = [shown.path, *([compare] if compare is not None else [])]
     for run in runs:
         if not is_training_run(run):
-            raise InvalidOption(f"--compare {run} is no training run, and {shown.path} is one")
+            raise InvalidOption(
+                f"--compare {run} is no training run, and {shown.path} is one: name another run"
+            )
     histories = tuple(read_training_run(run) for run in runs)
     compared = "" if compare is None else histories[1].name
     return Gallery(

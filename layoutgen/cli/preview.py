@@ -83,7 +83,9 @@ class Preview:
             with replacing(self._path) as aside:
                 aside.write_bytes(buffer.getvalue())
         except OSError as error:
-            raise CannotSave(f"`preview` {self._path} cannot be written: {error.strerror}") from error
+            raise CannotSave(
+                f"`preview` {self._path} cannot be written: {error.strerror}; name another file"
+            ) from error
         if self._terminal is not None:
             self._terminal.show(buffer.getvalue())
 

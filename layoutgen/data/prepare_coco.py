@@ -206,7 +206,7 @@ def _write(
     except InvalidFile as error:
         if not skip_missing:
             raise InvalidFile(
-                error.path, error.problem, remedy=error.remedy or "replace it, or pass `skip_missing`"
+                error.path, error.problem, remedy=f"{error.remedy or 'replace it'}, or pass `skip_missing`"
             ) from None
         reason = Reason.UNREADABLE if is_file(plan.source) else Reason.MISSING
         dropped = {**plan.outcome.dropped, reason: plan.outcome.kept}

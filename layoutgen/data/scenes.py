@@ -121,7 +121,7 @@ class SceneComposer:
         cutouts = shaped
         if not cutouts or not backgrounds:
             missing = "cut-outs" if not cutouts else "backgrounds"
-            raise InvalidOption(f"there are no {missing} to compose scenes from")
+            raise InvalidOption(f"there are no {missing} to compose scenes from: name data with some")
         self.config = config
         self._backgrounds = list(backgrounds)
         self._by_label: dict[str, list[Cutout]] = {}

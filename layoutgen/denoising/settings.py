@@ -170,7 +170,9 @@ def settings_of(sampling: Mapping[str, Any] | None) -> SampleSettings:
     unknown = sorted(set(sampling or {}) - known)
     if unknown:
         named = ", ".join(unknown)
-        raise InvalidOption(f"the model asks for settings that this version does not know: {named}")
+        raise InvalidOption(
+            f"the model asks for settings that this version does not know: {named}; upgrade layoutgen"
+        )
     return SampleSettings(**dict(sampling or {}))
 
 

@@ -111,14 +111,18 @@ class Document:
             try:
                 write_yaml(path.resolve(), layout)  # a link stays one
             except OSError as error:
-                raise CannotSave(f"{path} cannot be written: {error.strerror}") from error
+                raise CannotSave(
+                    f"{path} cannot be written: {error.strerror}; save it under another name"
+                ) from error
             self.path = path
             return _revision(path)
 
     def _named(self, name: str) -> Path:
         plain = name.strip()
         if not plain or Path(plain).name != plain or plain.startswith(".") or not plain.isprintable():
-            raise InvalidOption(f"{name!r} is no name of a file in {self.folder}")
+            raise InvalidOption(
+                f"{name!r} is no name of a file in {self.folder}; write one such as layout.yaml"
+            )
         if Path(plain).suffix.lower() not in SUFFIXES:
             plain += ".yaml"
         return self.folder / plain

@@ -48,7 +48,7 @@ def read_settings(content: Any, model: str | None) -> SampleSettings:
         if isinstance(value, bool) or not isinstance(value, kinds):
             raise InvalidOption(f"{name} must be a number, not {value!r}")
     if content.get("steps", 1) > 1000 or content.get("seed", 0) >= 2**63:
-        raise InvalidOption("steps and seed must be smaller")
+        raise InvalidOption("steps must be at most 1,000, and seed below 2^63")
     return replace(settings_of(find_model(model).sampling), model=model, **content)
 
 

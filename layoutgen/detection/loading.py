@@ -43,7 +43,9 @@ def load_detector(name: str | None = None, device: str | None = None) -> Detecto
         return _load(str(folder) if folder.exists() else source, device)
     except Exception as error:  # what the libraries raise on a broken folder is anything
         reason = first_line(error)
-        raise InvalidOption(f"`detector` {source} cannot be loaded on {device}: {reason}") from error
+        raise InvalidOption(
+            f"`detector` {source} cannot be loaded on {device}: {reason}; take another one"
+        ) from error
 
 
 def _load(source: str, device: str) -> Detector:

@@ -63,7 +63,7 @@ class EvaluatorOptions:
         for name in ("detector", "device", "tile", "overlap"):
             wrong.check(
                 not self.results or getattr(self, name) is None,
-                f"`{name}` has no effect with `detections`: then no detector runs",
+                f"`{name}` has no effect with `detections`, as no detector runs: leave it out",
             )
         with wrong.noted():
             overlap = self.overlap or 0

@@ -114,7 +114,7 @@ def score(
         InvalidOption: there are no images, or `threshold` or `iou` is none.
     """
     if not images:
-        raise InvalidOption("there are no images to evaluate")
+        raise InvalidOption("there are no images to evaluate: name annotations that list some")
     check_scoring(threshold, iou)
     asked = set(labels)
     known = {i.id: tuple(d for d in detections.get(i.id, ()) if d.label in asked) for i in images}

@@ -123,13 +123,15 @@ def _load_transformers(source: str, name: str) -> nn.Module:
         if vectors.ndim != 2:
             raise ValueError(f"it gives {vectors.ndim - 1} dimensions for an image, not one vector")
     except Exception as error:  # what the libraries raise on a broken folder is anything
-        raise InvalidOption(f"`features` {name} cannot be loaded: {first_line(error)}") from error
+        raise InvalidOption(
+            f"`features` {name} cannot be loaded: {first_line(error)}; take another one"
+        ) from error
     return network
 
 
 def _load_inception(weights: Path | None) -> nn.Module:
     if weights is not None and not weights.is_file():
-        raise InvalidOption(f"`inception` {weights}: there is no such file")
+        raise InvalidOption(f"`inception` {weights}: there is no such file; check the path")
     try:
         return _inception(None if weights is None else str(weights))
     except ImportError as error:

@@ -38,7 +38,7 @@ def read_bytes(path: Path) -> bytes:
     except IsADirectoryError:
         raise InvalidFile(path, "is a folder, not a file", remedy="give a file inside it") from None
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+        raise InvalidFile(path, f"cannot be read: {error.strerror}", remedy="make it readable") from None
 
 
 def check_regular(path: Path) -> None:
@@ -128,8 +128,12 @@ def _parse(path: Path, text: str, where: str) -> Any:
         remedy = "the file is cut off: copy or export it again" if cut else "mend it, or export it again"
         place = where or f"line {error.lineno}, column {error.colno}"
         raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
-        raise InvalidFile(path, f"is not usable JSON: {error}", where=where) from None
+    except RecursionError:
+        problem, remedy = "its brackets are nested too deeply to be read", "export it again"
+        raise InvalidFile(path, problem, where=where, remedy=remedy) from None
+    except ValueError:
+        problem, remedy = "holds a number with thousands of digits", "correct it, or export it again"
+        raise InvalidFile(path, problem, where=where, remedy=remedy) from None
 
 
 def type_name(value: object) -> str:

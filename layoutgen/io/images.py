@@ -52,7 +52,7 @@ def read_photo(
         raise InvalidFile(path, "needs more memory than there is", remedy="scale it down") from None
     except _BROKEN as error:
         reason = "" if str(path) in str(error) else f" ({error})"
-        raise InvalidFile(path, f"is not an image that can be read{reason}") from None
+        raise InvalidFile(path, f"is not an image that can be read{reason}", remedy="replace it") from None
     if width is None:
         photo = ImageOps.exif_transpose(photo)
     elif photo.size != (width, height):

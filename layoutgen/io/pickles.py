@@ -29,7 +29,9 @@ def check_tensors_only(path: Path) -> None:
     try:
         names = [name for pickled in _pickles(path) for name in _imported(pickled)]
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror or error}") from None
+        raise InvalidFile(
+            path, f"cannot be read: {error.strerror or error}", remedy="make it readable"
+        ) from None
     except Exception:  # a broken pickle raises anything
         raise InvalidFile(path, "is a pickle that is cut off, or none", remedy="copy it again") from None
     foreign = [name for name in names if not _is_part_of_tensors(name)]

@@ -43,7 +43,7 @@ def read_tensor_header(path: Path) -> TensorHeader:
             shapes[name] = tuple(int(side) for side in entry["shape"])
             end = max(end, int(entry["data_offsets"][1]))
     except OSError as error:
-        raise InvalidFile(path, f"cannot be read: {error.strerror}") from None
+        raise InvalidFile(path, f"cannot be read: {error.strerror}", remedy="make it readable") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise InvalidFile(path, "is no .safetensors file, or cut off", remedy=remedy) from None
     missing = 8 + length + end - path.stat().st_size

@@ -90,7 +90,9 @@ def load_pipeline(
         raise
     except Exception as error:  # what the libraries raise on a broken folder is anything
         reason = first_line(error)
-        raise InvalidOption(f"`model` {source} cannot be loaded on {device}: {reason}") from error
+        small = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        remedy = "take a smaller one, or another `device`" if small else "copy it again, or take another one"
+        raise InvalidOption(f"`model` {source} cannot be loaded on {device}: {reason}; {remedy}") from error
     if device.startswith("cuda"):  # on CPUs the plain order is faster
         pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.set_progress_bar_config(disable=True)

@@ -16,6 +16,7 @@ from layoutgen.training.settings_file import as_settings, read_mapping
 CONFIG = "config.yaml"
 _EVERY_RUN_SAYS = frozenset({"images", "batch_size", "learning_rate", "mixed_precision", "workers", "seed"})
 """Settings that each run has written down from the first on; nobody writes all of them by hand."""
+_OPTIONS = "write {option: value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,18 @@ def as_run_config(path: Path, content: dict[Any, Any]) -> RunConfig:
     texts = {key: content.pop(key, None) for key in ("data", "model")}
     for key, text in texts.items():
         if not isinstance(text, (str, type(None))):
-            raise InvalidFile(path, f"{text!r} is no text", where=key)
+            raise InvalidFile(path, f"{text!r} is no text", where=key, remedy="write a path or a name")
     shape = content.pop("from_scratch", None)
     if not isinstance(shape, (dict, type(None))):
-        raise InvalidFile(path, f"{shape!r} is no shape of a model", where="from_scratch")
+        raise InvalidFile(path, f"{shape!r} is no shape of a model", where="from_scratch", remedy=_OPTIONS)
     added = content.pop("additions", None) or {}
     if not isinstance(added, dict):
-        raise InvalidFile(path, f"{added!r} is no mapping", where="additions")
+        raise InvalidFile(path, f"{added!r} is no mapping", where="additions", remedy=_OPTIONS)
     skip = added.pop("clip_skip", None)
     if not isinstance(skip, (int, type(None))):
-        raise InvalidFile(path, f"{skip!r} is no int", where="additions.clip_skip")
+        raise InvalidFile(
+            path, f"{skip!r} is no whole number", where="additions.clip_skip", remedy="write 1 or more"
+        )
     additions = Additions(**as_settings(path, added, Additions), clip_skip=skip)
     settings = as_settings(path, content, TrainConfig)
     if settings.keys() >= _EVERY_RUN_SAYS:  # those that came later were as TrainConfig has them

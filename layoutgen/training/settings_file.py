@@ -12,6 +12,8 @@ import yaml
 from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_text
 
+_KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+
 
 def read_mapping(path: Path) -> dict[Any, Any]:
     """What the YAML file `path` maps.
@@ -46,7 +48,7 @@ def as_settings(path: Path, data: Mapping[str, Any], known: type) -> dict[str, A
 
 def _converted(path: Path, key: str, value: Any, default: Any) -> Any:
     """`value` in the type of `default`: YAML reads 5e-4 as text, and lists where tuples are meant."""
-    kind = "text" if default is None else "list" if isinstance(default, tuple) else type(default).__name__
+    kind = "text" if default is None else "list" if isinstance(default, tuple) else _KINDS[type(default)]
     if isinstance(default, tuple) and isinstance(value, list):
         return tuple(value)
     if isinstance(default, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):

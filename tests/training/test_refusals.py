@@ -82,7 +82,7 @@ def test_a_new_model_is_not_made_for_what_cannot_work(
         ("largest: 2.0", "largest must be at least smallest"),
         ("aspect: [2.0, 1.0]", "aspect must be two numbers above 0, the smaller first"),
         ("aspect: [1.0]", "aspect must be two numbers above 0, the smaller first"),
-        ("layers: two", "'two' is no int"),
+        ("layers: two", "'two' is no whole number"),
         ("grid: 0", "grid must be at least 1, not 0"),
         ("depth: 3", "unknown option 'depth'"),
     ],
