@@ -10,6 +10,7 @@ from pathlib import Path
 from layoutgen.errors import InvalidFile, InvalidOption, Problems
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.io.tensor_header import read_tensor_header
+from layoutgen.model_files import check_model_files
 from layoutgen.model_info import WEIGHT_FILES
 from layoutgen.model_kind import LORA, kind_of, kind_of_tensors
 
@@ -74,7 +75,9 @@ class Additions:
         """
         wrong = Problems()
         with wrong.noted():
-            if self.vae is not None and not Path(self.vae).expanduser().is_dir():
+            if self.vae is not None and Path(self.vae).expanduser().is_dir():
+                check_model_files(vae_folder(Path(self.vae).expanduser()), pickled_tensors=True)
+            elif self.vae is not None:
                 _check("vae", Path(self.vae).expanduser(), ("an autoencoder alone",))
         for text in self.lora:
             with wrong.noted():
@@ -90,6 +93,11 @@ class Additions:
 
 
 NOTHING_ADDED = Additions()
+
+
+def vae_folder(path: Path) -> Path:
+    """Where the autoencoder is in the folder `path`: a model's, or its own."""
+    return path / "vae" if (path / "vae" / "config.json").is_file() else path
 
 
 def _check(option: str, path: Path, wanted: Sequence[str]) -> None:

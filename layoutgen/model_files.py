@@ -108,10 +108,11 @@ def _check_config(folder: Path) -> None:
         problem = "asks for code of its own, and code that comes with a model is never run"
         raise InvalidFile(file, problem, where="auto_map", remedy="give a model that transformers knows")
     weights = [path for path in sorted(folder.iterdir()) if path.suffix == _WEIGHTS]
-    if not weights:
+    pickles = [path for path in sorted(folder.iterdir()) if path.suffix in _PICKLES]
+    if not (weights or pickles):
         return
-    values = sum(path.stat().st_size for path in weights)
-    tensors = sum(len(read_tensor_header(path).shapes) for path in weights)
+    values = sum(path.stat().st_size for path in weights or pickles)
+    tensors = sum(len(read_tensor_header(path).shapes) for path in weights) if weights else values
     for place, number in _numbers(config, ""):
         most = tensors if _COUNTS.search(place) else values
         if not abs(number) <= most and place.rpartition(".")[2] not in _NO_SIZES:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 
+from layoutgen.additions import vae_folder
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.weight_files import loading_options
@@ -47,7 +48,7 @@ def open_vae(path: Path, own: Any) -> AutoencoderKL:
 
 
 def _from_folder(path: Path, dtype: torch.dtype) -> AutoencoderKL:
-    folder = path / "vae" if (path / "vae" / "config.json").is_file() else path
+    folder = vae_folder(path)
     kind = read_json(folder / "config.json").get("_class_name")
     if kind != "AutoencoderKL":
         raise InvalidFile(folder, f"is {kind or 'no autoencoder'}", remedy="give an AutoencoderKL")

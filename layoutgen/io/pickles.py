@@ -14,6 +14,7 @@ NO_PICKLE = "take the model's safetensors, or convert it where you trust it: sav
 _TENSORS = {"collections OrderedDict", "_codecs encode", "torch Size", "torch device", "torch dtype"}
 _UTILS = ("torch._utils _rebuild_", "torch.serialization _get_layout", "torch._tensor _rebuild_")
 _CONTENT = "data.pkl"
+_LARGEST = 2**26  # bytes of a list of tensors; theirs are elsewhere
 _IN_A_ROW = 5  # magic number, protocol, system, weights, names of storages: then raw values
 
 
@@ -27,7 +28,12 @@ def check_tensors_only(path: Path) -> None:
         InvalidFile: the file names something else, which may be code; or it is cut off.
     """
     try:
+        if _unpacked(path) > _LARGEST:
+            problem = f"its list of tensors has {_unpacked(path):,} bytes, and {_LARGEST:,} is the most"
+            raise InvalidFile(path, problem, remedy=NO_PICKLE)
         names = [name for pickled in _pickles(path) for name in _imported(pickled)]
+    except InvalidFile:
+        raise
     except OSError as error:
         raise InvalidFile(
             path, f"cannot be read: {error.strerror or error}", remedy="make it readable"
@@ -38,6 +44,14 @@ def check_tensors_only(path: Path) -> None:
     if foreign:
         problem = f"is a pickle, which can run code when it is read: it names {foreign[0][:80]}"
         raise InvalidFile(path, problem, remedy=NO_PICKLE)
+
+
+def _unpacked(path: Path) -> int:
+    """The bytes that the list of tensors in the zip archive at `path` says it unpacks to; else 0."""
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist() if entry.filename.endswith(_CONTENT))
 
 
 def _pickles(path: Path) -> list[bytes]:

@@ -112,7 +112,7 @@ def without_painting(active: bool) -> Iterator[None]:
         yield
         return
     with (
-        mock.patch("layoutgen.sampling.run.load_pipeline", lambda *_: _small_model()),
+        mock.patch("layoutgen.sampling.run.load_pipeline", lambda *_, **__: _small_model()),
         mock.patch("layoutgen.sampling.run.sample", nothing),
     ):
         yield
