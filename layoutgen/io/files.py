@@ -129,7 +129,7 @@ def _parse(path: Path, text: str, where: str) -> Any:
         place = where or f"line {error.lineno}, column {error.colno}"
         raise InvalidFile(path, f"is not JSON: {error.msg}", where=place, remedy=remedy) from None
     except RecursionError:
-        problem, remedy = "its brackets are nested too deeply to be read", "export it again"
+        problem, remedy = "is not usable JSON: its brackets are nested too deeply", "export it again"
         raise InvalidFile(path, problem, where=where, remedy=remedy) from None
     except ValueError:
         problem, remedy = "holds a number with thousands of digits", "correct it, or export it again"

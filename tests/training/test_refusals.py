@@ -233,7 +233,7 @@ def test_a_folder_that_may_not_be_written(prepared: Path, tmp_path: Path, checkp
     (tmp_path / "file").write_text("mine")
     assert "is a file" in refused(prepared, tmp_path / "file", *checkpoint)
     done = invoke(prepared, tmp_path / "file" / "run", *checkpoint)
-    assert done.exit_code == 2 and "cannot be written" in done.stderr
+    assert done.exit_code == 2 and "cannot write to --output" in done.stderr
 
 
 def folder(path: Path, *, batch: int = 4, processes: int = 1, **options: object) -> RunFolder:
