@@ -47,7 +47,7 @@ class SceneRecipe:
                 tuple(SceneSource(**s) for s in data[k]) for k in ("cutouts", "backgrounds")
             )
             return SceneRecipe(cutouts, backgrounds, tuple(data["labels"]), SceneConfig(**config))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             problem, remedy = (
                 f"is not a scene recipe: {error!r}",
                 "make one with `layoutgen prepare scenes --endless`",

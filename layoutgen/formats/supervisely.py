@@ -103,7 +103,17 @@ def _read_object(found: Collector, image: AnnotatedImage, one: dict[str, Any], w
 def _read_bitmap(
     found: Collector, image: AnnotatedImage, label: str, bitmap: dict[str, Any], where: str
 ) -> None:
-    with suppress(binascii.Error, zlib.error, OSError, ValueError, SyntaxError, KeyError, TypeError):
+    broken = (
+        binascii.Error,
+        zlib.error,
+        OSError,
+        ValueError,
+        OverflowError,
+        SyntaxError,
+        KeyError,
+        TypeError,
+    )
+    with suppress(*broken):
         picture = Image.open(io.BytesIO(_unpacked(base64.b64decode(bitmap["data"]))))
         small = np.array(picture.convert("RGBA"))[..., 3] > 0
         if picture.mode in ("1", "L", "P"):

@@ -202,6 +202,10 @@ class TrainConfig:
             yield f"`{name}` must be {rule}, not {getattr(self, name)}"
 
 
+_LARGEST, _WIDEST, _MOST = 2**16, 2**13, 2**31
+"""Of the sizes of a model, its channels, and counts: above these a file is broken."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScratchConfig:
     """The shape of a small model that is trained from scratch.
@@ -247,9 +251,13 @@ class ScratchConfig:
         for field in fields(self):
             if type(field.default) is int:
                 least = 0 if field.name == "autoencoder_steps" else 1
-                self._check(field.name, getattr(self, field.name) >= least, f"at least {least}")
-        widths = [c for c in self.channels if type(c) is int and c > 0 and c % 16 == c % max(1, c // 32) == 0]
-        self._check("channels", 0 < len(widths) == len(self.channels), "multiples of 32, or 16")
+                most = _MOST if field.name.startswith("autoencoder") else _LARGEST
+                valid = least <= getattr(self, field.name) <= most
+                self._check(field.name, valid, f"between {least} and {most:,}")
+        widths = [c for c in self.channels if type(c) is int and 0 < c <= _WIDEST]
+        widths = [c for c in widths if c % 16 == c % max(1, c // 32) == 0]
+        of_channels = f"multiples of 32, or 16, up to {_WIDEST:,}"
+        self._check("channels", 0 < len(widths) == len(self.channels), of_channels)
         self._check("window", self.window % self.multiple == 0, f"a multiple of {self.multiple}")
         in_window = 0 < self.smallest <= self.window
         self._check("smallest", in_window, "above 0 and at most the window")

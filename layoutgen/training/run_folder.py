@@ -120,10 +120,13 @@ class RunFolder:
             if before[key] != now[key] and not (key == "model" and _same_model(before[key], now[key]))
         ]
         if differing:
-            raise InvalidOption(
-                f"{self.path} was trained with {'; with '.join(differing)}: "
-                "pass the same options to continue it, or another `output`"
-            )
+            remedy = "pass the same options to continue it, or another `output`"
+            if len(differing) == 1 and differing[0].startswith("images "):
+                remedy = (
+                    "its learning rate was to fall until then; train on from what it is, as another run: "
+                    f"`model` {self.path} and another `output`"
+                )
+            raise InvalidOption(f"{self.path} was trained with {'; with '.join(differing)}: {remedy}")
 
     def _same_learning_rates(self, stored: TrainConfig) -> bool:
         """Whether all steps that were done would have had the same learning rates with this config."""

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from layoutgen import Box
+from layoutgen.data.scene_recipe import SceneRecipe
 from layoutgen.data.scenes import Cutout, SceneComposer, SceneConfig, ground_name
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidFile, InvalidOption
 
 RED, GREEN = (255, 0, 0), (0, 200, 0)
 
@@ -170,3 +175,11 @@ def test_worker_processes_compose_the_same() -> None:
 
     loaded = DataLoader(Scenes(), batch_size=None, num_workers=2, multiprocessing_context="fork")
     assert list(loaded) == [composer().compose(index).image.tobytes() for index in range(6)]
+
+
+@pytest.mark.parametrize("size", [[24.0], [[24.0, 30.0], 40.0], [], "large"])
+def test_a_recipe_with_a_range_that_is_none_is_refused(tmp_path: Path, size: Any) -> None:
+    recipe = {"cutouts": [], "backgrounds": [], "labels": [], "config": {"size": size}}
+    (tmp_path / "scenes.json").write_text(json.dumps(recipe))
+    with pytest.raises(InvalidFile, match="is not a scene recipe"):
+        SceneRecipe.read(tmp_path / "scenes.json")

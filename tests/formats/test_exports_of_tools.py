@@ -270,3 +270,15 @@ def test_a_bitmap_of_supervisely_that_is_gigabytes_is_dropped(tmp_path: Path) ->
     shape = {"classTitle": "cat", "geometryType": "bitmap", "bitmap": {"data": packed, "origin": [30, 10]}}
     write(tmp_path / "ds0" / "ann" / "a.jpg.json", {"size": {"height": 48, "width": 64}, "objects": [shape]})
     assert reasons(opened(tmp_path, "supervisely")) == ["bitmap that cannot be read"]
+
+
+def test_a_bitmap_of_supervisely_at_infinity_is_dropped(tmp_path: Path) -> None:
+    photo(tmp_path / "ds0" / "img" / "a.jpg")
+    write(tmp_path / "meta.json", {"classes": []})
+    data = io.BytesIO()
+    Image.new("L", (4, 4), 255).save(data, "PNG")
+    packed = base64.b64encode(zlib.compress(data.getvalue())).decode()
+    bitmap = {"data": packed, "origin": [float("inf"), 10]}
+    shape = {"classTitle": "cat", "geometryType": "bitmap", "bitmap": bitmap}
+    write(tmp_path / "ds0" / "ann" / "a.jpg.json", {"size": {"height": 48, "width": 64}, "objects": [shape]})
+    assert reasons(opened(tmp_path, "supervisely")) == ["bitmap that cannot be read"]

@@ -111,8 +111,9 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkpoint(toy_checkpoint: Path) -> list[str]:
-    """Options for fine-tuning a toy SD v1 checkpoint."""
-    return ["--model", str(toy_checkpoint), "--resolution", "32"]
+    """Options for fine-tuning a toy SD v1 checkpoint, in a run that can be made longer."""
+    rate = ["--schedule", "constant", "--warmup", "0"]
+    return ["--model", str(toy_checkpoint), "--resolution", "32", *rate]
 
 
 def invoke(data: Path, run: Path, *options: str, images: int = 8) -> Result:

@@ -77,13 +77,15 @@ def test_a_new_model_is_not_made_for_what_cannot_work(
         ("window: 36", "window must be a multiple of 8"),
         ("latent_channels: 60", "latent_channels must be 1 to 48"),
         ("text_dim: 100", "text_dim must be a multiple of 32"),
-        ("text_layers: 0", "text_layers must be at least 1"),
+        ("text_layers: 0", "text_layers must be between 1 and 65,536"),
+        ("text_dim: 1000000000000000000", "text_dim must be between 1 and 65,536"),
+        ("channels: [102400000000000000]", "channels must be multiples of 32, or 16, up to 8,192"),
         ("smallest: 90.0", "smallest must be above 0 and at most the window"),
         ("largest: 2.0", "largest must be at least smallest"),
         ("aspect: [2.0, 1.0]", "aspect must be two numbers above 0, the smaller first"),
         ("aspect: [1.0]", "aspect must be two numbers above 0, the smaller first"),
         ("layers: two", "'two' is no whole number"),
-        ("grid: 0", "grid must be at least 1, not 0"),
+        ("grid: 0", "grid must be between 1 and 65,536, not 0"),
         ("depth: 3", "unknown option 'depth'"),
     ],
 )
@@ -202,6 +204,19 @@ def test_a_folder_in_which_another_process_trains(
     done = invoke(prepared, tmp_path / "run", *checkpoint)
     assert done.exit_code == 2 and "is being trained by another process" in done.stderr
     assert tree(tmp_path / "run") == before
+
+
+def test_a_run_whose_learning_rate_has_fallen_goes_on_as_another(
+    prepared: Path, tmp_path: Path, checkpoint: list[str]
+) -> None:
+    falling = [*checkpoint, "--schedule", "cosine"]
+    train(prepared, tmp_path / "run", *falling, images=4)
+    done = invoke(prepared, tmp_path / "run", *falling, images=8)
+    assert done.exit_code == 2
+    assert (
+        "images 4, not 8: its learning rate was to fall until then; train on from what it is" in done.stderr
+    )
+    assert f"--model {tmp_path / 'run'} and another --output" in done.stderr
 
 
 def test_a_damaged_checkpoint(prepared: Path, tmp_path: Path, checkpoint: list[str]) -> None:
