@@ -33,3 +33,24 @@ def test_features_have_four_strides_and_gradients(network: EfficientNetLite0) ->
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(not p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize("size", [(64, 96), (50, 34)])
+def test_gradients_through_frozen_depthwise_convolutions_are_those_of_torch(
+    network: EfficientNetLite0, size: tuple[int, int]
+) -> None:
+    images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+
+    def gradient() -> torch.Tensor:
+        pixels = images.clone().requires_grad_()
+        torch.stack([one.square().mean() for one in network(pixels)]).sum().backward()
+        assert pixels.grad is not None
+        return pixels.grad
+
+    ours = gradient()
+    for block in network.blocks:
+        block.depthwise.requires_grad_(True)
+    theirs = gradient()
+    network.requires_grad_(False)
+    assert theirs.abs().max() > 1e-3
+    assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
