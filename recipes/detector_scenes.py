@@ -25,7 +25,7 @@ from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco import decode_mask
 
-SIDE = 256  # of a training image, in pixels
+SIDE = 192  # of a training image, in pixels
 CROPS = 4  # of a scene at once
 _LATER = 128  # indices from a scene to its second use
 _MIN_SCORE = 0.8  # of masks
@@ -66,8 +66,8 @@ class DetectorScenes:
         self._composers = [
             SceneComposer([*cutouts, *distractors], [*grounds, *busy], config)
             for config in (
-                SceneConfig(384, 384, (10, 160), (24, 110), overlap=0.0, stretch=0.15, seed=seed),
-                SceneConfig(384, 384, (10, 160), (24, 110), overlap=0.2, shadow=0.0, seed=seed + 1),
+                SceneConfig(384, 384, (8, 160), (20, 140), overlap=0.0, stretch=0.15, seed=seed),
+                SceneConfig(384, 384, (8, 160), (20, 140), overlap=0.2, shadow=0.0, seed=seed + 1),
             )
         ]
 

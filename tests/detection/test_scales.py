@@ -54,4 +54,4 @@ def test_a_protocol_shows_images_at_its_own_size_only(tmp_path) -> None:
 
 
 def test_the_detector_in_the_package_says_what_it_has_learnt() -> None:
-    assert load_detector(None, "cpu").sizes == (24.0, 130.0)
+    assert load_detector(None, "cpu").sizes == (32.0, 140.0)

@@ -31,7 +31,8 @@ def detection_loss(
         centers: of the cells (N, 2), in pixels.
         labels: per image ``class_labels`` (M,), 0 to K, and ``boxes``, corners (M, 4) in pixels.
         share: of a box's sides, around its middle, in which cells are positive.
-        stride: side of a cell in pixels: the nearest cells are positive for the smallest box, too.
+        stride: side of a cell in pixels: the nearest cells are positive for the smallest box, too, and no
+            more than five in a row for a large one, so that it does not count for many.
     """
     quality = torch.zeros_like(presence)
     distance, naming, weight = (presence.new_zeros(()) for _ in range(3))
@@ -59,7 +60,7 @@ def assign(centers: Tensor, boxes: Tensor, share: float, stride: int) -> tuple[T
         nothing = torch.zeros(0, dtype=torch.long, device=centers.device)
         return nothing, nothing
     middle, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    reach = (size * share / 2).clamp_min(stride * 0.75)  # (M, 2)
+    reach = (size * share / 2).clamp(stride * 0.75, stride * 2.5)  # (M, 2)
     inside = ((centers[:, None] - middle[None]).abs() < reach).all(-1)  # (N, M)
     area = size.prod(-1).expand(len(centers), -1).masked_fill(~inside, torch.inf)
     smallest, objects = area.min(dim=1)

@@ -1,7 +1,7 @@
 """A small dense one-stage detector: every cell of a grid says what object it lies in, and that object's box.
 
 Small objects in any number are its only purpose: no queries, so no cap, and the cost is that of a few
-convolutions. Features of strides 8, 16 and 32 are merged at stride 8, so a cell sees the whole animal.
+convolutions. Features of several strides are merged at that of the cells, so a cell sees the whole animal.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import ModelOutput
 
+from layoutgen.detection.grid_detector.backbone import COARSEST, backbone_of, convolution
 from layoutgen.detection.grid_detector.configuration import GridDetectorConfig
 from layoutgen.detection.grid_detector.loss import detection_loss
 
 STRIDE = 8
-"""Side in pixels of a cell."""
-_COARSEST = 32
+"""Side in pixels of a cell, whether images are enlarged or not."""
 _TYPICAL = 28.0  # pixels from the middle of a typical object to its sides: where training starts
 
 
@@ -46,19 +46,13 @@ class GridDetector(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: GridDetectorConfig) -> None:
         super().__init__(config)
-        widths, head = config.widths, config.head_width
-        self.stem = nn.Sequential(_conv(3, widths[0] // 2, 3, 2), _conv(widths[0] // 2, widths[0], 3, 2))
-        before = [widths[0], *widths[:-1]]
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                *([] if index == 0 else [_conv(before[index], width, 3, 2)]),
-                *(_Block(width) for _ in range(config.depths[index])),
-            )
-            for index, width in enumerate(widths)
-        )
-        self.lateral = nn.ModuleList(_conv(width, head, 1, 1, active=False) for width in widths[1:])
-        self.merge = nn.ModuleList(_conv(head, head, 3, 1) for _ in widths[1:-1])
-        self.towers = nn.ModuleList(_conv(head, head, 3, 1) for _ in range(2))
+        head = config.head_width
+        self.backbone, (_, fine, *coarse) = backbone_of(config)
+        widths = coarse if config.enlarge == 2 else [fine, *coarse]  # from the stride of the cells on
+        self.finer = convolution(fine, head, 3, 2, active=False) if config.enlarge == 2 else None
+        self.lateral = nn.ModuleList(convolution(width, head, 1, 1, active=False) for width in widths)
+        self.merge = nn.ModuleList(convolution(head, head, 3, 1) for _ in widths[1:])
+        self.towers = nn.ModuleList(convolution(head, head, 3, 1) for _ in range(2))
         self.classes = nn.Conv2d(head, config.num_labels + 1, 1)  # the last: none of these
         self.places = nn.Conv2d(head, 5, 1)  # the four sides, and whether anything is there
         self.post_init()
@@ -118,35 +112,21 @@ class GridDetector(PreTrainedModel):  # type: ignore[misc]
         return output if return_dict is not False else output.to_tuple()
 
     def features(self, pixel_values: Tensor) -> Tensor:
-        """The merged features (B, C, h, w) at stride 8; the image is filled up to whole coarsest cells."""
+        """The merged features (B, C, h, w), one for each cell; images are filled up to whole cells."""
         height, width = pixel_values.shape[-2:]
-        x = self.stem(F.pad(pixel_values, (0, -width % _COARSEST, 0, -height % _COARSEST)))
-        levels = []
-        for stage in self.stages:
-            x = stage(x)
-            levels.append(x)
-        merged: Tensor = self.lateral[-1](levels[-1])
-        for index in range(len(self.merge) - 1, -1, -1):
-            finer = self.lateral[index](levels[index + 1])
-            merged = self.merge[index](F.relu(finer + F.interpolate(merged, scale_factor=2.0)))
+        images = F.pad(pixel_values, (0, -width % COARSEST, 0, -height % COARSEST))
+        if self.config.enlarge == 2:
+            images = F.interpolate(images, scale_factor=2, mode="bilinear")
+        levels = self.backbone(images)
+        added = [
+            lateral(one) for lateral, one in zip(self.lateral, levels[-len(self.lateral) :], strict=True)
+        ]
+        if self.finer is not None:
+            added[0] = added[0] + self.finer(levels[1])
+        merged: Tensor = added[-1]
+        for merge, finer in zip(reversed(self.merge), reversed(added[:-1]), strict=True):
+            merged = merge(F.relu(finer + F.interpolate(merged, scale_factor=2.0)))
         return merged
-
-
-class _Block(nn.Module):
-    """Two convolutions and a short cut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _conv(width, width, 3, 1)
-        self.second = _conv(width, width, 3, 1, active=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.second(self.first(x)), inplace=True)
-
-
-def _conv(before: int, after: int, size: int, stride: int, *, active: bool = True) -> nn.Sequential:
-    layers = [nn.Conv2d(before, after, size, stride, size // 2, bias=False), nn.BatchNorm2d(after)]
-    return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if active else []))
 
 
 def _joint(presence: Tensor, classes: Tensor) -> Tensor:
