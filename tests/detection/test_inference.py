@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from layoutgen.assets import DETECTOR
 from layoutgen.detection.detectors import Detector
 from layoutgen.detection.inference import run_inference
 from layoutgen.detection.tiles import Tiling
@@ -113,9 +114,9 @@ def test_the_evaluator_takes_what_the_options_say(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "layoutgen.detection.loading.load_detector", lambda *names: loaded.append(names) or detector
     )
-    evaluator = Evaluator(EvaluatorOptions(detector="my/detector", device="cpu", tile=200, overlap=50))
+    evaluator = Evaluator(EvaluatorOptions(detector=str(DETECTOR), device="cpu", tile=200, overlap=50))
     report = evaluator.report(source, dict(evaluator.detect(source)))
-    assert loaded == [("my/detector", "cpu")]
+    assert loaded == [(str(DETECTOR), "cpu")]
     assert set(detector.looks) == {(200, 200)}
     assert report.to_json()["settings"]["tiles"] == {"size": 200, "overlap": 50, "whole": False}
     assert (report.scores.counts.recall, report.scores.threshold, report.scores.iou) == (1, 0.5, 0.5)
