@@ -206,6 +206,28 @@ def test_a_folder_in_which_another_process_trains(
     assert tree(tmp_path / "run") == before
 
 
+@pytest.mark.parametrize("content", ["", "- 1\n", "model: [", "processes: many\n", "\x00\x01", "model: x\n"])
+def test_a_damaged_origin(prepared: Path, tmp_path: Path, checkpoint: list[str], content: str) -> None:
+    train(prepared, tmp_path / "run", *checkpoint, images=4)
+    (tmp_path / "run/origin.yaml").write_text(content)
+    before = tree(tmp_path / "run")
+    done = invoke(prepared, tmp_path / "run", *checkpoint, images=8)
+    assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1
+    assert "origin.yaml" in done.stderr
+    assert tree(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("content", ["- 1\n", "seed: [", "\x00\x01"])
+def test_a_damaged_note_of_what_a_new_model_was_built_from(
+    prepared: Path, tmp_path: Path, scratch: list[str], content: str
+) -> None:
+    (tmp_path / "run/start").mkdir(parents=True)
+    (tmp_path / "run/start/built_from.yaml").write_text(content)
+    done = invoke(prepared, tmp_path / "run", *scratch, images=2)
+    assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1
+    assert "built_from.yaml" in done.stderr
+
+
 def test_a_run_whose_learning_rate_has_fallen_goes_on_as_another(
     prepared: Path, tmp_path: Path, checkpoint: list[str]
 ) -> None:
