@@ -55,7 +55,12 @@ def words_and_path(words: list[str], numbers: list[str]) -> tuple[Path, list[Qua
             "`number` goes with one layout file, as in: layoutgen visualize layout.yaml -n 9 cats"
         )
     if len(words) != 1:
-        raise InvalidOption(f"name one path, not {len(words)}: {' '.join(words)}")
+        told = f"name one path, not {len(words)}: {' '.join(words)}"
+        folders = [word for word in words if Path(word).is_dir()]
+        if len(words) == 2 and len(folders) == 1:
+            (annotations,) = (word for word in words if word not in folders)
+            told += f"; if these are annotations and their images: {annotations} `images` {folders[0]}"
+        raise InvalidOption(told)
     return Path(words[0]), []
 
 

@@ -67,7 +67,8 @@ def read_layout_file(
         return LayoutFile((LayoutRequest(painted, settings=settings),))
     if path.exists() and suffix != ".json" and not recognised(path):
         remedy = "give a .yaml or .json layout, a COCO .json, or a .png that layoutgen made"
-        raise InvalidFile(path, f"is no layout file: {suffix or 'no suffix'}", remedy=remedy)
+        what = "it is a folder, of no data set that is known" if path.is_dir() else suffix or "no suffix"
+        raise InvalidFile(path, f"is no layout file: {what}", remedy=remedy)
     return _annotated(path, find_format(path).name == "coco", image_id, options)
 
 

@@ -63,7 +63,7 @@ def test_options_of_sample_stand_in_groups() -> None:
     places = [said.index(f"─ {name} ─") for name in groups]
     assert places == sorted(places)
     assert places[1] < said.index("--seed N|N-M") < places[2] < said.index("--guidance X") < places[3]
-    assert "[default: 20]" in said and "[default: 1; x>=1]" in said
+    assert "[default: 20]" in said and "[default: seed]" in said
 
 
 @pytest.mark.parametrize(

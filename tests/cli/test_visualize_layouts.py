@@ -80,7 +80,10 @@ def test_standard_input_is_named_in_errors(text: str, said: str) -> None:
 def test_options_of_a_layout_are_refused_for_images(refused, coco) -> None:
     photos, file = coco([("a.png", 80, 60)], [(1, "dog", [20.0, 10.0, 30.0, 40.0])])
     assert "--seed goes with a layout file" in refused("visualize", file, "--seed", 3)
-    assert "name one path, not 2" in refused("visualize", file, photos)
+    assert f"name one path, not 2: {file} {photos}; " in refused("visualize", file, photos)
+    for words in ((file, photos), (photos, file)):
+        assert f"annotations and their images: {file} --images {photos}" in refused("visualize", *words)
+    assert "images:" not in refused("visualize", file, file)
 
 
 @pytest.mark.parametrize("command", ["visualize", "gallery"])
@@ -130,3 +133,10 @@ def test_a_layout_has_no_images_and_a_folder_of_folders_neither(refused, coco, t
         (tmp_path / "both" / method / "annotations.json").write_text("{}")
     said = refused("evaluate", tmp_path / "both")
     assert f"holds 2 folders of annotated images, not images (name {tmp_path / 'both/img2img'}" in said
+
+
+def test_a_folder_of_pictures_is_no_layout(refused, tmp_path) -> None:
+    folder = tmp_path / "pictures/of"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    assert "is no layout file: it is a folder, of no data set" in refused("sample", folder)

@@ -223,6 +223,7 @@ OTHER = {
     "tracker": "tensorboard",
     "batch_size": 6,
     "micro_batch": 3,
+    "drop_both": 0.1,
 }
 
 
@@ -247,7 +248,8 @@ def test_every_option_reaches_the_config_and_wins_over_the_file(
         value = field.default / 2 if isinstance(field.default, float) else int(field.default or 0) + 16  # type: ignore[call-overload]
     flag = "--method" if name == "methods" else f"--{name.replace('_', '-')}"
     given = [flag] if isinstance(value, bool) else [flag, value[0] if name == "methods" else str(value)]
-    others = ["--batch-size", "6"] if name == "micro_batch" else []
+    goes_with = {"micro_batch": ["--batch-size", "6"], "text_lr_factor": ["--train-text-encoder"]}
+    others = goes_with.get(name, [])
     (tmp_path / "some.yaml").write_text("canvas: {width: 32, height: 32}\ninstances: []\n")
     monkeypatch.chdir(tmp_path)
     if name == "optimizer":
