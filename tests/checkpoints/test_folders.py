@@ -170,7 +170,8 @@ def test_every_other_folder_is_one_line(plain: Path, scenes: Path, tmp_path: Pat
         code, output = run(*command)
         lines = [line for line in output.strip().splitlines() if not line.startswith("Starts from ")]
         assert code == 2 and len(lines) == 1, output
-        assert says in output, output
+        # A model that reads no layouts is nothing to distill, whatever else is wrong with it.
+        assert says in output or (command[0] == "distill" and "reads no layouts yet" in output), output
         assert not (tmp_path / "run").exists()
 
 
