@@ -169,7 +169,7 @@ def ours(xl: Path, prompt: str = "a dog", **added: Any) -> np.ndarray:
 
 
 def test_a_trained_lora_works_in_diffusers_and_in_kohyas_keys(xl: Path, scenes: Path, tmp_path: Path) -> None:
-    options = "--method text2img --lora-rank 2 --ema 0 --learning-rate 0.05 --warmup 0"
+    options = "--method text2img --lora-rank 2 --ema 0 --learning-rate 0.05 --warmup 0 --schedule constant"
     train(scenes, tmp_path / "run", "--model", str(xl), *options.split(), images=6)
     lora = tmp_path / "run/lora.safetensors"
     judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
