@@ -75,17 +75,12 @@ class Grid(GridDetector):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(GridDetectorConfig(widths=CHANNELS, depths=(0, 0, 0, 0), head_width=96, **_NAMES))
-        del self.stem, self.stages
+        del self.backbone
         self.given: list[Tensor] = []
 
     def features(self, pixel_values: Tensor) -> Tensor:
         """See :class:`GridDetector`."""
-        merged: Tensor = self.lateral[-1](self.given[-1])
-        for index in range(len(self.merge) - 1, -1, -1):
-            finer = self.lateral[index](self.given[index])
-            larger = nn.functional.interpolate(merged, scale_factor=2.0)
-            merged = self.merge[index](torch.relu(finer + larger))
-        return merged
+        return self.merged(self.given)
 
 
 class _Given(nn.Module):

@@ -6,6 +6,7 @@ convolutions. Features of several strides are merged at that of the cells, so a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -117,16 +118,19 @@ class GridDetector(PreTrainedModel):  # type: ignore[misc]
         images = F.pad(pixel_values, (0, -width % COARSEST, 0, -height % COARSEST))
         if self.config.enlarge == 2:
             images = F.interpolate(images, scale_factor=2, mode="bilinear")
-        levels = self.backbone(images)
+        return self.merged(self.backbone(images))
+
+    def merged(self, levels: Sequence[Tensor]) -> Tensor:
+        """One map of features (B, C, h, w) from those of the backbone, fine to coarse."""
         added = [
             lateral(one) for lateral, one in zip(self.lateral, levels[-len(self.lateral) :], strict=True)
         ]
         if self.finer is not None:
             added[0] = added[0] + self.finer(levels[1])
-        merged: Tensor = added[-1]
+        states: Tensor = added[-1]
         for merge, finer in zip(reversed(self.merge), reversed(added[:-1]), strict=True):
-            merged = merge(F.relu(finer + F.interpolate(merged, scale_factor=2.0)))
-        return merged
+            states = merge(F.relu(finer + F.interpolate(states, scale_factor=2.0)))
+        return states
 
 
 def _joint(presence: Tensor, classes: Tensor) -> Tensor:
