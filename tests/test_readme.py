@@ -112,7 +112,10 @@ def tiny_model(folder: Path) -> Path:
 
 
 TRAINING = ("--images", "4", "--batch-size", "2", "--workers", "0", "--report-every", "4")
-QUICKER = {"sample": ("--steps", "2"), "train": TRAINING, "distill": TRAINING}
+QUICKER = {
+    "sample": ("--steps", "2"), "augment": ("--steps", "2"), "train": TRAINING,
+    "distill": TRAINING,
+}  # fmt: skip
 FEWER = {"0-15": "0-1", "16": "2", "1000": "4"}
 """Numbers of images and scenes."""
 
