@@ -118,6 +118,8 @@ def ask_for(
 
 def _on_grid(boxes: Boxes, grid: int) -> Boxes:
     """The boxes (N, 4), each edge moved outwards to a multiple of `grid`."""
+    if grid == 1:  # edges lie anywhere, and nothing is rounded
+        return boxes
     return np.concatenate([np.floor(boxes[:, :2] / grid), np.ceil(boxes[:, 2:] / grid)], axis=1) * grid
 
 

@@ -5,7 +5,7 @@ import time
 from itertools import combinations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from layoutgen.domain.arrange import arrange, ask_for
@@ -67,6 +67,7 @@ def test_edges_on_a_grid_and_still_no_overlap(layout: Layout, count: int, grid: 
 
 
 @given(layouts(), st.floats(16, 120), st.floats(0, 40), st.integers(0, 9))
+@example(Layout(17, 17, (Instance("tree", Box(0, 16.5, 1, 17.5)),)), 16.5, 0.0, 0)  # an edge within a pixel
 def test_whatever_a_plain_grid_of_the_smallest_size_holds_is_found(
     layout: Layout, low: float, more: float, seed: int
 ) -> None:
