@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from layoutgen.cli import completion, console
 from layoutgen.cli.defects import defects_content, say_defects
-from layoutgen.cli.options import Device, Json, Model, Output, Overwrite, Quiet, Seed, Strict, Units
+from layoutgen.cli.options import (
+    Balance,
+    Data,
+    Device,
+    Format,
+    Json,
+    LongerSides,
+    Model,
+    MoreObjects,
+    Output,
+    Overwrite,
+    Quiet,
+    Seed,
+    Strict,
+    Units,
+)
 from layoutgen.cli.sample import windows
 from layoutgen.cli.sample_options import BatchSize, Dtype, Steps
 from layoutgen.cli.tables import print_table
@@ -19,20 +33,12 @@ from layoutgen.cli.watch import Watch
 if TYPE_CHECKING:
     from layoutgen.api.augment import AugmentedData
 
-_LAYOUTS, _CHECK = "Layouts, unlike the data", "What is in the images"
+_CHECK = "What is in the images"
 
 
 def augment(
     context: typer.Context,
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="[IMAGES] DATA...",
-            help="Annotations of any known format, a file or folder; before a file may stand the folder of "
-            "its images. Several are merged.",
-            show_default=False,
-        ),
-    ],
+    data: Data,
     output: Output,
     factor: Annotated[
         float | None,
@@ -42,14 +48,7 @@ def augment(
         int | None,
         typer.Option(min=1, metavar="N", show_default=False, help="Paint N images, instead of --factor."),
     ] = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            metavar="FORMAT",
-            help="coco, yolo, voc, labelme, huggingface, createml or label-studio.",
-            autocompletion=completion.written_formats,
-        ),
-    ] = "coco",
+    to: Format = "coco",
     painted_only: Annotated[
         bool, typer.Option("--painted-only", help="Leave the real images out; they need not be there.")
     ] = False,
@@ -70,23 +69,9 @@ def augment(
             help="Only objects of this label are painted; repeat it.", show_default="all the model knows"
         ),
     ] = None,
-    objects: Annotated[
-        float,
-        typer.Option(
-            metavar="X", rich_help_panel=_LAYOUTS, help="So many times as many objects in a layout."
-        ),
-    ] = 1.0,
-    size: Annotated[
-        float, typer.Option(metavar="X", rich_help_panel=_LAYOUTS, help="Sides so many times as long.")
-    ] = 1.0,
-    balance: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            rich_help_panel=_LAYOUTS,
-            help="More of rare labels: 0 as frequent as in the data, 1 all alike.",
-        ),
-    ] = 0.0,
+    objects: MoreObjects = 1.0,
+    size: LongerSides = 1.0,
+    balance: Balance = 0.0,
     check: Annotated[
         bool,
         typer.Option(

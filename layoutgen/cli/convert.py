@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from layoutgen.api.inputs import read_inputs, read_options
-from layoutgen.cli import completion, console
+from layoutgen.cli import console
 from layoutgen.cli.defects import defects_content, say_defects
-from layoutgen.cli.options import Json, Overwrite, Quiet, Strict, Units
+from layoutgen.cli.options import Format, Json, Overwrite, Quiet, Strict, Units
 from layoutgen.cli.watch import Watch
 
 
@@ -26,14 +26,7 @@ def convert(
             show_default=False,
         ),
     ],
-    to: Annotated[
-        str,
-        typer.Option(
-            metavar="FORMAT",
-            help="coco, yolo, voc, labelme, huggingface, createml or label-studio.",
-            autocompletion=completion.written_formats,
-        ),
-    ],
+    to: Format,
     boxes_only: Annotated[
         bool, typer.Option("--boxes-only", help="Leave masks out: YOLO files are of detection then.")
     ] = False,

@@ -11,7 +11,7 @@ import typer
 from layoutgen.api.inputs import beside, read_inputs, read_options
 from layoutgen.cli import console
 from layoutgen.cli.defects import by_reason
-from layoutgen.cli.options import Json, Quiet, Strict, Units
+from layoutgen.cli.options import Data, Json, Quiet, Strict, Units
 from layoutgen.cli.tables import print_table
 from layoutgen.cli.watch import Watch
 
@@ -28,15 +28,7 @@ Finding = tuple[str, int, tuple[str, ...]]
 
 def inspect(
     context: typer.Context,
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="[IMAGES] DATA...",
-            help="Annotations of any known format, a file or folder; before a file may stand the folder of "
-            "its images. Several are merged.",
-            show_default=False,
-        ),
-    ],
+    data: Data,
     html: Annotated[bool, typer.Option("--html", help="Write a page with tables and plots, too.")] = False,
     output: Annotated[
         Path | None,

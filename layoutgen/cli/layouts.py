@@ -10,14 +10,22 @@ import typer
 
 from layoutgen.cli import console
 from layoutgen.cli.defects import defects_content, say_defects
-from layoutgen.cli.options import Json, Overwrite, Quiet, Seed, Strict, Units
+from layoutgen.cli.options import (
+    Balance,
+    Json,
+    LongerSides,
+    MoreObjects,
+    Overwrite,
+    Quiet,
+    Seed,
+    Strict,
+    Units,
+)
 from layoutgen.cli.tables import print_table
 from layoutgen.cli.watch import Watch
 
 if TYPE_CHECKING:
     from layoutgen.layout_model.distances import Distances
-
-_SHIFT = "Unlike the data"
 
 
 def layouts(
@@ -39,21 +47,9 @@ def layouts(
         list[str] | None,
         typer.Option(help="Only objects of this label; repeat it.", show_default="all"),
     ] = None,
-    objects: Annotated[
-        float,
-        typer.Option(metavar="X", rich_help_panel=_SHIFT, help="So many times as many objects in a layout."),
-    ] = 1.0,
-    size: Annotated[
-        float, typer.Option(metavar="X", rich_help_panel=_SHIFT, help="Sides so many times as long.")
-    ] = 1.0,
-    balance: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            rich_help_panel=_SHIFT,
-            help="More of rare labels: 0 as frequent as in the data, 1 all alike.",
-        ),
-    ] = 0.0,
+    objects: MoreObjects = 1.0,
+    size: LongerSides = 1.0,
+    balance: Balance = 0.0,
     compare: Annotated[
         Path | None,
         typer.Option(

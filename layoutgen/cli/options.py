@@ -46,6 +46,23 @@ Masks = Annotated[
         autocompletion=completion.maskers,
     ),
 ]
+Data = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[IMAGES] DATA...",
+        help="Annotations of any known format, a file or folder; before a file may stand the folder of "
+        "its images. Several are merged.",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        metavar="FORMAT",
+        help="coco, yolo, voc, labelme, huggingface, createml or label-studio.",
+        autocompletion=completion.written_formats,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -63,6 +80,24 @@ Model = Annotated[
         metavar="MODEL",
         show_default="the small model in the package",
         help="A run folder of `train`, Stable Diffusion v1, v2 or XL as a folder or one file, or a hub id.",
+    ),
+]
+
+
+_SHIFT = "Layouts, unlike the data"
+MoreObjects = Annotated[
+    float,
+    typer.Option(metavar="X", rich_help_panel=_SHIFT, help="So many times as many objects in a layout."),
+]
+LongerSides = Annotated[
+    float, typer.Option(metavar="X", rich_help_panel=_SHIFT, help="Sides so many times as long.")
+]
+Balance = Annotated[
+    float,
+    typer.Option(
+        metavar="0..1",
+        rich_help_panel=_SHIFT,
+        help="More of rare labels: 0 as frequent as in the data, 1 all alike.",
     ),
 ]
 
