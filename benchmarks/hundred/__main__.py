@@ -8,7 +8,6 @@ python -m benchmarks.hundred score IMAGES                the images of any tool
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from benchmarks.hundred.painters import NAMES
 from benchmarks.hundred.run import Run, evaluator_for, find_preset, run
 from benchmarks.hundred.scorer import look
 from benchmarks.hundred.table import Results, report
-from layoutgen.errors import LayoutgenError
-from layoutgen.sampling.run import quiet_libraries
+from tests.benchmarks import painter_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,11 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = _parser().parse_args(arguments)
     if chosen.seeds is None:
         chosen.seeds = PRESETS[chosen.preset].seeds
-    quiet_libraries()
-    try:
-        chosen.command(chosen)
-    except LayoutgenError as error:
-        sys.exit(f"error: {error}")
+    painter_command.run(chosen.command, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +48,12 @@ class Ceiling:
         """Whether there is a scene for `cell`."""
         return (cell.labels, cell.arrangement) == PLAIN
 
-    def compose(self, cells: Sequence[Cell], folder: Path) -> dict[Cell, Layout]:
-        """Write the scene of each cell that has one to `folder`, under its name; what is in them."""
+    def compose(self, asked: Mapping[Cell, Layout], folder: Path) -> dict[Cell, Layout]:
+        """Write the scene of each cell `asked` for, if it has one, to `folder`; what is in them."""
         folder.mkdir(parents=True, exist_ok=True)
         layouts = {}
-        for cell in filter(self.has, cells):
-            width = cell.layout().width
-            ((_, scene),) = self.animals.scenes(cell.count, width, 1, first=cell.seed)
+        for cell in filter(self.has, asked):
+            ((_, scene),) = self.animals.scenes(cell.count, asked[cell].width, 1, first=cell.seed)
             scene.image.save(folder / f"{cell.name}.png")
             layouts[cell] = scene.layout
         return layouts

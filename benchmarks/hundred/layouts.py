@@ -146,14 +146,16 @@ PRESETS: Mapping[str, Preset] = {
 """By name. Those of protocols have 2 to 6 large objects on 512 x 512 pixels, as COCO-MIG's levels 2 to 6."""
 
 
-def write_layouts(folder: Path, cells: Sequence[Cell]) -> None:
-    """Write the layouts to `folder`, for any tool: one layout file each, and all of them as COCO.
+def write_layouts(folder: Path, cells: Sequence[Cell]) -> dict[Cell, Layout]:
+    """Write the layouts to `folder`, for any tool: one layout file each, and all as COCO; returns them.
 
     An image of a layout has its name: ``0100_one_crowded_0.png``. The same cells give the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    layouts = {cell.name: cell.layout() for cell in cells}
-    for name, layout in layouts.items():
+    layouts = {cell: cell.layout() for cell in cells}
+    for cell, layout in layouts.items():
         text = json.dumps(layout_to_dict(layout), indent=1) + "\n"
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
-    write_coco(folder / "annotations.coco.json", [(f"{name}.png", one) for name, one in layouts.items()])
+        (folder / f"{cell.name}.json").write_text(text, encoding="utf-8")
+    images = [(f"{cell.name}.png", layout) for cell, layout in layouts.items()]
+    write_coco(folder / "annotations.coco.json", images)
+    return layouts

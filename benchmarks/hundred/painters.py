@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from diffusers import DDIMScheduler
 from PIL import Image
 
+from layoutgen.backbones.base import Backbone
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.pipeline import LayoutPipeline
@@ -25,13 +25,13 @@ class Painter:
 
     Attributes:
         paint: a layout and a seed to an image of its size.
-        unet: whose evaluations are counted.
+        backbone: whose evaluations are counted.
         forecast: the evaluations that a layout takes; None: few enough to need none.
         problem: why it cannot paint; "": it can.
     """
 
     paint: Callable[[Layout, int], Image.Image] | None
-    unet: torch.nn.Module
+    backbone: Backbone
     forecast: Callable[[Layout], float] | None = None
     problem: str = ""
 
@@ -42,11 +42,7 @@ OURS: Mapping[str, dict[str, Any]] = {
     "sprites": {"method": "sprites"},
     "sprites --verify": {"method": "sprites", "verify": True},
 }
-BARE: Mapping[str, str] = {
-    "regional": "regional",
-    "region MultiDiffusion": "multidiffusion",
-    "plain diffusion": "plain",
-}
+BARE = ("regional", "region MultiDiffusion", "plain diffusion")
 """What uses the same weights without what they have learnt of layouts."""
 NAMES = (*OURS, *BARE)
 
@@ -57,9 +53,9 @@ def painters(pipeline: LayoutPipeline) -> dict[str, Painter]:
     return {name: _ours(pipeline, options) for name, options in OURS.items()} | {
         "regional": _ours(bare, {"method": "regional"}),
         "region MultiDiffusion": Painter(
-            _multidiffusion(bare), bare.unet, lambda one: regions_cost(one, bare.window)
+            _multidiffusion(bare), bare.backbone, lambda one: regions_cost(one, bare.window)
         ),
-        "plain diffusion": Painter(_plain(bare), bare.unet),
+        "plain diffusion": Painter(_plain(bare), bare.backbone),
     }
 
 
@@ -67,13 +63,13 @@ def _ours(pipeline: LayoutPipeline, options: dict[str, Any]) -> Painter:
     try:
         pipeline.method(options["method"])
     except InvalidOption as error:
-        return Painter(None, pipeline.unet, problem=str(error))
+        return Painter(None, pipeline.backbone, problem=str(error))
 
     def paint(layout: Layout, seed: int) -> Image.Image:
         (image,) = pipeline(layout, generator=torch.Generator().manual_seed(seed), **options)
         return image
 
-    return Painter(paint, pipeline.unet)
+    return Painter(paint, pipeline.backbone)
 
 
 def _plain(bare: LayoutPipeline) -> Callable[[Layout, int], Image.Image]:
@@ -112,19 +108,3 @@ def _bare(pipeline: LayoutPipeline) -> LayoutPipeline:
     parts["unet"] = without_layout(pipeline.unet)
     parts["scheduler"] = DDIMScheduler.from_config(pipeline.scheduler.config)
     return LayoutPipeline(**parts)
-
-
-@contextmanager
-def counted(unet: torch.nn.Module, window: int) -> Iterator[list[float]]:
-    """Counts what `unet` computes, call by call: 1 is latents of a window (`window` cells a side), once."""
-    calls: list[float] = []
-
-    def note(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        latents = arguments[0] if arguments else named["sample"]
-        calls.append(latents.shape[0] * latents.shape[-1] * latents.shape[-2] / window**2)
-
-    hook = unet.register_forward_pre_hook(note, with_kwargs=True)
-    try:
-        yield calls
-    finally:
-        hook.remove()

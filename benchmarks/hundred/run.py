@@ -9,17 +9,17 @@ from pathlib import Path
 
 from benchmarks.hundred.ceiling import Ceiling
 from benchmarks.hundred.layouts import PLAIN, PRESETS, Cell, Preset, write_layouts
-from benchmarks.hundred.painters import NAMES, Painter, counted, painters
+from benchmarks.hundred.painters import NAMES, Painter, painters
 from benchmarks.hundred.scorer import Looked, find_image, look_at
 from benchmarks.hundred.table import Cost, Results, report
 from layoutgen import __version__
+from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption, LayoutgenError
 from layoutgen.evaluation.benchmark_protocols import find_protocol
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.io.files import read_json, replacing, write_json
 from layoutgen.model_info import find_model
-from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import load_pipeline
 from tests.benchmarks.painter_scenes import fingerprint
 
@@ -84,18 +84,17 @@ def run(asked: Run) -> Iterator[str]:
     pipeline = load_pipeline(info.source, asked.device, "auto")
     _check_same(asked, {"weights": fingerprint(pipeline), "preset": asked.preset, "seeds": asked.seeds})
     ways = {name: one for name, one in painters(pipeline).items() if name in asked.methods}
-    write_layouts(asked.output / "layouts", asked.cells)
-    composed = ceiling.compose(asked.cells, asked.output / "images" / _folder(CEILING)) if ceiling else {}
-    tables = _Tables(asked, evaluator)
-    for cell in asked.cells:
-        layout = cell.layout()
+    layouts = write_layouts(asked.output / "layouts", asked.cells)
+    composed = ceiling.compose(layouts, asked.output / "images" / _folder(CEILING)) if ceiling else {}
+    tables = _Tables(asked, evaluator, tuple(layouts))
+    for cell, layout in layouts.items():
         tables.add(CEILING, cell, composed.get(cell, layout), "" if cell in composed else why)
         for name, way in ways.items():
             there = find_image(asked.output / "images" / _folder(name), cell) is not None
             left_out = "" if there else _left_out(asked, way, cell, layout)
             if not there and not left_out:
                 tables.write()  # what there is, while this is painted
-                cost = _paint(asked, name, way, cell, layout, pipeline)
+                cost = _paint(asked, name, way, cell, layout)
                 yield f"{name}, {cell.name}: {cost.evaluations:,.0f} evaluations, {cost.seconds:,.0f} s"
             tables.add(name, cell, layout, left_out)
     tables.write()
@@ -133,13 +132,13 @@ def _left_out(asked: Run, way: Painter, cell: Cell, layout: Layout) -> str:
     return ""
 
 
-def _paint(asked: Run, name: str, way: Painter, cell: Cell, layout: Layout, pipeline: LayoutPipeline) -> Cost:
+def _paint(asked: Run, name: str, way: Painter, cell: Cell, layout: Layout) -> Cost:
     """Paint the image of a cell: what it took."""
     assert way.paint is not None  # what cannot paint is left out
     started = time.perf_counter()
-    with counted(way.unet, pipeline.backbone.native_size) as calls:
+    with counting(way.backbone) as counter:
         image = way.paint(layout, cell.seed)
-    cost = Cost(round(sum(calls), 3), round(time.perf_counter() - started, 1))
+    cost = Cost(round(counter.windows, 3), round(time.perf_counter() - started, 1))
     write_json(_cost_file(asked, name, cell), asdict(cost))
     with replacing(asked.output / "images" / _folder(name) / f"{cell.name}.png") as aside:
         image.save(aside)
@@ -149,8 +148,8 @@ def _paint(asked: Run, name: str, way: Painter, cell: Cell, layout: Layout, pipe
 class _Tables:
     """The tables of a run, of what is there so far."""
 
-    def __init__(self, asked: Run, evaluator: Evaluator) -> None:
-        self._asked, self._evaluator = asked, evaluator
+    def __init__(self, asked: Run, evaluator: Evaluator, cells: Sequence[Cell]) -> None:
+        self._asked, self._evaluator, self._cells = asked, evaluator, cells
         names = (*asked.methods, CEILING)
         self._looked: dict[str, list[Looked]] = {name: [] for name in names}
         self._costs: dict[str, dict[Cell, Cost]] = {name: {} for name in names}
@@ -174,8 +173,7 @@ class _Tables:
             name: Results(tuple(looked), self._costs[name], self._skipped[name])
             for name, looked in self._looked.items()
         }
-        cells = self._asked.cells
-        text = report(self._evaluator, results, cells)
+        text = report(self._evaluator, results, self._cells)
         with replacing(self._asked.output / TABLES) as aside:
             aside.write_text(text, encoding="utf-8")
 

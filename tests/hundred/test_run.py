@@ -9,8 +9,9 @@ import torch
 from benchmarks.hundred import run as running
 from benchmarks.hundred.__main__ import main
 from benchmarks.hundred.layouts import PRESETS, Cell, Preset
-from benchmarks.hundred.painters import Painter, counted, painters, regions_cost
+from benchmarks.hundred.painters import Painter, painters, regions_cost
 from benchmarks.hundred.run import CEILING, Run, run
+from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
 from tests.hundred.conftest import Blobs, draw
@@ -36,10 +37,13 @@ def painted(toy, monkeypatch):
 
         return paint
 
+    regions = Painter(note("regions"), toy.backbone, lambda layout: regions_cost(layout, 64))
     ways = {
-        "img2img": Painter(note("img2img"), toy.unet),
-        "text2img": Painter(None, toy.unet, problem="the model was not trained for it"),
-        "region MultiDiffusion": Painter(note("regions"), toy.unet, lambda layout: regions_cost(layout, 64)),
+        "img2img": Painter(note("img2img"), toy.backbone),
+        "text2img": Painter(None, toy.backbone, problem="the model was not trained for it"),
+        "region MultiDiffusion": Painter(
+            note("regions"), toy.backbone, lambda layout: regions_cost(layout, 64)
+        ),
     }
     monkeypatch.setattr(running, "load_pipeline", lambda *_: toy)
     monkeypatch.setattr(running, "painters", lambda _: ways)
@@ -107,10 +111,10 @@ def test_the_peers_paint_on_the_same_weights_and_their_evaluations_are_counted(t
     assert ways["text2img"].problem == "" and ways["img2img"].problem == ""
     costs, images = {}, {}
     for name in ("regional", "region MultiDiffusion", "plain diffusion"):
-        with counted(ways[name].unet, 8) as calls:
+        with counting(ways[name].backbone) as counter:
             image = ways[name].paint(layout, 3)
         assert image.size == (64, 96)
-        costs[name] = sum(calls)
+        costs[name] = counter.windows
         images[name] = image.tobytes()
     again = ways["region MultiDiffusion"].paint(layout, 3)
     assert again.tobytes() == images["region MultiDiffusion"]
