@@ -41,9 +41,7 @@ def painted(toy, monkeypatch):
     ways = {
         "img2img": Painter(note("img2img"), toy.backbone),
         "text2img": Painter(None, toy.backbone, problem="the model was not trained for it"),
-        "region MultiDiffusion": Painter(
-            note("regions"), toy.backbone, lambda layout: regions_cost(layout, 64)
-        ),
+        "region MultiDiffusion": regions,
     }
     monkeypatch.setattr(running, "load_pipeline", lambda *_: toy)
     monkeypatch.setattr(running, "painters", lambda _: ways)
