@@ -179,7 +179,8 @@ def evaluate(
         if comparison is not None:
             report = replace(report, quality=comparison.quality(source, watch))
             if other is not None:
-                other = other[0], replace(other[1], quality=comparison.quality(other[0], watch))
+                beside_real = comparison.quality(other[0], watch, halves=False)  # told once, with the first
+                other = other[0], replace(other[1], quality=beside_real)
         drawn = overlays is not False
         with closing(
             write_evaluation(folder, source, report, found, overlays=drawn, overwrite=overwrite)

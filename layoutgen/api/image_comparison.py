@@ -57,15 +57,15 @@ class ImageComparison:
         self._network = load_embedding(features, inception, device)
         self._real: ImageSet | None = None
 
-    def quality(self, source: AnnotatedSource, watch: Progress) -> ImageQuality:
-        """What the images of `source` are beside the real ones."""
+    def quality(self, source: AnnotatedSource, watch: Progress, *, halves: bool = True) -> ImageQuality:
+        """What the images of `source` are beside the real ones, and `halves` of these to each other."""
         from layoutgen.features.quality import compare
 
         if self._real is None:
             self._real = self._embedded(self._photos, "real images", watch)
         made = self._embedded([source.file_of(one) for one in source.images], "images beside them", watch)
         watch.begin("comparing with real images")
-        return compare(made, self._real, self._features)
+        return compare(made, self._real, self._features, halves=halves)
 
     def _embedded(self, paths: list[Path], title: str, watch: Progress) -> ImageSet:
         from layoutgen.features.quality import embed

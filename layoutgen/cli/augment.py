@@ -29,6 +29,7 @@ from layoutgen.cli.sample import windows
 from layoutgen.cli.sample_options import BatchSize, Dtype, Steps
 from layoutgen.cli.tables import print_table
 from layoutgen.cli.watch import Watch
+from layoutgen.features.image_quality import share_text
 
 if TYPE_CHECKING:
     from layoutgen.api.augment import AugmentedData
@@ -187,7 +188,13 @@ def _say(result: AugmentedData, *, check: bool) -> None:
         return
     if check:
         rows = [
-            (f"round {number}", f"{one.images:,}", f"{one.objects:,}", f"{one.found:,}", _share(one))
+            (
+                f"round {number}",
+                f"{one.images:,}",
+                f"{one.objects:,}",
+                f"{one.found:,}",
+                share_text(one.found / one.objects if one.objects else None),
+            )
             for number, one in enumerate(outcome.rounds, start=1)
         ]
         print_table(("", "images", "objects", "found", "recall"), rows)
@@ -197,7 +204,3 @@ def _say(result: AugmentedData, *, check: bool) -> None:
         f"{result.real:,} real and {outcome.images:,} painted images ({outcome.objects:,} painted objects): "
         f"{result.folder}"
     )
-
-
-def _share(one: Any) -> str:
-    return f"{one.found / one.objects:.1%}" if one.objects else "-"

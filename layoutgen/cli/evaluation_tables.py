@@ -9,17 +9,13 @@ from layoutgen.cli import console
 from layoutgen.cli.tables import print_table
 from layoutgen.evaluation.report import Report
 from layoutgen.evaluation.scoring import ImageScore, LabelScore, Scores
-from layoutgen.features.image_quality import quality_header, quality_rows, remarks
+from layoutgen.features.image_quality import quality_header, quality_rows, remarks, share_text
 
 _SHOWN = 12  # images in the table of images, worst first
 
 
 def _count(value: int) -> str:
     return f"{value:,}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
 
 
 def _number(value: float | None) -> str:
@@ -37,15 +33,15 @@ _SUMMARY: tuple[tuple[str, Callable[[Scores], str]], ...] = (
     ("misplaced", lambda scores: _count(scores.counts.misplaced)),
     ("with another label", lambda scores: _count(scores.counts.mislabelled)),
     ("found twice", lambda scores: _count(scores.counts.duplicates)),
-    ("recall", lambda scores: _share(scores.counts.recall)),
-    ("precision", lambda scores: _share(scores.counts.precision)),
-    ("F1", lambda scores: _share(scores.counts.f1)),
+    ("recall", lambda scores: share_text(scores.counts.recall)),
+    ("precision", lambda scores: share_text(scores.counts.precision)),
+    ("F1", lambda scores: share_text(scores.counts.f1)),
     ("mean IoU of matches", lambda scores: _number(scores.counts.mean_iou)),
     ("mean count error", lambda scores: _number(scores.count_errors.mean_error)),
-    ("counts exactly right", lambda scores: _share(scores.count_errors.share(0))),
-    ("counts within 5 %", lambda scores: _share(scores.count_errors.share(0.05))),
-    ("counts within 10 %", lambda scores: _share(scores.count_errors.share(0.1))),
-    ("images all right", lambda scores: _share(scores.perfect)),
+    ("counts exactly right", lambda scores: share_text(scores.count_errors.share(0))),
+    ("counts within 5 %", lambda scores: share_text(scores.count_errors.share(0.05))),
+    ("counts within 10 %", lambda scores: share_text(scores.count_errors.share(0.1))),
+    ("images all right", lambda scores: share_text(scores.perfect)),
     ("AP", lambda scores: _number(scores.precision.ap)),
     ("AP50", lambda scores: _number(scores.precision.ap50)),
     ("AP75", lambda scores: _number(scores.precision.ap75)),
@@ -95,7 +91,7 @@ def _print_labels(scores: Mapping[str, LabelScore]) -> None:
     for label, one in scores.items():
         counts, precision = one.counts, one.precision
         whole = map(_count, (counts.targets, counts.detections, counts.matched))
-        shares = map(_share, (counts.recall, counts.precision, counts.f1))
+        shares = map(share_text, (counts.recall, counts.precision, counts.f1))
         numbers = map(_number, (counts.mean_iou, precision.ap, precision.ap50))
         rows.append((label, *whole, *shares, *numbers))
     print_table(header, rows)

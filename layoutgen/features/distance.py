@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, first_line
 
 _SUBSET = 1000  # images of a KID subset, at most, as in the paper's code
 _INSTALL = "pip install 'layoutgen[quality]'"
@@ -70,8 +70,7 @@ def check_installed() -> None:
     try:
         import torchmetrics.image.fid  # noqa: F401
     except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision built for another torch
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InvalidOption(f"`real` needs more libraries: {_INSTALL} ({reason[0]})") from error
+        raise InvalidOption(f"`real` needs more libraries: {_INSTALL} ({first_line(error)})") from error
 
 
 class _Given(nn.Module):

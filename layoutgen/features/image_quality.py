@@ -77,11 +77,11 @@ def quality_rows(columns: Mapping[str, ImageQuality]) -> list[tuple[str, ...]]:
         "images / real images": [f"{one.images:,} / {one.real_images:,}" for one in shown],
         kernel: [_with_spread(one.kid, one.kid_deviation) for one in shown],
         frechet: [f"{one.fid:.3f}" for one in shown],
-        "precision: looks like a real one": [_share(one.precision) for one in shown],
-        "recall of what is real": [_share(one.recall) for one in shown],
-        "diversity, of real images' own": [_share(one.variety) for one in shown],
+        "precision: looks like a real one": [share_text(one.precision) for one in shown],
+        "recall of what is real": [share_text(one.recall) for one in shown],
+        "diversity, of real images' own": [share_text(one.variety) for one in shown],
         "distance to the nearest real one": [f"{one.nearest:.2f} x" for one in shown],
-        "nearer than real ones, 1 % usual": [_share(one.too_near) for one in shown],
+        "nearer than real ones, 1 % usual": [share_text(one.too_near) for one in shown],
         "near-duplicates of real images": [f"{len(one.copies):,}" for one in shown],
         "near-duplicates of each other": [f"{len(one.repeats):,}" for one in shown],
     }
@@ -140,7 +140,8 @@ def _names(quality: ImageQuality) -> tuple[str, str]:
     return ("FID", "KID") if quality.features == INCEPTION else ("Fréchet distance", "kernel distance")
 
 
-def _share(value: float | None) -> str:
+def share_text(value: float | None) -> str:
+    """A share as people read it; a dash where nothing can be said."""
     return "-" if value is None else f"{value:.1%}"
 
 

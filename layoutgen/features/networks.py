@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidOption, first_line
 from layoutgen.features.efficientnet_lite import EfficientNetLite0
+from layoutgen.features.embedding_names import EFFICIENTNET
 
-EFFICIENTNET = "efficientnet-lite0"
 _TIMM = "timm/"
 _MEAN, _STD = (
     (0.485, 0.456, 0.406),
@@ -38,10 +38,9 @@ def load_features(name: str) -> nn.Module:
             return FeatureNetwork(*_from_timm(name.removeprefix(_TIMM)))
         return FeatureNetwork(*_from_transformers(name))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InvalidOption(
-            f"`features` {name} cannot be loaded: {reason}; pass {EFFICIENTNET}, a backbone of transformers "
-            f"(a folder or hub id), or {_TIMM}NAME with the package timm"
+            f"`features` {name} cannot be loaded: {first_line(error)}; pass {EFFICIENTNET}, a backbone of "
+            f"transformers (a folder or hub id), or {_TIMM}NAME with the package timm"
         ) from error
 
 

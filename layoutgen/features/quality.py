@@ -75,19 +75,19 @@ def embed(
     return ImageSet(names, torch.cat(features), torch.cat(small))
 
 
-def compare(images: ImageSet, real: ImageSet, features: str) -> ImageQuality:
+def compare(images: ImageSet, real: ImageSet, features: str, *, halves: bool = True) -> ImageQuality:
     """What the `images` are beside the `real` ones, by the features that are called so.
 
-    From eight real images on, beside what halves of them are to each other: as many as there are images, at
-    most half of them, and the others.
+    From eight real images on, and if `halves` are wanted, beside what halves of them are to each other: as
+    many as there are images, at most half of them, and the others.
     """
     quality = _compare(images, real, features)
-    if len(real) < 8:
+    if not halves or len(real) < 8:
         return quality
     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
     count = min(len(images), len(real) // 2)
-    halves = _compare(real.only(order[:count]), real.only(order[count:]), features)
-    return replace(quality, halves=halves)
+    of_real = _compare(real.only(order[:count]), real.only(order[count:]), features)
+    return replace(quality, halves=of_real)
 
 
 def _compare(images: ImageSet, real: ImageSet, features: str) -> ImageQuality:
