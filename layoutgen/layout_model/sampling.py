@@ -16,7 +16,7 @@ from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
 from layoutgen.layout_model.model import BoxTables, LayoutModel
 from layoutgen.layout_model.relations import relations
-from layoutgen.layout_model.tables import Frequencies, Numbers, Quantiles
+from layoutgen.layout_model.tables import Frequencies, Numbers, Quantiles, drawn
 
 _PLACES = 24  # that are tried for each box
 _PRIOR = 2.0  # images in which labels are together as by chance, added to those of a label
@@ -150,7 +150,7 @@ class Sampler:
         for k, label in enumerate(labels):
             tables = boxes[self._names[label]]
             own, shape = rng.standard_normal(2)
-            size = common + np.sqrt(sizes.label) * of_label[label] + np.sqrt(max(sizes.own, 0)) * own
+            size = common + np.sqrt(sizes.label) * of_label[label] + np.sqrt(sizes.own) * own
             along, across = np.sqrt((1 + tables.correlation) / 2), np.sqrt((1 - tables.correlation) / 2)
             places = ndtr([along * size + across * shape, along * size - across * shape])
             sides[k] = tables.width.at(places[0]), tables.height.at(places[1])
@@ -185,12 +185,6 @@ class Sampler:
             boxes[k] = candidates[chosen]
         rounded: Boxes = np.round(boxes, 2)
         return rounded
-
-
-def drawn(weights: Numbers, place: float) -> int:
-    """The index at `place` in [0, 1) of the distribution with these `weights` (N,)."""
-    rising = np.cumsum(weights)
-    return min(int(np.searchsorted(rising, place * rising[-1], side="right")), len(weights) - 1)
 
 
 def count_scores(counts: Frequencies) -> dict[int, float]:

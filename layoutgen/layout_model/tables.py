@@ -82,9 +82,13 @@ class Frequencies:
 
     def draw(self, place: float) -> int:
         """The value at `place` in [0, 1) of the distribution."""
-        rising = np.cumsum(self.weights)
-        at = int(np.searchsorted(rising, place * rising[-1], side="right"))
-        return self.values[min(at, len(self.values) - 1)]
+        return self.values[drawn(np.array(self.weights), place)]
+
+
+def drawn(weights: Numbers, place: float) -> int:
+    """The index at `place` in [0, 1) of the distribution with these `weights` (N,)."""
+    rising = np.cumsum(weights)
+    return min(int(np.searchsorted(rising, place * rising[-1], side="right")), len(weights) - 1)
 
 
 def _rounded(value: float) -> float:
