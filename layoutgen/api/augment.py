@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,8 +115,8 @@ def augment(
     )  # fmt: skip
     check_options(wanted, to)
     target = format_named(to)
-    names = sorted({name for known in FORMATS for name in (*known.writes, ORIGINS)} | {target.image_folder})
-    names = [name for name in names if name]
+    of_formats = (name for known in FORMATS for name in known.writes)
+    names = sorted({ORIGINS, target.image_folder, *of_formats} - {""})
     check_output(folder, names, overwrite=overwrite)
     with progress_of(progress) as watch:
         plan = plan_of(
@@ -136,10 +136,9 @@ def augment(
         )
         try:
             with shared_folder(folder, names, plan.key(to), overwrite=overwrite) as aside:
-                kept, done = paint_rounds(plan, wanted, aside, watch)
+                kept, done = paint_rounds(plan, aside, watch)
                 outcome = outcome_of(done, kept, missing)
-                labels = [*plan.source.labels]
-                painted = painted_part(list(kept.values()), aside, missing, labels)
+                painted = painted_part(list(kept.values()), aside, missing, plan.source.labels)
                 parts = [painted] if painted_only else [real_part(plan.source), painted]
                 made = aside / "set"
                 shutil.rmtree(made, ignore_errors=True)
@@ -157,6 +156,4 @@ def augment(
             for place in unfinished_folders(folder):
                 watch.note(f"what is painted is kept in {place}; the same command goes on there")
             raise
-    return AugmentedData(
-        folder, real, len(plan.layouts), plan.disk, plan.unknown, outcome, said.dropped, said.mended
-    )
+    return replace(said, outcome=outcome)

@@ -20,7 +20,6 @@ from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.layout_file import layout_to_dict
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.formats.registry import format_named
-from layoutgen.io.files import is_file
 from layoutgen.layout_model.fitting import fit
 from layoutgen.layout_model.sampling import Shift, sample_layouts
 from layoutgen.model_info import find_model
@@ -122,7 +121,7 @@ def plan_of(paths: Sequence[Path], wanted: Wanted, reading: ReadOptions, watch: 
     if not source.images:
         raise InvalidFile(source.path, "holds no image", remedy="give annotated images")
     if not wanted.painted_only:
-        _check_images(source)
+        source.check_files("name the folder of the images before the annotations, or pass `painted_only`")
     labels = sorted({one.label for image in source.images for one in image.instances})
     unknown = tuple(label for label in labels if not _knows(info.labels, label))
     chosen = _chosen(labels, unknown, wanted.category, paths[-1])
@@ -133,7 +132,7 @@ def plan_of(paths: Sequence[Path], wanted: Wanted, reading: ReadOptions, watch: 
     if unknown and not wanted.category:
         watch.note(_not_painted(unknown))
     watch.begin("fitting the layout model")
-    model = fit([layout for layout in layouts if layout.instances])
+    model = fit(layouts)
     count = wanted.count or max(1, round(((wanted.factor or 2.0) - 1) * len(source.images)))
     drawn = list(
         watch.track("layouts", sample_layouts(model, count, wanted.seed, Shift(*wanted.shift)), count)
@@ -172,16 +171,6 @@ def _not_painted(unknown: Sequence[str]) -> str:
 
 def _some(labels: Sequence[str]) -> str:
     return ", ".join(labels[:3]) + (f" and {len(labels) - 3:,} more" if len(labels) > 3 else "")
-
-
-def _check_images(source: AnnotatedSource) -> None:
-    lost = next((one for one in source.images if not is_file(source.file_of(one))), None)
-    if lost is not None:
-        raise InvalidFile(
-            source.file_of(lost),
-            f"there is no such image, and {source.path} lists it",
-            remedy="name the folder of the images before the annotations, or pass `painted_only`",
-        )
 
 
 def _disk(source: AnnotatedSource, layouts: Sequence[Layout], wanted: Wanted) -> int:

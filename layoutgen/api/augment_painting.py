@@ -17,23 +17,21 @@ from layoutgen.domain.layout import Layout
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.formats.coco import write_coco
-from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.coco_writing import categories_of
 from layoutgen.io.files import read_json_list, write_json
 from layoutgen.progress import Progress
 
 _ANNOTATIONS = "annotations.json"
 
 
-def paint_rounds(
-    plan: AugmentPlan, wanted: Wanted, folder: Path, watch: Progress
-) -> tuple[dict[int, Attempt], list[Round]]:
+def paint_rounds(plan: AugmentPlan, folder: Path, watch: Progress) -> tuple[dict[int, Attempt], list[Round]]:
     """The best attempt at each layout of `plan`, by number, and what each round came to.
 
     Raises:
         UnknownLabel: the detector does not know what is painted; said before the first image.
         LayoutgenError: what cannot be painted.
     """
-    evaluator = None
+    wanted, evaluator = plan.wanted, None
     if wanted.check:
         evaluator = Evaluator(EvaluatorOptions(detector=wanted.detector, device=wanted.device))
         watch.begin("loading the detector")
@@ -49,7 +47,7 @@ def paint_rounds(
         ]
         if not todo:
             break
-        found = _round(round_, todo, plan, wanted, evaluator, folder, watch)
+        found = _round(round_, todo, plan, evaluator, folder, watch)
         attempts += found
         done.append(round_of(found))
     return best(attempts), done
@@ -59,23 +57,24 @@ def _round(
     round_: int,
     todo: Sequence[tuple[int, Layout]],
     plan: AugmentPlan,
-    wanted: Wanted,
     evaluator: Evaluator | None,
     folder: Path,
     watch: Progress,
 ) -> list[Attempt]:
     """Paint the numbered layouts `todo` and look for their objects; or read what was found before."""
-    results, seed = folder / f"found_{round_}.json", wanted.seed + round_
+    results, seed = folder / f"found_{round_}.json", plan.wanted.seed + round_
     if results.is_file():
         return [attempt_from(one, plan.layouts[one["number"] - 1], round_) for one in read_json_list(results)]
     images = folder / f"round_{round_}"
     if not (images / _ANNOTATIONS).is_file():
-        _paint(todo, images, wanted, seed, _Within(watch, f"round {round_ + 1}", notes=round_ == 0))
+        _paint(todo, images, plan.wanted, seed, _Within(watch, f"round {round_ + 1}", notes=round_ == 0))
     painted = open_annotated(images)
-    files = [
-        painted.file_of(one).resolve().relative_to(folder.resolve()).as_posix() for one in painted.images
+    assert painted.folder is not None  # it was painted here
+    inside = painted.folder.resolve().relative_to(folder.resolve())
+    rows = [
+        (number, (inside / image.file_name).as_posix(), layout)
+        for (number, layout), image in zip(todo, painted.images, strict=True)
     ]
-    rows = [(number, file, layout) for (number, layout), file in zip(todo, files, strict=True)]
     if evaluator is None:
         every = [
             Attempt(n, layout, file, round_, seed, tuple(range(len(layout.instances))))
@@ -87,7 +86,7 @@ def _round(
     detected = watch.track(f"round {round_ + 1}: looking", evaluator.detect(source), len(rows))
     scores = evaluator.score(source.images, source.labels, dict(detected)).images
     found = [
-        attempt_of(score, number, layout, Path(file), round_, seed)
+        attempt_of(score, number, layout, file, round_, seed)
         for score, (number, file, layout) in zip(scores, rows, strict=True)
     ]
     write_json(results, [one.to_json() for one in found])
@@ -118,7 +117,7 @@ def _source(folder: Path, rows: Sequence[tuple[int, str, Layout]]) -> AnnotatedS
     """Painted images (number, file in `folder`, layout) as a source."""
     images = tuple(AnnotatedImage(number, file, layout) for number, file, layout in rows)
     labels = {label for image in images for label in image.labels}
-    categories = {number: label for label, number in category_ids(labels).items()}
+    categories = categories_of(labels)
     return AnnotatedSource(folder, folder, AnnotatedImages(images, categories))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from layoutgen.domain.annotated_image import AnnotatedImage
@@ -40,7 +39,8 @@ class Attempt:
     @property
     def missing(self) -> tuple[int, ...]:
         """Places of the instances that were not found."""
-        return tuple(k for k in range(len(self.layout.instances)) if k not in set(self.found))
+        found = set(self.found)
+        return tuple(k for k in range(len(self.layout.instances)) if k not in found)
 
     @property
     def complete(self) -> bool:
@@ -70,10 +70,10 @@ def attempt_from(content: Mapping[str, Any], layout: Layout, round_: int) -> Att
     )
 
 
-def attempt_of(score: ImageScore, number: int, layout: Layout, file: Path, round_: int, seed: int) -> Attempt:
+def attempt_of(score: ImageScore, number: int, layout: Layout, file: str, round_: int, seed: int) -> Attempt:
     """The attempt that was scored with `score`."""
     found = tuple(sorted(pair.target for pair in score.matching.matched))
-    return Attempt(number, layout, file.as_posix(), round_, seed, found, len(score.matching.extra))
+    return Attempt(number, layout, file, round_, seed, found, len(score.matching.extra))
 
 
 def best(attempts: Iterable[Attempt]) -> dict[int, Attempt]:

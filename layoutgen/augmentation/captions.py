@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,12 +29,11 @@ def with_captions(layouts: Sequence[Layout], images: Sequence[AnnotatedImage], s
 
     Of a layout without prompt the model says itself what is in it.
     """
-    from dataclasses import replace
-
     captions = [
         (image.layout.prompt, image.layout.labels)
         for image in images
-        if image.layout.labels
+        if image.layout.prompt
+        and image.layout.labels
         and background_prompt(image.layout.prompt, image.layout.labels) != image.layout.prompt
     ]
     if not captions:

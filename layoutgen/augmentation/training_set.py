@@ -10,8 +10,8 @@ from pathlib import Path
 from layoutgen.augmentation.attempts import Attempt, settled
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages
 from layoutgen.formats.annotated_source import AnnotatedSource
-from layoutgen.formats.coco_writing import category_ids
-from layoutgen.formats.convert import write_image
+from layoutgen.formats.coco_writing import categories_of
+from layoutgen.formats.convert import plain_stem, write_image
 from layoutgen.formats.dataset_format import DatasetFormat
 from layoutgen.io.files import replacing
 
@@ -53,7 +53,7 @@ class Part:
 
 def real_part(source: AnnotatedSource) -> Part:
     """The images of the data: ``real_`` and their own name."""
-    names = {one.id: f"{REAL}_{_stem(one.file_name)}" for one in source.images}
+    names = {one.id: f"{REAL}_{plain_stem(one.file_name)}" for one in source.images}
     return Part(source, names, {one.id: Origin("", REAL, source=one.file_name) for one in source.images})
 
 
@@ -70,7 +70,7 @@ def painted_part(attempts: Sequence[Attempt], folder: Path, missing: str, labels
         origins[one.number] = Origin(
             "", PAINTED, None, one.number, one.round, one.seed, asked, asked - len(image.instances)
         )
-    categories = {number: label for label, number in category_ids(set(labels)).items()}
+    categories = categories_of(labels)
     source = AnnotatedSource(folder / "layouts.json", folder, AnnotatedImages(tuple(images), categories))
     return Part(source, names, origins)
 
@@ -96,7 +96,7 @@ def write_training_set(
             origins.append(replace(part.origins[image.id], file_name=written.file_name))
             yield images[-1]
     labels = {label for part in parts for label in part.source.labels}
-    categories = {number: label for label, number in category_ids(labels).items()}
+    categories = categories_of(labels)
     target.write(AnnotatedImages(tuple(images), categories), folder)
     with replacing(folder / ORIGINS) as aside:
         lines = (
@@ -104,9 +104,3 @@ def write_training_set(
             for one in origins
         )
         aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _stem(name: str) -> str:
-    """The name of a file without its suffix and folders of images, in one word."""
-    parts = Path(name).with_suffix("").parts
-    return "_".join(part for part in parts if part not in ("images", "JPEGImages", "/", "..")) or "image"

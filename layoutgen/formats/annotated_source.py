@@ -18,7 +18,7 @@ from PIL import Image
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Defect
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.formats.coco import find_json, list_splits, only_image
-from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.coco_writing import categories_of
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.formats.registry import find_format
 from layoutgen.io.files import is_file
@@ -64,6 +64,20 @@ class AnnotatedSource:
         assert self.folder is not None
         return self.folder / image.file_name
 
+    def check_files(self, remedy: str) -> None:
+        """Refuse a source of which an image is not where it should be.
+
+        Raises:
+            InvalidFile: names the first, and the `remedy`.
+        """
+        missing = self.first_missing()
+        if missing is not None:
+            raise InvalidFile(missing, f"there is no such image, and {self.path} lists it", remedy=remedy)
+
+    def first_missing(self) -> Path | None:
+        """The first of the files that is not there; None: all are."""
+        return next((file for file in map(self.file_of, self.images) if not is_file(file)), None)
+
     def read_image(self, image: AnnotatedImage, *, any_size: bool = False) -> Image.Image:
         """`image` (RGB), oriented as it was annotated; see :func:`~layoutgen.io.images.read_photo`.
 
@@ -105,14 +119,10 @@ def open_annotated(
     if image_id is not None:
         data = only_image(file, data, image_id)
         source = replace(source, data=data)
-    missing = next((image for image in data.images if not is_file(source.file_of(image))), None)
-    if missing is None:
-        return source
     if required or images is not None:
-        problem = f"there is no such image, and {file} lists it"
-        remedy = "name the folder of the images with `images`"
-        raise InvalidFile(source.file_of(missing), problem, remedy=remedy)
-    return AnnotatedSource(file, None, data)
+        source.check_files("name the folder of the images with `images`")
+        return source
+    return source if source.first_missing() is None else source.without_images()
 
 
 def read_annotated(path: Path, options: ReadOptions) -> AnnotatedSource:
@@ -156,6 +166,6 @@ def merged(sources: Sequence[AnnotatedSource]) -> AnnotatedSource:
                 for one in getattr(source.data, kind)
             ]
     labels = {label for source in sources for label in source.labels}
-    categories = {number: label for label, number in category_ids(labels).items()}
+    categories = categories_of(labels)
     data = AnnotatedImages(tuple(images), categories, tuple(defects["dropped"]), tuple(defects["mended"]))
     return AnnotatedSource(sources[0].path, root, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,11 @@ def category_ids(labels: set[str]) -> dict[str, int]:
     known = {name: number for number, name in COCO_CATEGORIES.items() if name in labels}
     others = sorted(labels.difference(known))
     return known | {label: number for number, label in enumerate(others, start=_FIRST_OWN_CATEGORY)}
+
+
+def categories_of(labels: Iterable[str]) -> dict[int, str]:
+    """The categories that `labels` are, by the ids of :func:`category_ids`."""
+    return {number: label for label, number in category_ids(set(labels)).items()}
 
 
 def _about(layouts: Sequence[Layout]) -> dict[str, Any]:

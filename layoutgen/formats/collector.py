@@ -12,7 +12,7 @@ from typing import Any
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Defect, Mask
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile
-from layoutgen.formats.coco_writing import category_ids
+from layoutgen.formats.coco_writing import categories_of
 from layoutgen.formats.masks import compressed
 from layoutgen.formats.read_options import ReadOptions
 from layoutgen.formats.stored_masks import StoredMasks
@@ -186,7 +186,7 @@ class Collector:
 
 def numbered(labels: set[str]) -> dict[int, str]:
     """Categories for `labels`, in a format that has no ids of its own; empty ones are left out."""
-    return {number: label for label, number in category_ids(labels - {""}).items()}
+    return categories_of(labels - {""})
 
 
 def fractions_found(boxes: int) -> str:

@@ -75,15 +75,19 @@ def _name(image: AnnotatedImage, target: DatasetFormat, taken: set[str], called:
     No two differ in their suffix or in case alone: some formats call the annotations of an image as it, and
     some file systems take both for one.
     """
-    path = PurePosixPath(image.file_name)
-    parts = [part for part in path.with_suffix("").parts if part not in ("images", "JPEGImages", "/", "..")]
-    first = called or "_".join(parts) or "image"
+    first = called or plain_stem(image.file_name)
     stem, number = first, 1
     while stem.casefold() in taken:
         number += 1
         stem = f"{first}-{number}"
     taken.add(stem.casefold())
-    return str(PurePosixPath(target.image_folder, f"{stem}{path.suffix}"))
+    return str(PurePosixPath(target.image_folder, f"{stem}{PurePosixPath(image.file_name).suffix}"))
+
+
+def plain_stem(name: str) -> str:
+    """The name of a file without its suffix and folders of images, in one word."""
+    parts = PurePosixPath(name).with_suffix("").parts
+    return "_".join(part for part in parts if part not in ("images", "JPEGImages", "/", "..")) or "image"
 
 
 def _copy(source: AnnotatedSource, image: AnnotatedImage, target: Path) -> None:
