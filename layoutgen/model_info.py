@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.assets import MODEL
-from layoutgen.domain.labels import closest, count_phrase
+from layoutgen.domain.labels import closest, count_phrase, did_you_mean, named_unknown
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel, first_line
@@ -154,19 +154,16 @@ def check_labels(labels: Collection[str], known: Collection[str] | None) -> None
     unknown = [] if known is None else sorted(label for label in labels if label not in known)
     if known is None or not unknown:
         return
-    named = ", ".join(f"{label!r}{_hint(label, known)}" for label in unknown[:_NAMED])
-    more = f", and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    named = named_unknown(unknown, lambda label: _hint(label, known))
     what = "it" if len(unknown) == 1 else "them"
     remedy = f"pass `model` with a checkpoint that knows {what}, such as {STABLE_DIFFUSION}"
     if not known:
-        raise UnknownLabel(f"the model has not learnt {named}{more}, nor any other label: {remedy}")
+        raise UnknownLabel(f"the model has not learnt {named}, nor any other label: {remedy}")
     raise UnknownLabel(
-        f"the model has not learnt {named}{more}, only {', '.join(known)}: use one of these labels, "
-        f"or {remedy}"
+        f"the model has not learnt {named}, only {', '.join(known)}: use one of these labels, or {remedy}"
     )
 
 
-_NAMED = 5  # unknown labels that are named
 _SIZES = frozenset({"big", "large", "huge", "giant", "small", "little", "tiny"})
 
 
@@ -182,7 +179,7 @@ def _hint(label: str, known: Collection[str]) -> str:
     size = next((word for word in label.lower().split() if word in _SIZES), None)
     if size is not None:
         return f" (did you mean {near!r}? how {size} they are is said in a layout file, as size: [40, 56])"
-    return f" (did you mean {near!r}?)"
+    return did_you_mean(near)
 
 
 def _read(folder: Path) -> ModelInfo:

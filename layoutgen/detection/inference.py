@@ -54,10 +54,11 @@ def run_inference(
         UnknownLabel: an image asks for something that the detector does not know.
         InvalidOption: a tile holds more objects than the detector can answer.
     """
-    check_labels(detector, source)
+    asked = asked_labels(source)
+    check_known(asked, detector.labels)
     tiling = tiling or detector.tiling
     # An empty scene is searched, too: what is detected in it is too much.
-    labels = asked_labels(source) or list(source.labels)
+    labels = asked or list(source.labels)
     options = _Search(score_threshold, nms_iou or detector.nms_iou, batch_size)
     words = {singular(label).lower(): label for label in source.labels}
     for image in source.images:

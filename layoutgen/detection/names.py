@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.assets import DETECTOR
-from layoutgen.domain.labels import closest, singular
+from layoutgen.domain.labels import closest, did_you_mean, named_unknown, singular
 from layoutgen.errors import InvalidOption, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.hub import check_hub_model
@@ -17,7 +17,6 @@ from layoutgen.model_kind import UNKNOWN, Role, kind_of
 
 OWL = ("owlvit", "owlv2")
 GROUNDING = ("grounding-dino", "mm-grounding-dino")
-_NAMED = 5  # unknown labels that are named
 _SHOWN = 6  # known ones
 
 
@@ -77,15 +76,9 @@ def check_known(labels: Collection[str], known: Collection[str] | None) -> None:
     unknown = sorted(label for label in labels if singular(label).lower() not in plain)
     if not unknown:
         return
-    named = ", ".join(f"{label!r}{_hint(label, known)}" for label in unknown[:_NAMED])
-    more = f", and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    named = named_unknown(unknown, lambda label: did_you_mean(closest(label, known)))
     some = ", ".join(list(known)[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
     raise UnknownLabel(
-        f"the detector does not know {named}{more}, only {some}: pass `detector` with one that does, "
+        f"the detector does not know {named}, only {some}: pass `detector` with one that does, "
         "or a zero-shot one, such as google/owlv2-base-patch16-ensemble"
     )
-
-
-def _hint(label: str, known: Collection[str]) -> str:
-    near = closest(label, known)
-    return f" (did you mean {near!r}?)" if near else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from layoutgen.domain.inflection import inflect_engine
 
@@ -135,3 +135,17 @@ def _looks_plural(word: str) -> bool:
     if last.endswith("us") and last not in _PLURAL_IN_US:  # bus, cactus, walrus
         return False
     return bool(inflect_engine().singular_noun(word))
+
+
+_NAMED = 5  # unknown labels that are named
+
+
+def named_unknown(unknown: Sequence[str], hint: Callable[[str], str]) -> str:
+    """The first of `unknown` labels with what `hint` says of each, and how many more there are."""
+    named = ", ".join(f"{label!r}{hint(label)}" for label in unknown[:_NAMED])
+    return named + (f", and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else "")
+
+
+def did_you_mean(near: str | None) -> str:
+    """The question whether a label `near` to one that is unknown was meant; "" where there is none."""
+    return "" if near is None else f" (did you mean {near!r}?)"
