@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from layoutgen.errors import CannotSave
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""By which a user ends a command."""
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
@@ -65,14 +66,23 @@ def _signals_wait() -> Iterator[None]:
         elif number == signal.SIGTERM:
             os._exit(128 + number)
 
-    before = {number: signal.signal(number, hear) or signal.SIG_DFL for number in _SIGNALS}
     try:
-        yield
+        with heard_by(hear):
+            yield
+    finally:
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+@contextmanager
+def heard_by(hear: Callable[[int, FrameType | None], None]) -> Iterator[dict[signal.Signals, Any]]:
+    """Let `hear` handle Ctrl-C and SIGTERM inside the block, of the main thread; yield who did before."""
+    before = {number: signal.signal(number, hear) or signal.SIG_DFL for number in SIGNALS}
+    try:
+        yield before
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if heard:
-            signal.raise_signal(heard[0])
 
 
 def _begin(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:

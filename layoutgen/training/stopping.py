@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
+from layoutgen.data.workers import SIGNALS, heard_by
 from layoutgen.errors import CannotSave
 
 T = TypeVar("T")
-_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 @contextmanager
@@ -31,20 +32,16 @@ def stop_on_signals() -> Iterator[Callable[[], str | None]]:
         return
 
     def hear(number: int, frame: FrameType | None) -> None:
-        heard.append(_SIGNALS[signal.Signals(number)])
+        heard.append(_NAMES[signal.Signals(number)])
         signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, hear) or signal.SIG_DFL for number in _SIGNALS}
-    try:
+    with heard_by(hear) as before:
         yield lambda: heard[0] if heard else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def ignore_signals(worker: int) -> None:
     """In a process that reads data: the training decides when it ends, also when both get the signal."""
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
