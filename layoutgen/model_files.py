@@ -107,8 +107,9 @@ def _check_config(folder: Path) -> None:
     if "auto_map" in config:
         problem = "asks for code of its own, and code that comes with a model is never run"
         raise InvalidFile(file, problem, where="auto_map", remedy="give a model that transformers knows")
-    weights = [path for path in sorted(folder.iterdir()) if path.suffix == _WEIGHTS]
-    pickles = [path for path in sorted(folder.iterdir()) if path.suffix in _PICKLES]
+    files = sorted(folder.iterdir())
+    weights = [path for path in files if path.suffix == _WEIGHTS]
+    pickles = [path for path in files if path.suffix in _PICKLES]
     if not (weights or pickles):
         return
     values = sum(path.stat().st_size for path in weights or pickles)

@@ -29,8 +29,9 @@ def check_folder(folder: Path) -> None:
             f"cannot write to `output` {folder}, as {file} is a file; name another folder"
         ) from None
     except (OSError, ValueError) as error:  # a link to itself, a name of 300 letters, a null
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidOption(f"cannot write to `output` {folder}: {reason}; name another folder") from None
+        raise InvalidOption(
+            f"cannot write to `output` {folder}: {_reason(error)}; name another folder"
+        ) from None
 
 
 def check_file(path: Path, mark: bytes, setting: str) -> Path:
@@ -54,8 +55,14 @@ def check_file(path: Path, mark: bytes, setting: str) -> Path:
     except FileNotFoundError:
         return path.resolve()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidOption(f"`{setting}` {path} cannot be written: {reason}; name another file") from None
+        raise InvalidOption(
+            f"`{setting}` {path} cannot be written: {_reason(error)}; name another file"
+        ) from None
     if not ours:
         raise OutputExists(f"`{setting}` {path} was not written by layoutgen for this; name another file")
     return path.resolve()
+
+
+def _reason(error: OSError | ValueError) -> object:
+    """What the system says of a path; of an impossible one, what Python says."""
+    return getattr(error, "strerror", None) or error

@@ -28,8 +28,8 @@ def check_tensors_only(path: Path) -> None:
         InvalidFile: the file names something else, which may be code; or it is cut off.
     """
     try:
-        if _unpacked(path) > _LARGEST:
-            problem = f"its list of tensors has {_unpacked(path):,} bytes, and {_LARGEST:,} is the most"
+        if (unpacked := _unpacked(path)) > _LARGEST:
+            problem = f"its list of tensors has {unpacked:,} bytes, and {_LARGEST:,} is the most"
             raise InvalidFile(path, problem, remedy=NO_PICKLE)
         names = [name for pickled in _pickles(path) for name in _imported(pickled)]
     except InvalidFile:

@@ -36,8 +36,8 @@ def check_memory(layouts: Sequence[Layout], zoom: Callable[[Layout], int]) -> No
     )
     larger = f", painted {times} times as large," if times > 1 else ""
     raise DoesNotFit(
-        f"a canvas of {largest.width:,} x {largest.height:,} px{larger} takes about {_gib(needed)} of "
-        f"memory, and {_gib(free)} are free: use one of at most {size} px"
+        f"a canvas of {largest.width:,} x {largest.height:,} px{larger} takes about {gib(needed)} of "
+        f"memory, and {gib(free)} are free: use one of at most {size} px"
     )
 
 
@@ -56,5 +56,6 @@ def free_bytes() -> int:
     return max(0, min(free, limit - used))
 
 
-def _gib(count: int) -> str:
+def gib(count: int) -> str:
+    """So many bytes in GiB, as people read it."""
     return f"{count / 2**30:,.1f} GiB" if count < 100 * 2**30 else f"{count / 2**30:,.0f} GiB"

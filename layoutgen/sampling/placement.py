@@ -11,6 +11,7 @@ from torch import nn
 from layoutgen.denoising.image_codec import UNTILED
 from layoutgen.denoising.multidiffusion import window_bytes
 from layoutgen.pipeline import LayoutPipeline
+from layoutgen.preflight.memory import gib
 
 _DECODING = (
     10  # values in memory, per pixel and channel of the finest level; measured: 9.95 at 256 px in fp32
@@ -31,7 +32,8 @@ def place(pipeline: LayoutPipeline, device: str, note: Callable[[str], None]) ->
     if free is None:
         pipeline.to(device)
         return
-    parts = {name: _bytes(part) for name, part in pipeline.components.items() if isinstance(part, nn.Module)}
+    modules: dict[str, Any] = {k: one for k, one in pipeline.components.items() if isinstance(one, nn.Module)}
+    parts: dict[str, int] = {name: module.get_memory_footprint() for name, module in modules.items()}
     whole, working = sum(parts.values()), window_bytes(pipeline.backbone)
     notes = []
     if whole + working <= free:
@@ -47,7 +49,7 @@ def place(pipeline: LayoutPipeline, device: str, note: Callable[[str], None]) ->
         notes.append(f"pictures of more than {side} px are decoded in tiles")
     if notes:
         note(
-            f"the model needs {_gib(whole + working)}, and {_gib(free)} are free on {device}: "
+            f"the model needs {gib(whole + working)}, and {gib(free)} are free on {device}: "
             f"{'; '.join(notes)}"
         )
 
@@ -74,11 +76,3 @@ def decode_in_tiles(vae: Any, side: int) -> None:
     vae.enable_tiling()
     vae.tile_sample_min_size = side
     vae.tile_latent_min_size = side // 2 ** (len(vae.config.block_out_channels) - 1)
-
-
-def _bytes(part: nn.Module) -> int:
-    return sum(values.numel() * values.element_size() for values in (*part.parameters(), *part.buffers()))
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB"

@@ -97,13 +97,13 @@ class ObjectPainter:
         ]
         grounds = [_crop(background, width, height, rng) for _ in subjects]
         kept = torch.stack([to_pixels(ground) for ground in grounds]).to(backbone.device)
-        attention = AttentionMap((height, width))
+        attention, side = AttentionMap((height, width)), median_side(layout)
         for event in self.painter.paint(canvases, generator, Surroundings(kept, _KEPT_UNTIL), attention):
             if isinstance(event, float):
                 yield event
                 continue
             yield [
-                self._cut(subject, picture, ground, canvas.instances[0].box, median_side(layout), heard)
+                self._cut(subject, picture, ground, canvas.instances[0].box, side, heard)
                 for subject, canvas, picture, ground, heard in zip(
                     subjects, canvases, event, grounds, _arrays(attention, len(subjects)), strict=True
                 )

@@ -36,19 +36,16 @@ def parameter_groups(
     trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
     if config.unet_lr_factor == config.text_lr_factor == 1:
         return [Group([parameter for _, parameter in trained], 1.0)]
-    groups = {part: Group([], factor) for part, factor in _factors(config).items()}
+    groups = {  # by the components of the model, what is new first
+        "layout_encoder": Group([], 1.0),
+        "unet": Group([], config.unet_lr_factor),
+        "text_encoder": Group([], config.text_lr_factor),
+    }
     for name, parameter in trained:
         part = name.split(".")[0].removesuffix("_2")
         new = ".lora_" in name or (reads_maps and name.startswith("unet.conv_in."))
         groups["layout_encoder" if new else part].parameters.append(parameter)
     return [group for group in groups.values() if group.parameters]
-
-
-def _factors(config: TrainConfig) -> dict[str, float]:
-    """By the components of the model, what is new first."""
-    return {
-        "layout_encoder": 1.0, "unet": config.unet_lr_factor, "text_encoder": config.text_lr_factor
-    }  # fmt: skip
 
 
 def make_optimizer(groups: list[Group], config: TrainConfig) -> torch.optim.Optimizer:

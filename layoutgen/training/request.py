@@ -141,14 +141,9 @@ def read_request(
     on_device = device_settings(start, device, distils=distils)  # last, as it loads torch
     return replace(
         request,
-        config=TrainConfig(**{**asdict(config), **_without(on_device, given.settings)}),
+        config=TrainConfig(**{**asdict(config), **on_device, **given.settings}),
         defaults={**defaults, **on_device},
     )
-
-
-def _without(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The `settings` that are not `given`."""
-    return {name: value for name, value in settings.items() if name not in given}
 
 
 def run_folder(request: TrainingRequest, processes: int) -> RunFolder:

@@ -23,7 +23,7 @@ from layoutgen.features.networks import load_features
 from layoutgen.formats import read_layouts
 from layoutgen.io.disk_space import check_space
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.preflight.memory import free_bytes
+from layoutgen.preflight.memory import free_bytes, gib
 from layoutgen.training.cached_inputs import ArrayCache, cache_captions, cache_latents
 from layoutgen.training.checkpoint import sharded
 from layoutgen.training.checkpoint_folders import images_done
@@ -127,9 +127,8 @@ class Run:
         free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
         if needed > free:
             raise DoesNotFit(
-                f"weights, gradients and optimizer take {needed / 2**30:,.1f} GiB of memory, and "
-                f"{free / 2**30:,.1f} GiB are free: train adapters with `lora_rank`, or paint no contact "
-                "sheets with `report_every` 0"
+                f"weights, gradients and optimizer take {gib(needed)} of memory, and {gib(free)} are free: "
+                "train adapters with `lora_rank`, or paint no contact sheets with `report_every` 0"
             )
         check_space(self.folder.path, written_bytes(self.components, self.config), "choose another place")
 
@@ -220,7 +219,7 @@ def prepare_run(
         extend_inputs(
             pipeline, config.methods, config.encoding, dataset.labels,
             location_tokens=config.train_text_encoder, residual_tokens=config.residual_tokens,
-            trained_on=boxes.prior(), words=words_of_data(dataset),
+            trained_on=boxes.prior(), words=words_of_data(dataset) if pipeline.labels is not None else (),
         )  # fmt: skip
     take_resolution(pipeline, config.resolution)
     methods = {
