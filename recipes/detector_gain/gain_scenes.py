@@ -17,7 +17,7 @@ import layoutgen
 from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
 from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.data.write_scenes import write_scenes
-from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.layout import Instance, Layout
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.formats.convert import convert
 from layoutgen.formats.registry import format_named
@@ -123,5 +123,5 @@ def _mosaic(squares: Sequence[Example]) -> Example:
     for number, one in enumerate(squares):
         x, y = number % _CELLS * cell, number // _CELLS * cell
         canvas.paste(one.image, (x, y))
-        instances += [Instance(i.label, Box(*i.box.shift(x, y).xyxy)) for i in one.layout.instances]
+        instances += [Instance(i.label, i.box.shift(x, y)) for i in one.layout.instances]
     return Example(canvas, Layout(SIDE, SIDE, tuple(instances)))

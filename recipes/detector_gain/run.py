@@ -8,7 +8,6 @@ are missing, and writes OUT/table.md anew after each. See README.md.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage, Detections
 from layoutgen.evaluation.average_precision import average_precision
 from layoutgen.evaluation.matching import match
 from layoutgen.features.efficientnet_lite import EfficientNetLite0
-from layoutgen.io.files import replacing, write_json
+from layoutgen.io.files import read_json, replacing, write_json
 
 _BEST = 10  # detections of an image that count for recall
 _TESTS = ("scenes", "photos")
@@ -183,7 +182,7 @@ def _write_table(out: Path, cells: list[Cell], chosen: argparse.Namespace) -> No
         file = out / "cells" / f"{cell.name}.json"
         row = rows.setdefault((cell.detector, cell.real, cell.painted, cell.checked), [])
         if file.is_file():
-            row.append(json.loads(file.read_text()))
+            row.append(read_json(file))
     lines = [
         "| detector | real | painted | seeds | scenes: AP50 | recall | photos: AP50 | recall |",
         "|---|---|---|---|---|---|---|---|",

@@ -31,10 +31,10 @@ from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.features.neighbours import thumbnails
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import ModelInfo, check_labels, find_model
-from layoutgen.sampling.run import load_pipeline, recorded_settings
+from layoutgen.sampling.run import load_pipeline
 from tests.benchmarks.likeness import Features, Likeness, figures, likeness_table
 from tests.benchmarks.painter_command import painter_parser, parsed, run
-from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, fingerprint, jobs_for, paint
+from tests.benchmarks.painter_scenes import Animals, Crop, Objects, crops, cut, jobs_for, paint, settings_for
 from tests.benchmarks.painter_scores import score, scores_table
 from tests.benchmarks.painter_sheets import closest_pairs, enlarged
 
@@ -101,9 +101,8 @@ def _make(
     animals = _animals(chosen, info, "heldout")
     console.print(f"{len(animals.cutouts)} held-out cut-outs of {chosen.label}")
     pipeline = load_pipeline(info.source, chosen.device, chosen.dtype)
-    method = pipeline.method(chosen.method)
     asked = SampleSettings(chosen.model, chosen.method, steps=chosen.steps, guidance=chosen.guidance)
-    settings = recorded_settings(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
+    settings = settings_for(pipeline, asked)
     made = {}
     for count in chosen.instances:
         folders = {kind: chosen.output / kind / str(count) for kind in ("painted", "real")}

@@ -15,6 +15,7 @@ from PIL import Image
 
 from layoutgen.data.scene_sources import find_source, read_all_backgrounds, read_cutouts
 from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.arrange import ask_for
 from layoutgen.domain.labels import count_phrase
@@ -26,6 +27,7 @@ from layoutgen.formats.coco import write_coco
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.jobs import Job, is_finished, write_job
+from layoutgen.sampling.run import recorded_settings
 
 _LARGEST = 8  # canvases, in sides of the smallest, that are tried for many objects
 
@@ -125,6 +127,12 @@ def paint(
             write_job(folder, job, image, options)
             yield job
     write_coco(folder / "annotations.json", [(job.file, job.layout) for job in jobs])
+
+
+def settings_for(pipeline: LayoutPipeline, asked: SampleSettings) -> dict[str, Any]:
+    """What pictures say of how `pipeline` painted them as `asked`, and of its weights."""
+    recorded = recorded_settings(pipeline, pipeline.method(asked.method), asked)
+    return recorded | {"weights": fingerprint(pipeline)}
 
 
 def fingerprint(pipeline: LayoutPipeline) -> str:

@@ -38,10 +38,10 @@ from layoutgen.features.efficientnet_lite import EfficientNetLite0
 from layoutgen.formats.annotated_source import AnnotatedSource, open_annotated
 from layoutgen.model_info import find_model
 from layoutgen.sampling.jobs import Job
-from layoutgen.sampling.run import load_pipeline, recorded_settings
+from layoutgen.sampling.run import load_pipeline
 from tests.benchmarks.likeness import Likeness
 from tests.benchmarks.painter_command import painter_parser, parsed, run
-from tests.benchmarks.painter_scenes import Animals, Objects, fingerprint, paint
+from tests.benchmarks.painter_scenes import Animals, Objects, paint, settings_for
 from tests.benchmarks.painter_scores import score, scores_table
 
 CLASSES = {"dog": slice(151, 269), "cat": slice(281, 286)}  # of ImageNet
@@ -123,8 +123,7 @@ def _make(chosen: argparse.Namespace, console: Console) -> Iterator[Pictures]:
     how = {key: getattr(chosen, key) for key in ("method", "steps", "guidance")}
     given = {key: value for key, value in how.items() if value is not None}
     asked = replace(settings_of(info.sampling), model=chosen.model, **given)
-    method = pipeline.method(chosen.method)
-    settings = recorded_settings(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
+    settings = settings_for(pipeline, asked)
     masks, photos = (chosen.data / kind / "instances_heldout.json" for kind in ("pets", "coco"))
     for label in chosen.labels:
         for size in chosen.sizes:

@@ -36,9 +36,9 @@ from layoutgen.formats.annotated_source import open_annotated
 from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.jobs import Job
-from layoutgen.sampling.run import load_pipeline, recorded_settings
+from layoutgen.sampling.run import load_pipeline
 from tests.benchmarks.painter_command import painter_parser, parsed, run
-from tests.benchmarks.painter_scenes import Animals, Objects, fingerprint, paint
+from tests.benchmarks.painter_scenes import Animals, Objects, paint, settings_for
 from tests.benchmarks.painter_scores import Scored, score, scores_table
 from tests.benchmarks.painter_sizes import CLASSES, Pictures, look
 
@@ -120,9 +120,7 @@ def _painter(chosen: argparse.Namespace) -> Painter:
     asked = replace(
         settings_of(info.sampling), model=chosen.model, method=chosen.method, verify=chosen.verify
     )
-    method = pipeline.method(chosen.method)
-    recorded = recorded_settings(pipeline, method, asked) | {"weights": fingerprint(pipeline)}
-    return Painter(pipeline, recorded)
+    return Painter(pipeline, settings_for(pipeline, asked))
 
 
 def _size(

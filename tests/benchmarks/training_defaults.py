@@ -25,6 +25,7 @@ from accelerate import Accelerator
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from layoutgen.assets import MODEL
 from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.sampling.run import quiet_libraries
@@ -34,6 +35,7 @@ from layoutgen.training.loss import batch_loss
 from layoutgen.training.request import read_request
 from layoutgen.training.run import prepare_run
 from layoutgen.training.run_config import RunConfig
+from tests.benchmarks.peers import without_layout
 
 BEFORE: dict[str, Any] = {
     "residual_tokens": False, "unet_lr_factor": 1.0, "learning_rate": 1e-4, "warmup": 37,
@@ -52,16 +54,9 @@ CHANGES["all but the U-Net's rate"] = {k: v for k, v in CHANGES["all"].items() i
 
 def without_layouts(folder: Path) -> Path:
     """The model in the package as a plain text-to-image checkpoint."""
-    model = LayoutPipeline.from_pretrained(Path(__file__).parents[2] / "layoutgen/assets/model")
-    latents = int(model.vae.config.latent_channels)
-    old, new = model.unet.conv_in, torch.nn.Conv2d(latents, model.unet.conv_in.out_channels, 3, padding=1)
-    new.load_state_dict({"weight": old.weight[:, :latents], "bias": old.bias})
-    model.unet.conv_in = new
-    model.unet.register_to_config(in_channels=latents)
-    parts = {
-        name: model.components[name] for name in ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-    }
-    LayoutPipeline(**parts).save_pretrained(folder)
+    model = LayoutPipeline.from_pretrained(MODEL)
+    parts = {name: model.components[name] for name in ("vae", "text_encoder", "tokenizer", "scheduler")}
+    LayoutPipeline(**parts, unet=without_layout(model.unet)).save_pretrained(folder)
     return folder
 
 

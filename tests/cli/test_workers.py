@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+
+from tests.drawn_cutouts import write_cutouts
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -43,17 +43,7 @@ write_scenes._write = dying
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with what scenes are composed of."""
-    for name, color in (("photos", (180, 90, 40)), ("grounds", (120, 120, 120))):
-        (tmp_path / name).mkdir()
-        Image.new("RGB", (64, 64), color).save(tmp_path / name / "a.png")
-    outline = [10, 10, 54, 10, 54, 54, 10, 54]
-    entry = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 44, 44], "segmentation": [outline]}
-    document = {
-        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 64}],
-        "categories": [{"id": 1, "name": "dog"}],
-        "annotations": [entry],
-    }
-    (tmp_path / "photos/coco.json").write_text(json.dumps(document))
+    write_cutouts(tmp_path / "photos", tmp_path / "grounds")
     return tmp_path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training import snapshot
+from tests.drawn_cutouts import write_cutouts
 from tests.toy import toy_pipeline
 
 SCRATCH = """
@@ -60,20 +60,7 @@ def draw_scenes(folder: Path, count: int, *, first: int = 0, size: tuple[int, in
 def endless_scenes(folder: Path) -> Path:
     """A recipe of endless scenes of one drawn dog on grey ground."""
     photo, ground = folder / "dogs", folder / "grounds"
-    photo.mkdir()
-    ground.mkdir()
-    Image.new("RGB", (64, 64), (180, 90, 40)).save(photo / "dog.png")
-    Image.new("RGB", (64, 64), (120, 120, 120)).save(ground / "grey.png")
-    outline = [10, 10, 54, 10, 54, 54, 10, 54]
-    objects = [
-        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 44, 44], "segmentation": [outline]}
-    ]
-    document = {
-        "images": [{"id": 1, "file_name": "dog.png", "width": 64, "height": 64}],
-        "categories": [{"id": 1, "name": "dog"}],
-        "annotations": objects,
-    }
-    (photo / "instances.json").write_text(json.dumps(document))
+    write_cutouts(photo, ground)
     where = f"{photo} --backgrounds {ground} -o {folder / 'scenes'}"
     looks = "--endless --canvas 48 48 --size 12 20 --instances 1 3"
     done = CliRunner().invoke(app, ["prepare", "scenes", *where.split(), *looks.split()])
@@ -132,7 +119,8 @@ def train(data: Path, run: Path, *options: str, images: int = 8) -> str:
 def weights(run: Path) -> dict[str, torch.Tensor]:
     """All trained weights of a finished run."""
     pipeline = LayoutPipeline.from_pretrained(run)
-    names = [c for c in ("unet", "text_encoder", "layout_encoder") if getattr(pipeline, c) is not None]
+    parts = ("unet", "text_encoder", "text_encoder_2", "layout_encoder")
+    names = [c for c in parts if getattr(pipeline, c) is not None]
     return {f"{c}.{name}": value for c in names for name, value in getattr(pipeline, c).state_dict().items()}
 
 

@@ -31,8 +31,8 @@ WAYS = {
 
 
 @torch.no_grad()
-def predict(pipeline: LayoutPipeline, condition: Condition) -> Tensor:
-    noise = torch.randn(1, 4, 6, 4, generator=torch.Generator().manual_seed(3))
+def predict(pipeline: LayoutPipeline, condition: Condition, shape: tuple[int, ...] = (1, 4, 6, 4)) -> Tensor:
+    noise = torch.randn(*shape, generator=torch.Generator().manual_seed(3))
     with pipeline.backbone.reading_layouts():
         return pipeline.backbone.predict(noise, torch.tensor([600]), DenoiserInputs.of([condition]))
 
@@ -101,14 +101,7 @@ def test_new_labels_change_nothing(prepared: Path, scratch: list[str], tmp_path:
     assert after.labels == ("cat", "dog", "zebra")
     square = Layout(32, 32, BOXES.instances[:1], "1 thing")
     for method in ("img2img", "text2img"):
-        conditions = [p.method(method).encode([square]) for p in (before, after)]
-        noise = torch.randn(1, 6, 8, 8, generator=torch.Generator().manual_seed(3))
-        with torch.no_grad():
-            outputs = []
-            for pipeline, condition in zip((before, after), conditions, strict=True):
-                with pipeline.backbone.reading_layouts():
-                    inputs = DenoiserInputs.of([condition])
-                    outputs.append(pipeline.backbone.predict(noise, torch.tensor([600]), inputs))
+        outputs = [predict(p, p.method(method).encode([square]), (1, 6, 8, 8)) for p in (before, after)]
         assert torch.equal(*outputs)
 
 

@@ -21,9 +21,10 @@ from layoutgen.data.dataset import collate, open_dataset
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.loss import batch_loss
 from layoutgen.training.start_info import start_info
+from tests.checkpoints.test_additions import ours_of, theirs_of
 from tests.original_layout import write_single_file
 from tests.real_shapes import real_shaped
-from tests.training.conftest import draw_scenes, invoke, same, train
+from tests.training.conftest import draw_scenes, invoke, same, train, weights
 
 DOGS = Layout(128, 128, (Instance("dog", Box(8, 8, 60, 50)),), "a dog", "blurry")
 
@@ -41,10 +42,11 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_scenes(tmp_path_factory.mktemp("scenes") / "data", 6, size=(160, 144))
 
 
-def all_weights(run: Path) -> dict[str, torch.Tensor]:
-    pipeline = LayoutPipeline.from_pretrained(run)
-    names = ("unet", "text_encoder", "text_encoder_2", "layout_encoder")
-    return {f"{n}.{key}": v for n in names for key, v in getattr(pipeline, n).state_dict().items()}
+def judge_of(xl: Path) -> Any:
+    """diffusers' own pipeline."""
+    judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
+    judge.set_progress_bar_config(disable=True)
+    return judge
 
 
 def test_a_run_goes_on_bit_for_bit_and_paints(xl: Path, scenes: Path, tmp_path: Path) -> None:
@@ -52,8 +54,8 @@ def test_a_run_goes_on_bit_for_bit_and_paints(xl: Path, scenes: Path, tmp_path: 
     train(scenes, tmp_path / "whole", *options, images=4)
     train(scenes, tmp_path / "parts", *options, "--max-minutes", "1e-9", images=4)
     train(scenes, tmp_path / "parts", images=4)
-    whole, before = all_weights(tmp_path / "whole"), LayoutPipeline.from_pretrained(xl)
-    assert same(whole, all_weights(tmp_path / "parts"))
+    whole, before = weights(tmp_path / "whole"), LayoutPipeline.from_pretrained(xl)
+    assert same(whole, weights(tmp_path / "parts"))
     for name in ("unet", "text_encoder", "text_encoder_2"):  # all of them learnt
         state = getattr(before, name).state_dict()
         assert any(not torch.equal(value, whole[f"{name}.{key}"]) for key, value in state.items()), name
@@ -120,20 +122,19 @@ def test_it_is_told_what_diffusers_recipe_tells(xl: Path, scenes: Path, tmp_path
         dataset = open_dataset(scenes, resolution=128, seed=0)
     denoiser = Denoiser(pipeline, [method])
     denoiser.unet = spy = Spy(pipeline.unet)
-    batch = collate([dataset[k] for k in range(3)])
+    examples = [dataset[number] for number in range(3)]
     if cached:
-        batch = collate(
-            [
-                e._replace(layout=Layout(128, 128, (), e.layout.prompt))
-                for e in map(dataset.__getitem__, range(3))
-            ]
-        )
-    for row, number in enumerate(range(3)):
+        examples = [e._replace(layout=Layout(128, 128, (), e.layout.prompt)) for e in examples]
+    batch = collate(examples)
+    texts, judge = [layout.prompt for layout in batch.layouts], judge_of(xl)
+    with torch.no_grad():
+        states, _, pooled, _ = judge.encode_prompt(texts, do_classifier_free_guidance=False)
+    for number in range(3):
         source, mirrored = dataset.source_of(number)
         x, y, width, _ = dataset.crop_box(source, number)
         left = 160 - x - width if mirrored else x
         expected = [144, 160, round(y * 128 / width), round(left * 128 / width), 128, 128]
-        assert batch.sizes[row].tolist() == expected
+        assert batch.sizes[number].tolist() == expected
     drop_all = {"drop_caption": 0.999, "drop_layout": 0.0}
     for dropped, config in ((False, TrainConfig(drop_caption=0)), (True, TrainConfig(**drop_all))):
         with torch.no_grad(), denoiser.attached():
@@ -141,41 +142,25 @@ def test_it_is_told_what_diffusers_recipe_tells(xl: Path, scenes: Path, tmp_path
         added = spy.calls[-1]["added_cond_kwargs"]
         assert torch.equal(added["time_ids"], batch.sizes.float())
         prompt = spy.calls[-1]["encoder_hidden_states"][:, :77]
-        texts = [layout.prompt for layout in batch.layouts]
-        judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
-        with torch.no_grad():
-            states, _, pooled, _ = judge.encode_prompt(texts, do_classifier_free_guidance=False)
         close = {"rtol": 2e-3, "atol": 2e-3} if cached else {"rtol": 1e-4, "atol": 1e-5}
         torch.testing.assert_close(prompt, states * (not dropped), **close)
         torch.testing.assert_close(added["text_embeds"], pooled * (not dropped), **close)
 
 
-def theirs(pipeline: Any, **options: Any) -> np.ndarray:
-    pipeline.set_progress_bar_config(disable=True)
-    usual = {"width": 128, "height": 128, "num_inference_steps": 2, "guidance_scale": 5.0}
-    texts = {} if "prompt_embeds" in options else {"prompt": "a dog", "negative_prompt": "blurry"}
-    generator = torch.Generator().manual_seed(0)
-    image = pipeline(generator=generator, **texts, **usual, **options)
-    return np.array(image.images[0]).astype(int)
-
-
 def ours(xl: Path, prompt: str = "a dog", **added: Any) -> np.ndarray:
     pipeline = LayoutPipeline.from_pretrained(xl)
-    pipeline.set_progress_bar_config(disable=True)
     pipeline.add(Additions(**added))
-    settings: dict[str, Any] = {"method": "regional", "scheduler": "model", "steps": 2, "guidance": 5.0}
-    layout = Layout(128, 128, (), prompt, "blurry")
-    return np.array(pipeline(layout, generator=torch.Generator().manual_seed(0), **settings)[0]).astype(int)
+    return ours_of(pipeline, prompt)
 
 
 def test_a_trained_lora_works_in_diffusers_and_in_kohyas_keys(xl: Path, scenes: Path, tmp_path: Path) -> None:
     options = "--method text2img --lora-rank 2 --ema 0 --learning-rate 0.05 --warmup 0 --schedule constant"
     train(scenes, tmp_path / "run", "--model", str(xl), *options.split(), images=6)
     lora = tmp_path / "run/lora.safetensors"
-    judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
-    before = theirs(judge)
+    judge = judge_of(xl)
+    before = theirs_of(judge)
     judge.load_lora_weights(str(lora))
-    expected = theirs(judge)
+    expected = theirs_of(judge)
     assert np.abs(expected - before).mean() > 2
     assert np.abs(ours(xl, lora=(str(lora),)) - expected).max() <= 1
     kohya = {}
@@ -191,7 +176,7 @@ def test_a_trained_lora_works_in_diffusers_and_in_kohyas_keys(xl: Path, scenes: 
 @pytest.mark.parametrize("skip", [1, 3])
 def test_clip_skip_is_that_of_diffusers(xl: Path, skip: int) -> None:
     """Which counts from the layer that XL reads, and of the prompt alone: ours is of both prompts."""
-    judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
+    judge = judge_of(xl)
     with torch.no_grad():
         (states, _, pooled, _), (negative, _, negative_pooled, _) = (
             judge.encode_prompt(text, do_classifier_free_guidance=False, clip_skip=skip - 1)
@@ -203,7 +188,7 @@ def test_clip_skip_is_that_of_diffusers(xl: Path, skip: int) -> None:
         "negative_prompt_embeds": negative,
         "negative_pooled_prompt_embeds": negative_pooled,
     }
-    np.testing.assert_array_equal(ours(xl, clip_skip=skip), theirs(judge, **embeddings))
+    np.testing.assert_array_equal(ours(xl, clip_skip=skip), theirs_of(judge, **embeddings))
 
 
 def test_a_textual_inversion_has_vectors_of_both_encoders(xl: Path, tmp_path: Path) -> None:
@@ -213,17 +198,14 @@ def test_a_textual_inversion_has_vectors_of_both_encoders(xl: Path, tmp_path: Pa
         "clip_g": torch.randn(2, 128, generator=generator),
     }
     save_file(vectors, tmp_path / "mydog.safetensors")
-    judge = StableDiffusionXLPipeline.from_pretrained(xl, add_watermarker=False)
+    judge = judge_of(xl)
     for key, encoder, tokenizer in (
         ("clip_l", judge.text_encoder, judge.tokenizer), ("clip_g", judge.text_encoder_2, judge.tokenizer_2)
     ):  # fmt: skip
         judge.load_textual_inversion(vectors[key], token="mydog", text_encoder=encoder, tokenizer=tokenizer)
-    judge.set_progress_bar_config(disable=True)
-    settings = {"width": 128, "height": 128, "num_inference_steps": 2, "guidance_scale": 5.0}
-    generator = torch.Generator().manual_seed(0)
-    expected = judge("a mydog", negative_prompt="blurry", generator=generator, **settings).images[0]
+    expected = theirs_of(judge, "a mydog")
     got = ours(xl, "a mydog", embedding=(str(tmp_path / "mydog.safetensors"),))
-    np.testing.assert_array_equal(got, np.array(expected))
+    np.testing.assert_array_equal(got, expected)
     assert np.abs(ours(xl, "a mydog") - got).mean() > 1
 
 
