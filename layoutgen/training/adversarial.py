@@ -28,6 +28,7 @@ from layoutgen.training.config import TrainConfig
 from layoutgen.training.few_steps import FewSteps, Start, generator_of
 from layoutgen.training.gradients import Gradients
 from layoutgen.training.judge import Judge, Told, judge_loss, painter_loss
+from layoutgen.training.judge_learner import JudgeLearner
 from layoutgen.training.loss import batch_latents, inside_boxes
 from layoutgen.training.metrics import LossSums
 from layoutgen.training.teacher import Teacher
@@ -36,7 +37,6 @@ _BOX_SIDE = 96  # pixels of a box as the judge sees it
 _BOXES_EACH = 2  # boxes of a picture, at most, that it sees alone
 _SMALLEST = 8.0  # pixels along a side of a box that shows anything
 _JITTER = 0.06  # of a box's longer side, so that the judge does not learn where a box ends
-_BETAS = (0.0, 0.99)  # no momentum, as usual against an adversary
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class AdversarialGradients(Gradients):
         self._painter = accelerator.unwrap_model(model)
         torch.manual_seed(config.seed)  # the same judge in a run that is continued
         judge = Judge(features.channels, int(pipeline.text_encoder.config.hidden_size))
-        self._learner = _Learner(judge.to(accelerator.device), config.judge_learning_rate)
+        self._learner = JudgeLearner(judge.to(accelerator.device), config.judge_learning_rate, accelerator)
         accelerator.register_for_checkpointing(self._learner)
         if teacher is not None:
             teacher.to(accelerator.device)
@@ -111,7 +111,7 @@ class AdversarialGradients(Gradients):
                 real = backbone.to_pixels(latents).clamp(-1, 1)
                 seen = self._features(real)
                 seen_boxes = self._features(cut(real, crops)) if crops else []
-            judge.measure(seen)
+            self._learner.measure(seen)
             features = self._features(painted)
             box_features = self._features(cut(painted, crops)) if crops else []
             error, weight = self._teachers_error(step, batch.layouts, clean, generators)
@@ -170,40 +170,6 @@ class AdversarialGradients(Gradients):
     def _halve(self, error: RuntimeError) -> None:
         super()._halve(error)
         self._learner.begin()
-
-
-class _Learner:
-    """A judge, its optimizer, and how right it was in the last step; computes in fp32."""
-
-    def __init__(self, judge: Judge, learning_rate: float) -> None:
-        self.judge = judge
-        self._optimizer = torch.optim.AdamW(judge.parameters(), learning_rate, betas=_BETAS, weight_decay=0.0)
-        self.figures: dict[str, float] = {}
-
-    def begin(self) -> None:
-        """Forget gradients and figures."""
-        self._optimizer.zero_grad()
-        self.figures = {"judge_loss": 0.0, "judge_right": 0.0}
-
-    def note(self, loss: Tensor, real: Sequence[Tensor], painted: Sequence[Tensor], share: float) -> None:
-        """Note the figures of a part of a batch."""
-        right = [(one > 0).float().mean() for one in real] + [(one < 0).float().mean() for one in painted]
-        self.figures["judge_loss"] += share * float(loss.detach())
-        self.figures["judge_right"] += share * float(torch.stack(right).mean())
-
-    def step(self) -> None:
-        """Learn from the gradients."""
-        nn.utils.clip_grad_norm_(self.judge.parameters(), 1.0)
-        self._optimizer.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"judge": self.judge.state_dict(), "optimizer": self._optimizer.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.judge.load_state_dict(state["judge"])
-        self._optimizer.load_state_dict(state["optimizer"])
 
 
 def choose_crops(layouts: Sequence[Layout], generators: Sequence[torch.Generator]) -> list[Crop]:

@@ -72,10 +72,16 @@ class Judge(nn.Module):
         self.boxes = nn.ModuleList(_Head(width, text_dim) for width in channels[min(1, len(channels) - 1) :])
         self.register_buffer("spread", torch.zeros(len(channels)))
 
-    def measure(self, features: Sequence[Tensor]) -> None:
-        """Take the spread of the first real `features`, in units of which all others are seen."""
-        if not bool(self.spread.any()):
-            self.spread.copy_(torch.stack([one.float().std() for one in features]).clamp_min(1e-6))
+    def measure(self, features: Sequence[Tensor]) -> bool:
+        """Take the spread of the first real `features`, in units of which all others are seen.
+
+        Returns:
+            Whether these were the first.
+        """
+        if bool(self.spread.any()):
+            return False
+        self.spread.copy_(torch.stack([one.float().std() for one in features]).clamp_min(1e-6))
+        return True
 
     def of_scenes(self, features: Sequence[Tensor], told: Told) -> list[Tensor]:
         """A map of logits (B, 1, h, w) for each of the `features` (B, C, h, w) of whole pictures."""

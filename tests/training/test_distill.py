@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -23,6 +26,7 @@ from layoutgen.pipeline import LayoutPipeline
 from layoutgen.training.adversarial import choose_crops, cut
 from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
 from layoutgen.training.judge import Judge, Told, judge_loss
+from layoutgen.training.judge_learner import JudgeLearner
 from layoutgen.training.teacher import Teacher
 from tests.checkpoints.test_additions import kohya_lora
 from tests.toy import toy_pipeline
@@ -249,6 +253,65 @@ def test_a_judge_learns_what_is_painted() -> None:
         loss.backward()
         optimizer.step()
     assert loss < 0.6  # 2 if it knew nothing
+
+
+class Together:
+    """What a judge's learner asks of an accelerator, for two processes played by threads."""
+
+    num_processes = 2
+
+    def __init__(self) -> None:
+        self._barrier, self._given = threading.Barrier(2, timeout=60), list[torch.Tensor]()
+
+    def reduce(self, values: torch.Tensor, *, reduction: str) -> torch.Tensor:
+        assert reduction == "mean"
+        self._given.append(values.clone())
+        self._barrier.wait()
+        mean = torch.stack(self._given).mean(0)
+        if self._barrier.wait() == 0:
+            self._given.clear()
+        self._barrier.wait()
+        return mean
+
+
+def test_processes_share_one_judge() -> None:
+    """Each sees other pictures, one of them no box; all learn what one that sees everything learns."""
+    torch.manual_seed(0)
+    judge, told = Judge((5,), 6).eval(), Told.of(layouts(), embed)  # spectral norms stand still
+    halves = [(torch.randn(2, 5, 6, 6) + 1, torch.randn(2, 5, 6, 6) - 1) for _ in range(2)]
+    boxes = torch.randn(3, 5, 4, 4)
+
+    def loss_of(judge: Judge, half: tuple[torch.Tensor, torch.Tensor], *, boxed: bool) -> torch.Tensor:
+        loss = judge_loss(*(judge.of_scenes([one], told) for one in half))
+        seen = (judge.of_boxes([one], ["dog"] * 3, told) for one in (boxes, -boxes))
+        return loss + judge_loss(*seen) if boxed else loss
+
+    def learn(learner: JudgeLearner, process: int) -> None:
+        learner.measure([halves[process][0]])
+        for _ in range(3):
+            learner.begin()
+            loss_of(learner.judge, halves[process], boxed=process == 1).backward()
+            learner.step()
+
+    accelerator = Together()
+    learners = [JudgeLearner(copy.deepcopy(judge), 1e-2, accelerator) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(learn, learners, range(2)))
+    alone = JudgeLearner(copy.deepcopy(judge), 1e-2, SimpleNamespace(num_processes=1))
+    alone.judge.spread.copy_(torch.stack([half[0].std() for half in halves]).mean(0, keepdim=True))
+    for _ in range(3):
+        alone.begin()
+        for process, half in enumerate(halves):
+            (loss_of(alone.judge, half, boxed=process == 1) / 2).backward()
+        alone.step()
+    first, second, expected = ({**one.judge.state_dict()} for one in (*learners, alone))
+    assert not torch.equal(
+        first["boxes.0.last.parametrizations.weight.original"],
+        judge.state_dict()["boxes.0.last.parametrizations.weight.original"],
+    )
+    for name, value in expected.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value, msg=name)
 
 
 def test_crops_show_their_box() -> None:
