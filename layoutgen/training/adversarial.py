@@ -124,7 +124,7 @@ class AdversarialGradients(Gradients):
             loss = loss + self._config.teacher_weight * weight * error.mean()
         self._accelerator.backward(loss * share)
 
-        # What a picture shows is told to the judge wrongly, too, where another one of the batch shows else.
+        # What pictures and boxes show is told to the judge wrongly, too, where others of the batch show else.
         rolled = told.rolled()
         other = [row for row, layout in enumerate(told.layouts) if layout != rolled.layouts[row]]
         shown = judge.of_scenes(_floats(seen), told)
@@ -134,7 +134,9 @@ class AdversarialGradients(Gradients):
         if crops:
             shown_boxes = judge.of_boxes(_floats(seen_boxes), labels, told)
             made_boxes = judge.of_boxes(_detached(box_features), labels, told)
-            judged = judged + judge_loss(shown_boxes, made_boxes)
+            others = told.other_labels(labels)
+            wrong_boxes = judge.of_boxes(_floats(seen_boxes), others, told) if others else []
+            judged = judged + judge_loss(shown_boxes, made_boxes, wrong_boxes)
         (judged * share).backward()  # type: ignore[no-untyped-call]
         self._learner.note(judged, shown, made, share)
         inside = inside_boxes(box_fractions(batch.layouts).to(error.device), *error.shape[1:]).any(1)

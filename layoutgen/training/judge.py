@@ -49,6 +49,13 @@ class Told:
         named = dict(zip(labels, vectors[len(prompts) :], strict=True))
         return Told(tuple(layouts), vectors[rows], named)
 
+    def other_labels(self, labels: Sequence[str]) -> list[str]:
+        """For each of `labels` another one that is asked for; none where all ask for one label."""
+        known = sorted(self.labels)
+        if len(known) < 2:
+            return []
+        return [known[(known.index(label) + 1) % len(known)] for label in labels]
+
     def rolled(self) -> Told:
         """Each picture is told what the one before it asks for."""
         return Told((self.layouts[-1], *self.layouts[:-1]), self.prompts.roll(1, 0), self.labels)
@@ -152,7 +159,8 @@ def judge_loss(real: Sequence[Tensor], painted: Sequence[Tensor], wrong: Sequenc
 
     Args:
         real, painted: of real and of painted pictures that are told what they show.
-        wrong: of real ones that are told something else; they count as painted ones do.
+        wrong: of real ones that are told something else (Reed et al. 2016, arXiv 1605.05396, section 4.2);
+            they count as painted ones do.
     """
     losses = [F.relu(1 - one).mean() for one in real]
     others = [F.relu(1 + one).mean() for one in (*painted, *wrong)]

@@ -241,6 +241,12 @@ def test_the_judge_is_told_prompt_layout_and_label() -> None:
         assert not torch.allclose(labels[0][0], labels[1][0])
 
 
+def test_a_box_is_told_wrongly_by_labels_that_are_asked_for() -> None:
+    told = Told.of(layouts(), embed)
+    assert told.other_labels(["dog", "cat", "dog"]) == ["cat", "dog", "cat"]
+    assert Told.of(layouts()[:1], embed).other_labels(["dog"]) == []  # nothing else is asked for
+
+
 def test_a_judge_learns_what_is_painted() -> None:
     torch.manual_seed(0)
     judge, told = Judge((5,), 6), Told.of(layouts(), embed)
