@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from layoutgen.cli import console
+from layoutgen.domain.labels import count_phrase
 
 if TYPE_CHECKING:
     from layoutgen.training.loop import Progress as Step
@@ -115,14 +117,15 @@ class TrainingDisplay(AbstractContextManager["TrainingDisplay"]):
         if self._last is None:
             return [f"Nothing left to train: {model}; to train longer, pass --images above {images:,}"]
         took = spoken_time(time.monotonic() - self._began)
-        paint = f"layoutgen sample -n 5 {self._request.listing.labels[0]} --model {output}"
+        number, _, dogs = count_phrase({self._request.listing.labels[0]: 5}).partition(" ")
+        paint = shlex.join(["layoutgen", "sample", "-n", number, dogs, "--model", f"{output}"])
         if self._last.images >= images:
             return [f"Finished: {images:,} images, in {took}. Model: {model}", f"Paint with it: {paint}"]
         why = {"time": "the time that it was given is over"}.get(
             str(self._last.stopping), f"{self._last.stopping} asked for it"
         )
         done = f"Stopped after {self._last.images:,} of {images:,} images, in {took}: {why}"
-        return [f"{done}. Model so far: {model}", f"To go on: layoutgen train -o {output}"]
+        return [f"{done}. Model so far: {model}", f"To go on: layoutgen train -o {shlex.quote(str(output))}"]
 
     def _task(self, what: str, total: int) -> TaskID:
         if what not in self._tasks:
