@@ -198,8 +198,8 @@ def test_a_long_training_speaks_to_a_log(
     """Where there is no terminal for a bar."""
     monkeypatch.setattr("layoutgen.cli.train_display.LOG_SECONDS", 0)
     monkeypatch.setattr("layoutgen.cli.train_display._FIRST_SECONDS", 0)
-    printed = train(prepared, tmp_path / "a run", *checkpoint).splitlines()
-    assert printed[-1] == f"Paint with it: layoutgen sample -n 5 cats --model '{tmp_path}/a run'"
+    printed = train(prepared, tmp_path / "run", *checkpoint).splitlines()
+    assert printed[-1] == f"Paint with it: layoutgen sample -n 5 cats --model {tmp_path}/run"
     lines = [line for line in printed if " of 8 images: loss " in line]
     assert [line.split()[0] for line in lines] == ["2", "4", "6", "8"]
     assert all("images/s, waiting" in line and line.endswith(" left") for line in lines)
