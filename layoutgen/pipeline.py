@@ -31,7 +31,6 @@ from layoutgen.denoising.schedulers import check_steps
 from layoutgen.denoising.settings import GivenSettings, SampleSettings, settings_of
 from layoutgen.denoising.step import Step
 from layoutgen.denoising.zoom import enlarged_to, reduced, zoom_for, zoomed
-from layoutgen.detection.loading import load_detector
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidOption
@@ -319,6 +318,8 @@ class LayoutPipeline(DiffusionPipeline):
         """What paints by sprites."""
         inspector = None
         if settings.verify:
+            from layoutgen.detection.loading import load_detector  # here: most pictures need none
+
             inspector = Inspector(load_detector(settings.detector, str(self.backbone.device)))
         grid = self.size_prior.grid if self.size_prior.grid > 1 else self.backbone.pixels_per_latent
         at_once = settings.coarse_above or self.window / 2

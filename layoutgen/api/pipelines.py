@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from layoutgen.additions import Additions
 from layoutgen.hub import check_hub_model
+from layoutgen.imports import importing
 from layoutgen.model_info import find_model
 from layoutgen.preflight.options import check_device_names
 from layoutgen.progress import Progress
@@ -45,7 +46,8 @@ def load_pipeline(
     additions = Additions(vae, tuple(lora), tuple(embedding), clip_skip)
     additions.check()
     check_hub_model(info.source, "model")
-    from layoutgen.sampling.run import load_pipeline, quiet_libraries
+    with importing():
+        from layoutgen.sampling.run import load_pipeline, quiet_libraries
 
     quiet_libraries()
     return load_pipeline(info.source, device, dtype, additions, note=Progress().note)

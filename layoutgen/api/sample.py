@@ -16,6 +16,7 @@ from layoutgen.api.unfinished import unfinished_noted
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import Problems
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.imports import importing
 from layoutgen.io.output_folder import GRID, SAMPLES, check_output
 from layoutgen.methods.registry import COMPOSING
 from layoutgen.preflight.check import check_painting
@@ -216,9 +217,10 @@ def _paint(
     watch: Progress,
 ) -> Iterator[Painting]:
     """Load the model and paint all images, by one method after the other."""
-    from layoutgen.denoising.evaluations import counting, work_of
-    from layoutgen.sampling.run import load_pipeline, quiet_libraries
-    from layoutgen.sampling.run import sample as paint
+    with importing():
+        from layoutgen.denoising.evaluations import counting, work_of
+        from layoutgen.sampling.run import load_pipeline, quiet_libraries
+        from layoutgen.sampling.run import sample as paint
 
     quiet_libraries()
     where, added = device or processes.device(), plan.settings[0].additions

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layoutgen.additions import Additions
 from layoutgen.api.inputs import PathLike, as_path
 from layoutgen.errors import InvalidOption, Problems
+from layoutgen.imports import importing
 from layoutgen.progress import Progress, progress_of
 from layoutgen.training.request import TrainingRequest, read_request
 from layoutgen.training.run_config import RunConfig, read_shape
@@ -169,8 +170,9 @@ def _run(
 ) -> Training:
     """Prepare what is asked for, and train."""
     watch.begin("loading the model")
-    from layoutgen.sampling.run import quiet_libraries
-    from layoutgen.training.run import prepare_run
+    with importing():
+        from layoutgen.sampling.run import quiet_libraries
+        from layoutgen.training.run import prepare_run
 
     def waiting(what: str, done: int, total: int) -> None:
         watch.begin(what, total)

@@ -17,6 +17,7 @@ from layoutgen.cli import train_options as options
 from layoutgen.cli.options import ClipSkip, Embeddings, Json, Loras, Output, Quiet, Vae
 from layoutgen.cli.train_display import TrainingDisplay
 from layoutgen.cli.train_tables import components_table, plan_table, run_content, settings_table
+from layoutgen.imports import importing
 from layoutgen.training.config import TrainConfig
 from layoutgen.training.run_config import RunConfig
 
@@ -129,8 +130,9 @@ def run_training(
     say = (lambda message: None) if quiet else console.say
     say(_beginning(request))
 
-    from layoutgen.sampling.run import quiet_libraries
-    from layoutgen.training.run import prepare_run
+    with importing():
+        from layoutgen.sampling.run import quiet_libraries
+        from layoutgen.training.run import prepare_run
 
     quiet_libraries()
     with TrainingDisplay(quiet, request) as display:

@@ -11,6 +11,7 @@ from layoutgen import progress
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidOption
+from layoutgen.imports import importing
 from layoutgen.model_info import ModelInfo, check_labels
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Painter:
         """The pipeline; the first call takes some seconds, which nobody has to wait for."""
         with self._loading:
             if self._pipeline is None:
-                from layoutgen.sampling.run import load_pipeline, quiet_libraries
+                with importing():
+                    from layoutgen.sampling.run import load_pipeline, quiet_libraries
 
                 quiet_libraries()
                 self._pipeline = load_pipeline(

@@ -20,6 +20,7 @@ from layoutgen.evaluation.scoring import Scores, check_scoring, score
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.formats.coco_results import Results, read_results
 from layoutgen.formats.read_options import ReadOptions
+from layoutgen.imports import importing
 from layoutgen.preflight.options import check_device_names
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ class Evaluator:
 
     def _loaded(self) -> Detector:
         if self._detector is None:
-            from layoutgen.detection.loading import load_detector
+            with importing():
+                from layoutgen.detection.loading import load_detector
 
             self._detector = load_detector(self.options.detector, self.options.device)
         return self._detector

@@ -196,7 +196,7 @@ def test_what_is_missed_is_pasted_again_and_the_rest_stays(
     layout = crowd(6, 16, 128, 128)
     looking = FewFound(layout)
     monkeypatch.setattr("layoutgen.pipeline.Inspector", lambda detector: looking)
-    monkeypatch.setattr("layoutgen.pipeline.load_detector", lambda *_: None)
+    monkeypatch.setattr("layoutgen.detection.loading.load_detector", lambda *_: None)
     pictures, work = [], []
     for verify in (False, True):
         with counting(toy.backbone) as counter:
