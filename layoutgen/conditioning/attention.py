@@ -85,10 +85,10 @@ class AttentionContext:
 
     def weights(self, attn: Attention, states: Tensor) -> Tensor:
         """How the layer `attn` weighs the tokens (R, H, L, P + T) for latents of `states` (R, L, C)."""
-        query = _heads(attn, attn.to_q(states))
-        context = self._project(attn, query).expand(self.rows)
-        scores = query @ context.key.transpose(2, 3) * query.shape[3] ** -0.5
-        return (scores if context.bias is None else scores + context.bias).float().softmax(-1)
+        query, key = _heads(attn, attn.to_q(states)), _heads(attn, attn.to_k(self.tokens))
+        scores = query @ key.expand(self.rows, -1, -1, -1).transpose(2, 3) * query.shape[3] ** -0.5
+        bias = self._bias(query)
+        return (scores if bias is None else scores + bias).float().softmax(-1)
 
     def self_attention_bias(self, query: Tensor) -> Tensor | None:
         """Bias (R, 1, L, L) of the latents of `query` (R, H, L, C / H) to each other; None: none."""
@@ -98,12 +98,15 @@ class AttentionContext:
 
     def _project(self, attn: Attention, query: Tensor) -> _Projected:
         key, value = _heads(attn, attn.to_k(self.tokens)), _heads(attn, attn.to_v(self.tokens))
-        if self.regions is None:
-            return _Projected(key, value, self._mask, None)
-        embedded = self.regions.positions.get(query.shape[2])
+        embedded = None if self.regions is None else self.regions.positions.get(query.shape[2])
         positions = None if embedded is None else _heads(attn, attn.to_v(embedded))
-        bias = self.regions.cross_attention_bias(query.shape[2], query.dtype)
-        return _Projected(key, value, bias, positions)
+        return _Projected(key, value, self._bias(query), positions)
+
+    def _bias(self, query: Tensor) -> Tensor | None:
+        """Bias (R, 1, L or 1, P + T) of the latents of `query` (R, H, L, C / H) to tokens; None: none."""
+        if self.regions is None:
+            return self._mask
+        return self.regions.cross_attention_bias(query.shape[2], query.dtype)
 
 
 class LayoutAttention(AttnProcessor2_0):
