@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import load_pickle
 from layoutgen.checkpoints.vae import open_vae
 from layoutgen.errors import InvalidOption
-from layoutgen.io.tensor_header import read_tensor_header
 
 _ADAPTER = "added"
 _REMEDY = "is it whole, and for this base model?"
@@ -60,31 +60,27 @@ def _is_xl(parts: dict[str, Any]) -> bool:
 def _add_embedding(theirs: Any, path: Path) -> None:
     """Give the text encoders the words in the file at `path`."""
     with as_invalid_file(path, _REMEDY):
-        if path.suffix == ".safetensors":
-            keys = list(read_tensor_header(path).shapes)
-        else:
-            keys = list(load_pickle(path))
-        pair = {"clip_l", "clip_g"} <= set(keys)
+        vectors = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
+        pair = {"clip_l", "clip_g"} <= vectors.keys()
         if pair != (getattr(theirs, "text_encoder_2", None) is not None):
             one, other = ("XL", "this is v1 or v2") if pair else ("v1 or v2", "this is XL")
             raise InvalidOption(
                 f"`embedding` {path} is for Stable Diffusion {one}, and {other}: leave it out"
             )
         if pair:
-            _add_pair(theirs, path)
+            _add_pair(theirs, path.stem, vectors)
             return
         # A file of diffusers holds its token; that of other tools goes by the file's name.
-        own = len(keys) == 1 and keys[0] not in ("emb_params", "clip_l", "clip_g")
-        theirs.load_textual_inversion(str(path), token=None if own else path.stem)
+        own = len(vectors) == 1 and not vectors.keys() & {"emb_params", "clip_l", "clip_g"}
+        theirs.load_textual_inversion(vectors, token=None if own else path.stem)
 
 
-def _add_pair(theirs: Any, path: Path) -> None:
-    """Give each text encoder of Stable Diffusion XL its own vectors of the word in the file at `path`."""
-    vectors = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
+def _add_pair(theirs: Any, word: str, vectors: Mapping[str, Any]) -> None:
+    """Give each text encoder of Stable Diffusion XL its own `vectors` of `word`."""
     for key, part in (("clip_l", ""), ("clip_g", "_2")):
         theirs.load_textual_inversion(
             vectors[key],
-            token=path.stem,
+            token=word,
             text_encoder=getattr(theirs, f"text_encoder{part}"),
             tokenizer=getattr(theirs, f"tokenizer{part}"),
         )
