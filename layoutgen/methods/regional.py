@@ -38,7 +38,7 @@ class Regional(LayoutMethod):
         for row, layout in enumerate(layouts):
             for index, instance in enumerate(layout.instances):
                 groups[row, index] = labels.index(instance.label)
-        tokens, owners = self._label_tokens(layouts, labels, prompt.embeddings[:, :0])
+        tokens, owners = self._encode_labels(layouts, labels, prompt.embeddings[:, :0])
         regions = AttentionRegions(
             boxes,
             torch.cat([prompt_owners(prompt), owners], dim=1),
@@ -56,21 +56,18 @@ class Regional(LayoutMethod):
         found, labels = super().label_tokens(layouts), _labels(layouts)
         if not labels:
             return found
-        phrases = [object_prompt(one.prompt, one.labels, label) for one in layouts for label in labels]
-        words = [[label] for _ in layouts for label in labels]
+        phrases = [phrase for row in _phrases(layouts, labels) for phrase in row]
+        words = [[label] for label in labels] * len(layouts)
         told = self.backbone.find_words(phrases, words)  # (B * K, M)
         return torch.cat([found, told.unflatten(0, (len(layouts), -1)).flatten(1)], dim=1)
 
-    def _label_tokens(
+    def _encode_labels(
         self, layouts: Sequence[Layout], labels: Sequence[str], empty: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Tokens (B, K * M, D) of K `labels`, and the number of the label of each; `empty` is (B, 0, D).
-
-        A label is told as the prompt would be of one such object, so that boxes are of the same style.
-        """
+        """Tokens (B, K * M, D) of K `labels`, and the number of the label of each; `empty` is (B, 0, D)."""
         if not labels:
             return empty, torch.full(empty.shape[:2], PROMPT, device=empty.device)
-        wanted = [[object_prompt(one.prompt, one.labels, label) for label in labels] for one in layouts]
+        wanted = _phrases(layouts, labels)
         phrases = sorted({phrase for row in wanted for phrase in row})
         encoded = self.backbone.encode_prompts(phrases)  # (phrases, M, D)
         rows = torch.tensor([[phrases.index(phrase) for phrase in row] for row in wanted])
@@ -79,6 +76,14 @@ class Regional(LayoutMethod):
         if encoded.mask is not None:
             numbers = numbers.masked_fill(~encoded.mask[rows], PADDING)
         return tokens.flatten(1, 2), numbers.flatten(1, 2)
+
+
+def _phrases(layouts: Sequence[Layout], labels: Sequence[str]) -> list[list[str]]:
+    """As what each of B `layouts` tells each of K `labels`: as its prompt would be of one such object.
+
+    So boxes are of the same style as the picture.
+    """
+    return [[object_prompt(one.prompt, one.labels, label) for label in labels] for one in layouts]
 
 
 def _labels(layouts: Sequence[Layout]) -> list[str]:
