@@ -46,29 +46,30 @@ class StableDiffusionXL(StableDiffusion):
         empty_is_zero: bool = True,
     ) -> None:
         super().__init__(vae, text_encoders[0], tokenizers[0], unet, scheduler)
-        self._tokenizers, self._encoders, self._layer = tokenizers, tuple(text_encoders), layer
+        first, second = zip(tokenizers, text_encoders, strict=True)
+        self._parts = clip_text.TextPart(*first, layer), clip_text.TextPart(*second, layer, pools=True)
         self._empty_is_zero = empty_is_zero
 
     @property
     def text_parts(self) -> tuple[clip_text.TextPart, ...]:
         """See :class:`Backbone`; the second one also pools."""
-        pairs = enumerate(zip(self._tokenizers, self._encoders, strict=True))
-        return tuple(clip_text.TextPart(*pair, self._layer, bool(number)) for number, pair in pairs)
+        return self._parts
 
     def use_text_encoders(self, encoders: Sequence[Any]) -> None:
         """See :class:`Backbone`."""
-        self._encoders = tuple(encoders)
+        first, second = encoders
+        self._parts = self._parts[0]._replace(encoder=first), self._parts[1]._replace(encoder=second)
 
     def encode_prompts(self, prompts: Sequence[str]) -> Prompts:
         """See :class:`Backbone`."""
         parts = [
             clip_text.embed_prompts(part.tokenizer, part.encoder, prompts, layer=part.layer)
-            for part in self.text_parts
+            for part in self._parts
         ]
         return Prompts(
             torch.cat([part.embeddings for part in parts], dim=-1),
             parts[0].mask,
-            clip_text.project_prompts(self._tokenizers[1], self._encoders[1], prompts),
+            clip_text.project_prompts(self._parts[1].tokenizer, self._parts[1].encoder, prompts),
         )
 
     def as_negative(self, prompts: Prompts, texts: Sequence[str]) -> Prompts:
@@ -87,7 +88,7 @@ class StableDiffusionXL(StableDiffusion):
         """See :class:`Backbone`."""
         parts = [
             clip_text.embed_phrases(part.tokenizer, part.encoder, phrases, layer=part.layer)
-            for part in self.text_parts
+            for part in self._parts
         ]
         return torch.cat([embeddings for embeddings, _ in parts], dim=-1), parts[0][1]
 
