@@ -113,11 +113,11 @@ def _check_config(folder: Path) -> None:
     if not (weights or pickles):
         return
     values = sum(path.stat().st_size for path in weights or pickles)
-    tensors = sum(len(read_tensor_header(path).shapes) for path in weights) if weights else values
+    tensors = sum(len(read_tensor_header(path).shapes) for path in weights)
     for place, number in _numbers(config, ""):
-        most = tensors if _COUNTS.search(place) else values
+        counted = weights and _COUNTS.search(place)  # the tensors of a pickle are not
+        most, held = (tensors, "tensors") if counted else (values, "bytes")
         if not abs(number) <= most and place.rpartition(".")[2] not in _NO_SIZES:
-            held = "tensors" if most == tensors else "bytes"
             problem = f"is {str(number)[:30]}, and the weights have {most:,} {held}"
             raise InvalidFile(file, problem, where=place, remedy="copy the model again")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,12 @@ def test_an_autoencoder_in_a_folder(tmp_path: Path) -> None:
     pickled(pickle_only / "diffusion_pytorch_model.bin", tmp_path / "ran")
     assert RUNS_CODE in refusal(Additions(str(pickle_only)))
     assert not (tmp_path / "ran").exists()
-    for name in ("x.bin", "x.safetensors"):
+    for name, held in (("x.bin", r"[\d,]+ bytes"), ("x.safetensors", "1 tensors")):
         wide = folder(tmp_path / f"wide {name}", name, block_out_channels=[2**40, 8])
         assert "block_out_channels: is 1099511627776, and the weights have" in refusal(Additions(str(wide)))
+        deep = folder(tmp_path / f"deep {name}", name, layers_per_block=2**40)
+        said = refusal(Additions(str(deep)))
+        assert re.search(rf"layers_per_block: is 1099511627776, and the weights have {held}\b", said), said
     inside = tmp_path / "model"
     inside.mkdir()
     folder(inside / "vae", "x.safetensors", auto_map={"AutoModel": "mine.Model"})
