@@ -27,8 +27,7 @@ class Denoiser(nn.Module):
     def __init__(self, pipeline: LayoutPipeline, methods: Sequence[LayoutMethod]) -> None:
         super().__init__()
         self.unet, self.text_encoder = pipeline.unet, pipeline.text_encoder
-        if pipeline.text_encoder_2 is not None:
-            self.text_encoder_2 = pipeline.text_encoder_2
+        self.text_encoder_2 = pipeline.text_encoder_2  # None, but of Stable Diffusion XL
         self.layout_encoder = pipeline.layout_encoder
         self.methods, self.backbone = tuple(methods), pipeline.backbone
 
@@ -96,13 +95,8 @@ def choose_trained(pipeline: LayoutPipeline, denoiser: Denoiser, config: TrainCo
     for method in denoiser.methods:
         for module in method.modules():
             module.requires_grad_(True)
-    encoders = {
-        name: encoder
-        for name, encoder in (
-            ("text encoder", pipeline.text_encoder), ("second text encoder", pipeline.text_encoder_2)
-        )
-        if encoder is not None
-    }  # fmt: skip
+    names = ("text encoder", "second text encoder")
+    encoders = {name: part.encoder for name, part in zip(names, pipeline.backbone.text_parts, strict=False)}
     for encoder in encoders.values():
         encoder.requires_grad_(config.train_text_encoder)
     if config.gradient_checkpointing:
