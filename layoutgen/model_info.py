@@ -17,13 +17,14 @@ from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel, first_line
 from layoutgen.io.files import read_json
 from layoutgen.io.pickles import check_tensors_only
+from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
-from layoutgen.model_kind import Role, check_parts, kind_of
+from layoutgen.model_kind import ModelKind, Role, check_parts, kind_of, kind_of_tensors
+from layoutgen.model_kind.sizes import side_of_file, side_of_folder
 from layoutgen.model_words import known_words
 
 WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 """How files of weights end, the usual one first; the others are pickles."""
-_WINDOWS = {"sd1": 512, "sd2": 768, "sdxl": 1024}
 STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 
@@ -47,6 +48,7 @@ class ModelInfo:
         sampling: the settings that it paints best with, where they are not the usual ones.
         words: those that it has read in training; None: it reads any text.
         training: what it has learnt of layouts; None: nobody knows before it is loaded.
+        base: the base model that it is, such as sdxl, where its files say so.
     """
 
     source: str
@@ -56,6 +58,7 @@ class ModelInfo:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     words: frozenset[str] | None = None
     training: LayoutTraining | None = None
+    base: str | None = None
 
     @property
     def drawn_well(self) -> float:
@@ -91,8 +94,7 @@ def find_model(name: str | None) -> ModelInfo:
         return _of_single_file(folder, name)
     for place in (folder / "model", folder):
         if (place / "model_index.json").is_file():
-            check_painter(place, name)
-            return _read(place)
+            return _read(place, check_painter(place, name).base)
     if folder.exists():
         if (folder / "config.yaml").is_file():
             raise InvalidOption(
@@ -116,15 +118,15 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
     if path.suffix != WEIGHT_FILES[0]:
         check_tensors_only(path)  # what they are of is seen when it is opened
         return ModelInfo(str(path))
-    kind = kind_of(path)
-    if kind is None or kind.role is not Role.PAINTER:
-        what = "no model" if kind is None else kind.what
-        raise InvalidOption(f"`model` {name} is {what}: give {Role.PAINTER.value}, or a run of `train`")
-    return ModelInfo(str(path), window=_WINDOWS[kind.base or "sd1"])
+    header = read_tensor_header(path)
+    kind = kind_of_tensors(header.shapes)
+    _check_role(kind, name)
+    assert kind.base is not None  # a painter in one file has one
+    return ModelInfo(str(path), window=side_of_file(kind.base, header.metadata), base=kind.base)
 
 
-def check_painter(folder: Path, name: str, *, parts: bool = True) -> None:
-    """Refuse what is in `folder`, which the user calls `name`, unless it is a model that we can paint with.
+def check_painter(folder: Path, name: str, *, parts: bool = True) -> ModelKind:
+    """The kind of the model in `folder`, which the user calls `name`; refused unless we can paint with it.
 
     Args:
         parts: all its files are there; else the small ones only, as the large ones are still to come.
@@ -139,10 +141,15 @@ def check_painter(folder: Path, name: str, *, parts: bool = True) -> None:
             f"`model` {name} is no model: it holds no model_index.json; give {Role.PAINTER.value}"
         )
     check_model_files(folder, pickled_tensors=True)
-    if kind.role is not Role.PAINTER:
-        raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
+    _check_role(kind, name)
     if parts:
         check_parts(folder)
+    return kind
+
+
+def _check_role(kind: ModelKind, name: str) -> None:
+    if kind.role is not Role.PAINTER:
+        raise InvalidOption(f"`model` {name} is {kind.what}: give {Role.PAINTER.value}, or a run of `train`")
 
 
 def check_labels(labels: Collection[str], known: Collection[str] | None) -> None:
@@ -182,14 +189,18 @@ def _hint(label: str, known: Collection[str]) -> str:
     return did_you_mean(near)
 
 
-def _read(folder: Path) -> ModelInfo:
-    """What the model in `folder` says about itself."""
+def _read(folder: Path, base: str | None = None) -> ModelInfo:
+    """What the model in `folder`, which is a `base`, says about itself."""
     sampling = read_json(folder / "model_index.json").get("sampling") or {}
     file = folder / "layout_encoder" / "config.json"
     if not file.is_file():
-        kind = kind_of(folder)
-        window = _WINDOWS["sd1" if kind is None or kind.base is None else kind.base]
-        return ModelInfo(str(folder), window=window, sampling=sampling, training=LayoutTraining())
+        return ModelInfo(
+            str(folder),
+            window=side_of_folder(folder),
+            sampling=sampling,
+            training=LayoutTraining(),
+            base=base,
+        )
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         _check_channels(file, config)
@@ -203,6 +214,7 @@ def _read(folder: Path) -> ModelInfo:
             sampling,
             _words(folder, config),
             LayoutTraining(tuple(config["methods"]), tuple(config["encodings"])),
+            base,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"is not the configuration of a layout encoder: {first_line(error)}"

@@ -13,6 +13,7 @@ from layoutgen.assets import DETECTOR, MODEL
 from layoutgen.cli import app
 from layoutgen.errors import InvalidFile
 from layoutgen.model_kind import Role, kind_of
+from layoutgen.model_kind.sizes import side_of_folder
 
 SD = {part: ["diffusers", "Any"] for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler")}
 
@@ -80,6 +81,25 @@ def test_our_own_and_stable_diffusion_are_painters(tmp_path: Path) -> None:
     assert detector is not None
     assert detector.role is Role.DETECTOR
     assert kind_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("unet", "vae", "side"),
+    [
+        ({"sample_size": 96}, {"block_out_channels": [128, 256, 512, 512]}, 768),  # v2 that predicts v
+        ({"sample_size": [64, 48]}, {"block_out_channels": [128, 256, 512, 512]}, 512),
+        ({"sample_size": None}, {"block_out_channels": [128, 256, 512, 512]}, 512),
+        ({}, {}, 512),
+        ({"sample_size": 24}, {"patch_size": 4}, 96),
+        ({"sample_size": "x"}, {"block_out_channels": 7, "patch_size": "y"}, 512),
+        ({"sample_size": ["x", -1]}, {"block_out_channels": []}, 512),
+    ],
+)
+def test_a_folder_says_on_which_size_it_was_trained(
+    tmp_path: Path, unet: dict[str, Any], vae: dict[str, Any], side: int
+) -> None:
+    files = {"unet/config.json": unet, "vae/config.json": vae}
+    assert side_of_folder(folder_of(tmp_path, files)) == side
 
 
 def test_a_broken_index_is_named(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from layoutgen.conditioning.attention_regions import Level
 from layoutgen.conditioning.condition import DenoiserInputs, Prompts
 from layoutgen.devices import execution_device
 from layoutgen.errors import InvalidOption
+from layoutgen.model_kind.sizes import latent_side
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 """What a denoiser may predict: the noise, v (Salimans and Ho 2022), or the latents."""
@@ -76,7 +77,7 @@ class StableDiffusion(Backbone):
     @property
     def native_size(self) -> int:
         """See :class:`Backbone`."""
-        return int(self.denoiser.config.sample_size)
+        return latent_side(self.denoiser.config.sample_size)
 
     @property
     def activation_channels(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 from layoutgen.assets import CONFIGURATIONS
 from layoutgen.checkpoints.clip_vocabulary import write_clip_tokenizer
 from layoutgen.io.tensor_header import Shapes
+from layoutgen.model_kind.sizes import side_of_file, stated_prediction
 
 Configuration = dict[str, dict[str, Any]]
 """The json files of a diffusers folder, by component; `model_index` is that of the folder."""
@@ -29,8 +30,7 @@ _TEXTS = {
     },
 }
 """Where the text encoders of each base model are; those of OpenCLIP end in `model`."""
-PREDICTION, RESOLUTION = "modelspec.prediction_type", "modelspec.resolution"
-"""What a file may say of itself (https://github.com/Stability-AI/ModelSpec)."""
+_PIXELS = 8  # a side of a latent of all these models
 _HEAD = 64  # channels of an attention head, of all models but v1
 
 
@@ -66,7 +66,10 @@ def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> 
             config["scheduler"]["prediction_type"] = "v_prediction"
         if "ztsnr" in shapes:
             config["scheduler"] |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-    _as_the_file_says(config, metadata)
+    predicted = stated_prediction(metadata)
+    if predicted is not None:
+        config["scheduler"]["prediction_type"] = predicted
+    config["unet"]["sample_size"] = side_of_file(base, metadata) // _PIXELS
     return config
 
 
@@ -115,13 +118,3 @@ def _open_clip(shapes: Shapes, prefix: str, unread: int) -> dict[str, int]:
         "intermediate_size": shapes[layer.format(0)][0],
         "vocab_size": vocabulary,
     }
-
-
-def _as_the_file_says(config: Configuration, metadata: Mapping[str, str]) -> None:
-    """Take what is predicted, and the size, from metadata."""
-    predicted = {"epsilon": "epsilon", "v": "v_prediction"}.get(metadata.get(PREDICTION, ""))
-    if predicted is not None:
-        config["scheduler"]["prediction_type"] = predicted
-    width = metadata.get(RESOLUTION, "").lower().split("x")[0]
-    if width.isdecimal() and int(width) % 64 == 0 and 64 <= int(width) <= 2048:
-        config["unet"]["sample_size"] = int(width) // 8

@@ -8,20 +8,15 @@ from typing import Any
 
 import torch
 
-from layoutgen.checkpoints.configuration import (
-    PREDICTION,
-    RESOLUTION,
-    configuration_of,
-    write_configuration,
-)
+from layoutgen.checkpoints.configuration import configuration_of, write_configuration
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import pickled_header
 from layoutgen.checkpoints.prediction import predicted_by
 from layoutgen.errors import InvalidFile
 from layoutgen.io.tensor_header import TensorHeader, read_tensor_header
 from layoutgen.model_kind import ModelKind, Role, kind_of_tensors
+from layoutgen.model_kind.sizes import V2_OF_NOISE, stated_prediction, stated_side
 
-_BASE_SIZE = 64  # latent cells
 COMPONENTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "text_encoder_2", "tokenizer_2")
 
 
@@ -45,21 +40,20 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
         pipeline = opener.from_single_file(
             str(path), config=folder, local_files_only=True, torch_dtype=dtype, **unsafe
         )
-        if kind.base == "sd2" and PREDICTION not in header.metadata:
-            _find_out_what_is_predicted(pipeline, sized=RESOLUTION in header.metadata)
+        if kind.base == "sd2" and stated_prediction(header.metadata) is None:
+            _find_out_what_is_predicted(pipeline, stated_side(header.metadata) or V2_OF_NOISE)
     return {name: pipeline.components[name] for name in COMPONENTS if name in pipeline.components}
 
 
-def _find_out_what_is_predicted(pipeline: Any, *, sized: bool) -> None:
-    """Let `pipeline` of v2 say what it predicts; models of noise are of 512 px, unless `sized`."""
+def _find_out_what_is_predicted(pipeline: Any, side_if_noise: int) -> None:
+    """Let `pipeline` of v2 say what it predicts; of noise, it was trained on images of `side_if_noise` px."""
     timesteps = int(pipeline.scheduler.config.num_train_timesteps)
     predicted = predicted_by(pipeline.unet, pipeline.tokenizer, pipeline.text_encoder, timesteps)
     if predicted == "epsilon":
         pipeline.scheduler = type(pipeline.scheduler).from_config(
             pipeline.scheduler.config, prediction_type=predicted
         )
-        if not sized:
-            pipeline.unet.register_to_config(sample_size=_BASE_SIZE)
+        pipeline.unet.register_to_config(sample_size=side_if_noise // pipeline.vae_scale_factor)
 
 
 def header_of(path: Path) -> TensorHeader:

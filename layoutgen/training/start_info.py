@@ -9,7 +9,7 @@ from layoutgen.domain.size_prior import ANY_SIZE, SizePrior
 from layoutgen.errors import InvalidOption
 from layoutgen.io.files import read_json
 from layoutgen.model_info import find_model
-from layoutgen.model_kind import kind_of
+from layoutgen.model_kind.sizes import pixels_per_latent
 from layoutgen.training.config import ScratchConfig, TrainConfig
 
 SMALL_MODEL = "the small model in the package"
@@ -104,33 +104,19 @@ def start_info(model: str | None, shape: ScratchConfig | None) -> StartInfo:
     if not (folder / "unet" / "config.json").is_file():
         if not folder.exists():  # it is of a hub
             return StartInfo(found.source, name)
-        return StartInfo(found.source, name, window=found.window, base=_base(folder))
-    unet, cell = read_json(folder / "unet" / "config.json"), _pixels_per_latent(folder)
-    window = unet.get("sample_size")
+        return StartInfo(found.source, name, window=found.window, base=found.base)
+    unet, cell = read_json(folder / "unet" / "config.json"), pixels_per_latent(folder)
     encoder = folder / "layout_encoder" / "config.json"
     layouts = read_json(encoder) if encoder.is_file() else {}
     return StartInfo(
         found.source,
         name,
         labels=found.labels,
-        window=found.window if layouts else cell * window if isinstance(window, int) else None,
+        window=found.window,
         multiple=cell * 2 ** (len(unet.get("block_out_channels", ())) - 1),
         methods=tuple(layouts.get("methods", ())),
         encodings=tuple(layouts.get("encodings", ())),
-        base=_base(folder),
+        base=found.base,
         residual_tokens=bool(layouts.get("adds_label", False)),
         size_prior=found.size_prior,
     )
-
-
-def _base(path: Path) -> str | None:
-    """The base model that the folder or the file at `path` holds, if it says so."""
-    kind = kind_of(path)
-    return None if kind is None else kind.base
-
-
-def _pixels_per_latent(folder: Path) -> int:
-    """Pixels a side of a latent of the model in `folder`."""
-    file = folder / "vae" / "config.json"
-    vae = read_json(file) if file.is_file() else {}
-    return int(vae.get("patch_size") or 2 ** (len(vae.get("block_out_channels", (0,) * 4)) - 1))

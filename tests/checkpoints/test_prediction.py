@@ -12,6 +12,7 @@ from torch import Tensor
 
 from layoutgen.assets import MODEL
 from layoutgen.checkpoints.prediction import predicted_by
+from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
 from tests.original_layout import write_single_file
 from tests.real_shapes import real_shaped
@@ -45,27 +46,42 @@ def test_a_trained_model_is_known_by_what_it_makes_of_noise(kind: str) -> None:
     assert predicted_by(shown, pipeline.tokenizer, pipeline.text_encoder, steps) == kind
 
 
+EPSILON, V = {"modelspec.prediction_type": "epsilon"}, {"modelspec.prediction_type": "v"}
+
+
 @pytest.mark.parametrize(
-    ("metadata", "predicted", "side"),
+    ("metadata", "seen", "predicted", "side"),
     [
-        ({}, "epsilon", 512),
-        ({"modelspec.resolution": "640x640"}, "epsilon", 640),
-        ({"modelspec.prediction_type": "v"}, "v_prediction", 768),
-        ({"modelspec.prediction_type": "epsilon", "modelspec.resolution": "512x512"}, "epsilon", 512),
+        ({}, "epsilon", "epsilon", 512),
+        ({}, "v_prediction", "v_prediction", 768),
+        ({"modelspec.resolution": "640x640"}, "epsilon", "epsilon", 640),
+        ({"modelspec.resolution": "0x0"}, "epsilon", "epsilon", 512),
+        ({"modelspec.prediction_type": "noise"}, "epsilon", "epsilon", 512),
+        (V, None, "v_prediction", 768),
+        (EPSILON, None, "epsilon", 512),
+        (EPSILON | {"modelspec.resolution": "512x512"}, None, "epsilon", 512),
+        (EPSILON | {"modelspec.resolution": "768x768"}, None, "epsilon", 768),
     ],
 )
 def test_a_file_of_v2_that_says_nothing_is_looked_into(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: dict[str, str], predicted: str, side: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    metadata: dict[str, str],
+    seen: str | None,
+    predicted: str,
+    side: int,
 ) -> None:
     asked = []
 
-    def noise(*given: Any) -> str:
+    def look(*given: Any) -> str | None:
         asked.append(given[-1])
-        return "epsilon"
+        return seen
 
-    monkeypatch.setattr("layoutgen.checkpoints.single_file.predicted_by", noise)
+    monkeypatch.setattr("layoutgen.checkpoints.single_file.predicted_by", look)
     file = write_single_file(real_shaped("sd2", shallow=True), tmp_path / "v2.safetensors", metadata)
     opened = LayoutPipeline.from_pretrained(file)
     assert (opened.scheduler.config.prediction_type, opened.window) == (predicted, side)
     assert opened.backbone.prediction_type == predicted
-    assert asked == ([] if "modelspec.prediction_type" in metadata else [1000])
+    assert asked == ([] if seen is None else [1000])
+    said = seen is None or metadata.get("modelspec.resolution") == f"{side}x{side}"
+    assert find_model(str(file)).window == (side if said else 768)  # before it is looked into
