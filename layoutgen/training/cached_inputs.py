@@ -12,8 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -153,17 +152,14 @@ class CachedTextEncoder:
 
     Args:
         part: the encoder, and what is read of it.
-        index: row in the arrays of each known row of token ids.
-        states: file of the array (R, M, D) of hidden states of its layer.
-        pooled: file of the array (R, E) of vectors of the whole text, if they are read.
+        index: row in the array of each known row of token ids.
+        file: the array (R, M * D, or more by E): hidden states of its layer, and vectors of the whole text if
+            they are read.
     """
 
-    def __init__(
-        self, part: TextPart, index: dict[tuple[int, ...], int], states: Path, pooled: Path | None
-    ) -> None:
+    def __init__(self, part: TextPart, index: dict[tuple[int, ...], int], file: Path) -> None:
         self._part, self._index = part, index
-        self._states = np.load(states, mmap_mode="r")
-        self._pooled = None if pooled is None else np.load(pooled, mmap_mode="r")
+        self._known = np.load(file, mmap_mode="r")
 
     @property
     def device(self) -> torch.device:
@@ -173,16 +169,41 @@ class CachedTextEncoder:
 
     def __call__(self, ids: Tensor, **options: Any) -> Any:
         """What is read of token `ids` (B, M), in the form of transformers' CLIPTextModel."""
-        rows = [self._index.get(tuple(row)) for row in ids.tolist()]
-        if None in rows:
+        wanted = [tuple(row) for row in ids.tolist()]
+        if any(row not in self._index for row in wanted):
             return self._part.encoder(ids, **options)
-        states, pooled = (
-            None if kept is None else torch.from_numpy(kept[rows].astype(np.float32)).to(ids.device)
-            for kept in (self._states, self._pooled)
-        )
-        return SimpleNamespace(
-            last_hidden_state=states, hidden_states={self._part.layer: states}, text_embeds=pooled
-        )
+        return _Known(self._part, self._known, [self._index[row] for row in wanted], ids)
+
+
+class _Known(NamedTuple):
+    """What `part` says of token `ids` (B, M), kept in `rows` of `known`; read when it is asked for."""
+
+    part: TextPart
+    known: Half
+    rows: list[int]
+    ids: Tensor
+
+    @property
+    def last_hidden_state(self) -> Tensor:
+        """(B, M, D)."""
+        return self._read(slice(self._states)).reshape(*self.ids.shape, -1)
+
+    @property
+    def hidden_states(self) -> dict[int, Tensor]:
+        """Those (B, M, D) of the layer that is read."""
+        return {self.part.layer: self.last_hidden_state}
+
+    @property
+    def text_embeds(self) -> Tensor:
+        """(B, E)."""
+        return self._read(slice(self._states, None))
+
+    @property
+    def _states(self) -> int:
+        return int(self.ids.shape[1] * self.part.encoder.config.hidden_size)
+
+    def _read(self, columns: slice) -> Tensor:
+        return torch.from_numpy(self.known[self.rows, columns].astype(np.float32)).to(self.ids.device)
 
 
 @torch.no_grad()
@@ -196,35 +217,22 @@ def cache_captions(
 
 def _cached(part: TextPart, captions: Sequence[str], cache: ArrayCache) -> CachedTextEncoder:
     rows = sorted({tuple(row) for row in prompt_rows(part.tokenizer, captions)})
-    width, content = part.encoder.config.hidden_size, f"{len(captions)} captions"
-    key = cache_key(part.encoder, rows if part.layer == -1 else [part.layer, rows])
-    states = cache.file_of(
-        f"captions-{key}", (len(rows), len(rows[0]), width), _caption_states(part, rows), content
-    )
-    pooled = None
-    if part.pools:
-        shape = (len(rows), part.encoder.config.projection_dim)
-        pooled = cache.file_of(f"pooled-{key}", shape, _caption_vectors(part, rows), content)
-    return CachedTextEncoder(part, {row: k for k, row in enumerate(rows)}, states, pooled)
+    config = part.encoder.config
+    width = len(rows[0]) * config.hidden_size + (config.projection_dim if part.pools else 0)
+    key = cache_key(part.encoder, [part.layer, part.pools, rows])
+    content = f"{len(captions)} captions"
+    file = cache.file_of(f"captions-{key}", (len(rows), width), _encoded(part, rows), content)
+    return CachedTextEncoder(part, {row: k for k, row in enumerate(rows)}, file)
 
 
-def _caption_states(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
-    for ids in _batches(part, rows):
-        if part.layer == -1:
-            yield _half(part.encoder(ids).last_hidden_state)
-        else:
-            yield _half(part.encoder(ids, output_hidden_states=True).hidden_states[part.layer])
-
-
-def _caption_vectors(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
-    for ids in _batches(part, rows):
-        yield _half(part.encoder(ids).text_embeds)
-
-
-def _batches(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Tensor]:
-    """Token ids (B, M), some rows at a time."""
+def _encoded(part: TextPart, rows: Sequence[tuple[int, ...]]) -> Iterator[Half]:
+    """What is read of `rows` of token ids, some at a time: all states of each, then its vector."""
     for start in range(0, len(rows), _CAPTION_BATCH):
-        yield torch.tensor(rows[start : start + _CAPTION_BATCH], device=part.encoder.device)
+        ids = torch.tensor(rows[start : start + _CAPTION_BATCH], device=part.encoder.device)
+        said = part.encoder(ids, output_hidden_states=part.layer != -1)
+        states = said.last_hidden_state if part.layer == -1 else said.hidden_states[part.layer]
+        vectors = [said.text_embeds] if part.pools else []
+        yield _half(torch.cat([states.flatten(1), *vectors], dim=1))
 
 
 def _half(values: Tensor) -> Half:

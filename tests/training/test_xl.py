@@ -104,6 +104,38 @@ class Spy(torch.nn.Module):
         return self.unet(*given, **named)
 
 
+@torch.no_grad()
+def test_each_caption_is_encoded_once_and_each_array_read_when_it_is_needed(
+    xl: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from layoutgen.training.cached_inputs import ArrayCache, _Known, cache_captions
+
+    pipeline, dataset = LayoutPipeline.from_pretrained(xl), open_dataset(scenes, resolution=128, seed=0)
+    calls: list[str] = []
+    for name in ("text_encoder", "text_encoder_2"):
+        encoder = getattr(pipeline, name)
+        encoder.register_forward_pre_hook(lambda *_, name=name: calls.append(name))
+    captions = sorted({"", *(source.layout.prompt for source in dataset.sources)})
+    assert len(captions) <= 8  # one batch
+    cached = cache_captions(pipeline, dataset, ArrayCache(tmp_path))
+    assert calls == ["text_encoder", "text_encoder_2"]
+    assert len(list(tmp_path.rglob("*.npy"))) == 2
+    expected = pipeline.backbone.encode_prompts(captions)
+    calls.clear()
+    read: list[int] = []
+    plain = _Known._read
+    monkeypatch.setattr(_Known, "_read", lambda self, columns: read.append(1) or plain(self, columns))
+    backbone = pipeline.backbone
+    backbone.use_text_encoders(cached)
+    found = backbone.encode_prompts(captions)
+    close = {"rtol": 2e-3, "atol": 2e-3}  # half precision
+    torch.testing.assert_close(found.embeddings, expected.embeddings, **close)
+    torch.testing.assert_close(found.pooled, expected.pooled, **close)
+    assert calls == []
+    # States of both encoders, each row by itself, and the vectors of the second one.
+    assert len(read) == 3 * len(captions)
+
+
 @pytest.mark.parametrize("cached", [False, True])
 def test_it_is_told_what_diffusers_recipe_tells(xl: Path, scenes: Path, tmp_path: Path, cached: bool) -> None:
     """Original size, place of the crop, its size; both encoders' states; zeros for a dropped caption."""
