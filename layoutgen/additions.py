@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layoutgen.errors import InvalidFile, InvalidOption, Problems
+from layoutgen.io.files import read_json
 from layoutgen.io.pickles import check_tensors_only
 from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
@@ -76,7 +77,7 @@ class Additions:
         wrong = Problems()
         with wrong.noted():
             if self.vae is not None and Path(self.vae).expanduser().is_dir():
-                check_model_files(vae_folder(Path(self.vae).expanduser()), pickled_tensors=True)
+                _check_vae_folder(vae_folder(Path(self.vae).expanduser()))
             elif self.vae is not None:
                 _check("vae", Path(self.vae).expanduser(), ("an autoencoder alone",))
         for text in self.lora:
@@ -100,8 +101,21 @@ def vae_folder(path: Path) -> Path:
     return path / "vae" if (path / "vae" / "config.json").is_file() else path
 
 
+def _check_vae_folder(folder: Path) -> None:
+    """Refuse `folder` unless it holds an autoencoder, and nothing that could run code."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise InvalidFile(folder, "holds no autoencoder", remedy="give one with its config.json, or a file")
+    check_model_files(folder, pickled_tensors=True)
+    kind = read_json(config).get("_class_name")
+    if kind != "AutoencoderKL":
+        raise InvalidFile(folder, f"is {kind or 'no autoencoder'}", remedy="give an AutoencoderKL")
+
+
 def _check(option: str, path: Path, wanted: Sequence[str]) -> None:
     """Refuse the file at `path`, given as `option`, unless it is one of what is `wanted`."""
+    if path.is_dir():
+        raise InvalidFile(path, "is a folder", remedy=f"give the {WEIGHT_FILES[0]} file in it as `{option}`")
     if not path.is_file():
         raise InvalidFile(path, "there is no such file", remedy=f"check the path of `{option}`")
     if path.suffix not in WEIGHT_FILES:
@@ -116,6 +130,7 @@ def _check(option: str, path: Path, wanted: Sequence[str]) -> None:
 
 
 def _decoder(path: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors of an autoencoder in a file, without the prefix of the original layout."""
-    shapes = read_tensor_header(path).shapes
-    return {name.removeprefix("first_stage_model."): shape for name, shape in shapes.items()}
+    """The tensors of an autoencoder in a file, also inside a checkpoint in the original layout."""
+    shapes, prefix = read_tensor_header(path).shapes, "first_stage_model."
+    inside = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+    return inside or dict(shapes)

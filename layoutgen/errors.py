@@ -28,10 +28,15 @@ class LayoutgenError(Exception):
     """Something the user can mend; the message is one line for the user."""
 
 
+_LONGEST = 300  # characters of another library's error
+
+
 def first_line(error: BaseException) -> str:
     """What another library's `error` says, in one line; its name if it says nothing."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[0] if len(lines[0]) <= _LONGEST else f"{lines[0][:_LONGEST]}..."  # some list all tensors
 
 
 class InvalidLayout(LayoutgenError, ValueError):

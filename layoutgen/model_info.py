@@ -90,7 +90,7 @@ def find_model(name: str | None) -> ModelInfo:
     if name is None:
         return _read(MODEL)
     folder = Path(name).expanduser()
-    if folder.is_file() or folder.suffix in WEIGHT_FILES:
+    if folder.is_file() or (folder.suffix in WEIGHT_FILES and not folder.is_dir()):
         return _of_single_file(folder, name)
     for place in (folder / "model", folder):
         if (place / "model_index.json").is_file():

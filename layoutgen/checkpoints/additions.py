@@ -12,8 +12,10 @@ from torch import nn
 from layoutgen.additions import Additions, Lora
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import load_pickle
+from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.vae import open_vae
 from layoutgen.errors import InvalidOption
+from layoutgen.model_kind import LORA, kind_of_tensors
 
 _ADAPTER = "added"
 _REMEDY = "is it whole, and for this base model?"
@@ -70,6 +72,8 @@ def _add_embedding(theirs: Any, path: Path) -> None:
         if pair:
             _add_pair(theirs, path.stem, vectors)
             return
+        if len(vectors) != 1 and "string_to_param" not in vectors:
+            raise InvalidOption(f"`embedding` {path} is no textual inversion embedding: give one")
         # A file of diffusers holds its token; that of other tools goes by the file's name.
         own = len(vectors) == 1 and not vectors.keys() & {"emb_params", "clip_l", "clip_g"}
         theirs.load_textual_inversion(vectors, token=None if own else path.stem)
@@ -89,8 +93,11 @@ def _add_pair(theirs: Any, word: str, vectors: Mapping[str, Any]) -> None:
 def _add_lora(theirs: Any, lora: Lora) -> None:
     """Add the adapters in a file to the weights that they belong to."""
     with as_invalid_file(lora.path, _REMEDY):
+        kind = kind_of_tensors(header_of(lora.path).shapes)  # of a pickle nothing was known before
+        if kind != LORA:
+            raise InvalidOption(f"`lora` {lora.path} is {kind.what}: give a LoRA")
         state, *_ = theirs.lora_state_dict(str(lora.path), unet_config=theirs.unet.config)
-        in_file = sum(".alpha" not in name and "dora_scale" not in name for name in state)
+        in_file = sum(".alpha" not in name for name in state)
         theirs.load_lora_weights(str(lora.path), adapter_name=_ADAPTER)
         networks = (part for part in theirs.components.values() if isinstance(part, nn.Module))
         added = sum(map(_adapter_tensors, networks))

@@ -15,7 +15,6 @@ from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.errors import InvalidFile, InvalidOption
-from layoutgen.io.files import read_json
 from layoutgen.io.tensor_header import Shapes
 
 _PREFIXES = ("", "first_stage_model.")
@@ -49,9 +48,6 @@ def open_vae(path: Path, own: Any) -> AutoencoderKL:
 
 def _from_folder(path: Path, dtype: torch.dtype) -> AutoencoderKL:
     folder = vae_folder(path)
-    kind = read_json(folder / "config.json").get("_class_name")
-    if kind != "AutoencoderKL":
-        raise InvalidFile(folder, f"is {kind or 'no autoencoder'}", remedy="give an AutoencoderKL")
     options = loading_options(folder.parent, folder.name)
     vae: AutoencoderKL = AutoencoderKL.from_pretrained(folder, torch_dtype=dtype, **options)
     return vae

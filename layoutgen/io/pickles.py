@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from layoutgen.errors import InvalidFile
+from layoutgen.io.stand_ins import check_stand_in
 
 NO_PICKLE = "take the model's safetensors, or convert it where you trust it: save_pretrained(folder)"
 """What to do about a pickle that is not read."""
@@ -39,6 +40,7 @@ def check_tensors_only(path: Path) -> None:
             path, f"cannot be read: {error.strerror or error}", remedy="make it readable"
         ) from None
     except Exception:  # a broken pickle raises anything
+        check_stand_in(path)
         raise InvalidFile(path, "is a pickle that is cut off, or none", remedy="copy it again") from None
     foreign = [name for name in names if not _is_part_of_tensors(name)]
     if foreign:

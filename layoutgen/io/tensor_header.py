@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.errors import InvalidFile
+from layoutgen.io.stand_ins import check_stand_in
 
 _LARGEST = 100_000_000  # bytes of a head; the limit of the format
 
@@ -35,6 +36,7 @@ def read_tensor_header(path: Path) -> TensorHeader:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= _LARGEST:
+                check_stand_in(path)
                 raise InvalidFile(path, "is no .safetensors file, or cut off", remedy=remedy)
             head = json.loads(file.read(length))
         shapes, end = {}, 0

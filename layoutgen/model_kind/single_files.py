@@ -15,6 +15,7 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
         "a ControlNet alone",
         lambda key: key.startswith(("control_model.", "controlnet_", "input_hint_block.")),
     ),
+    ("a T2I-Adapter alone", lambda key: key.startswith(("adapter.body.", "body.0."))),
     ("an IP-Adapter, which belongs to a model", lambda key: key.startswith(("ip_adapter.", "image_proj."))),
     ("a motion module, which belongs to a model", lambda key: ".motion_modules." in key),
     ("a FLUX model", lambda key: "double_blocks.0.img_attn" in key),
@@ -25,12 +26,22 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a Playground v2.5 model", lambda key: key == "edm_mean"),
 )
 """What a file is in which some tensor has such a name; the first that fits."""
-_LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down", "hada_w1", "lokr_w1")
+_LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down")
+_LORA_RELATIVES = {
+    "hada_w1": "a LoHa of LyCORIS",
+    "lokr_w1": "a LoKr of LyCORIS",
+    ".oft_": "an OFT",
+    "dora_scale": "a DoRA in the keys of LyCORIS",
+}
+"""What a file is in which some tensor's name holds this; diffusers reads none, or a part of it."""
 _EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
 
 
 def kind_of_tensors(shapes: Shapes) -> ModelKind:
     """The kind of a file with tensors of these `shapes`."""
+    for mark, what in _LORA_RELATIVES.items():
+        if any(mark in key for key in shapes):
+            return ModelKind(Role.OTHER, f"{what}, which belongs to a model and is not read here")
     if any(mark in key for key in shapes for mark in _LORA_MARKS):
         return LORA
     for what, fits in _OTHERS:
@@ -38,7 +49,7 @@ def kind_of_tensors(shapes: Shapes) -> ModelKind:
             return ModelKind(Role.OTHER, what)
     if FIRST_CONVOLUTION in shapes:
         return _stable_diffusion(shapes)
-    network = _network(shapes)
+    network = _renamed(shapes) or _network(shapes)
     return UNKNOWN if network is None else ModelKind(Role.OTHER, network)
 
 
@@ -58,6 +69,16 @@ def _stable_diffusion(shapes: Shapes) -> ModelKind:
     if not any(key.startswith("first_stage_model.decoder.") for key in shapes):
         return ModelKind(Role.OTHER, "a checkpoint without its autoencoder")
     return ModelKind(Role.PAINTER, Role.PAINTER.value, base)
+
+
+def _renamed(shapes: Shapes) -> str | None:
+    """What a checkpoint is whose tensors have other names than all others have; None: it is none."""
+    if any(key.startswith("model_ema.diffusion_model") for key in shapes):
+        return "a checkpoint of averaged weights (EMA) alone"
+    wrapped = next((key for key in shapes if key.endswith(f".{FIRST_CONVOLUTION}")), None)
+    if wrapped is None:
+        return None
+    return f"a checkpoint with {wrapped.removesuffix(FIRST_CONVOLUTION)!r} before the names of its tensors"
 
 
 def _network(shapes: Shapes) -> str | None:
