@@ -29,6 +29,8 @@ from tests.detection.checkpoints import owlv2
 from tests.documents import OWLV2, ROOT, commands
 from tests.toy import toy_pipeline
 
+pytestmark = pytest.mark.long
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SKIPPED = {
     "make test": "it is what runs this test",

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--width", "64", "--height", "64", "--device", "cpu", "--batch-size", "1", "--seed", "0-15"]
 

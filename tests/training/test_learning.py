@@ -17,6 +17,8 @@ from layoutgen.training.denoiser import Denoiser
 from layoutgen.training.loss import batch_loss
 from tests.training.conftest import draw_scenes, invoke
 
+pytestmark = pytest.mark.long
+
 METHODS = {"box": ("text2img", "box"), "text": ("text2img", "text"), "img2img": ("img2img", "box")}
 
 SHAPE = """

@@ -15,6 +15,8 @@ import torch
 from tests.training.conftest import SCRATCH, draw_scenes, same, train, weights
 from tests.training.killing import layoutgen_process
 
+pytestmark = pytest.mark.long
+
 MOMENTS = {
     "before the first checkpoint": ("layoutgen.training.gradients:batch_loss", 2),
     "while the first checkpoint is written": ("layoutgen.training.checkpoint:flush", 1),
