@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,13 @@ def _picture(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
 
 
+@lru_cache(maxsize=32)
+def _picture_file(width: int, height: int, suffix: str) -> bytes:
+    file = io.BytesIO()
+    _picture(width, height).save(file, Image.registered_extensions()[suffix.lower()])
+    return file.getvalue()
+
+
 @pytest.fixture
 def picture() -> Callable[[int, int], Image.Image]:
     """Makes a picture in which every pixel tells where it is: red grows with x, green with y."""
@@ -71,7 +80,7 @@ def coco(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
         folder, file = tmp_path / "photos", tmp_path / "instances.json"
         for name, width, height in images:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            _picture(width, height).save(folder / name)
+            (folder / name).write_bytes(_picture_file(width, height, Path(name).suffix))
         labels = sorted({label for _, label, _ in objects} | {"cat", "dog"})
         document = {
             "images": [

@@ -20,22 +20,25 @@ OPTIONS = ["--width", "64", "--height", "64", "--device", "cpu", "--batch-size",
 
 def sample(out: Path, *more: str) -> list[str]:
     asked = ["sample", "-n", "1", "dog", "--steps", "2"]
-    return [sys.executable, "-m", "layoutgen", *asked, *OPTIONS, "-o", str(out), *more]
+    return [*asked, *OPTIONS, "-o", str(out), *more]
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_finished_images_are_in_the_open_and_kept(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_finished_images_are_in_the_open_and_kept(
+    run, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
     out = tmp_path / "out"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "layoutgen", *sample(out)]
     with subprocess.Popen(
-        sample(out), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as run:
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob("out.*.partial/images/sample_?.png")) and time.monotonic() < deadline:
             time.sleep(0.02)
-        run.send_signal(sent)
-        said = run.communicate()[1]
-    assert run.returncode == code
+        process.send_signal(sent)
+        said = process.communicate()[1]
+    assert process.returncode == code
     (partial,) = tmp_path.glob("out.*.partial")
     count = len(list((partial / "images").glob("[!.]*.png")))
     assert 0 < count < 16 and not out.exists()
@@ -44,8 +47,8 @@ def test_finished_images_are_in_the_open_and_kept(tmp_path: Path, sent: signal.S
     assert len(annotated["images"]) == len(annotated["annotations"]) == count
     if sent is signal.SIGTERM:
         return
-    again = subprocess.run(sample(out, "--json"), capture_output=True, text=True, env=environment)
-    assert again.returncode == 0 and f"{count} images of an interrupted run are kept" in again.stderr
+    again = run(*sample(out, "--json"), code=0)
+    assert f"{count} images of an interrupted run are kept" in again.stderr
     assert len(json.loads(again.stdout)["images"]) == 16
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert len(json.loads((out / "annotations.json").read_text())["images"]) == 16
