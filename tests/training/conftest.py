@@ -15,7 +15,7 @@ from layoutgen.cli import app
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.formats.prepared import write_prepared
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training import snapshot
+from layoutgen.training import loop, snapshot
 from tests.drawn_cutouts import write_cutouts
 from tests.toy import toy_pipeline
 
@@ -70,8 +70,9 @@ def endless_scenes(folder: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contact sheets in two steps, and one thread: toy models have no work for more."""
+    """Contact sheets in two steps, no curves, and one thread: toy models have no work for more."""
     monkeypatch.setattr(snapshot, "_PAINT_STEPS", 2)
+    monkeypatch.setattr(loop, "draw_curves", lambda metrics, target: None)
     torch.set_num_threads(1)
 
 

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib.backends.backend_agg
+import matplotlib.figure  # noqa: F401
 import torch
 import transformers.models.clip.modeling_clip  # noqa: F401
 from diffusers import AutoencoderKL, UNet2DConditionModel  # noqa: F401

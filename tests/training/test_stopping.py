@@ -15,6 +15,8 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
+from layoutgen.training import loop
+from layoutgen.training.curves import draw_curves
 from layoutgen.training.gradients import Gradients
 from layoutgen.training.stopping import ignore_signals, reading, stop_on_signals
 from tests.training.conftest import invoke, same, train, weights
@@ -44,6 +46,7 @@ def test_a_signal_saves_and_the_run_goes_on_by_its_name_alone(
 
     with monkeypatch.context() as patch:
         patch.setattr(Gradients, "add", interrupted)
+        patch.setattr(loop, "draw_curves", draw_curves)
         done = invoke(prepared, tmp_path / "run", *options)
     assert done.exit_code == code
     assert f"Stops after this step ({name}) and saves" in done.output
