@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,11 +18,12 @@ from layoutgen.sprites.cutout import Sprite
 from layoutgen.sprites.images import ImagePainter
 from layoutgen.sprites.inspection import Inspector
 from layoutgen.sprites.objects import ObjectPainter
-from layoutgen.sprites.pasting import Pasted, choose, paste, with_parts
+from layoutgen.sprites.pasting import Pasted, Pool, paste, with_parts
 
 VARIETY = 48
 """How many different objects are painted at most."""
-_LOOKS = 6  # of a detector, which each but the last may end in pasting again what it misses
+_LOOKS = 6  # of a detector at what is pasted, after each of which other sprites replace those it misses
+_REPAIRS = 3  # the same once all is harmonised, when each costs harmonising again what is around them
 _STRENGTH = 0.3  # part of the noise schedule that harmonises
 
 
@@ -85,29 +85,36 @@ class SpritePainter:
         generator: torch.Generator | None,
     ) -> Iterator[Progress | Image.Image]:
         """How far it is, then the picture of all `sprites` in their boxes: the one with the fewest misses."""
-        used: Counter[int] = Counter()
-        chosen, tried = choose(layout.instances, sprites, rng, used=used), dict[int, tuple[int, ...]]()
+        pool = Pool(sprites, rng)
+        chosen = pool.choose(layout)
+        for _ in range(_LOOKS if self.inspector else 0):
+            pasted = self._assembled(layout, background, sprites, chosen)
+            missed = self._missed(pasted.resize((layout.width, layout.height), Image.Resampling.BOX), layout)
+            if not missed:
+                break
+            chosen = pool.choose(layout, chosen, missed)
         picture, missed = background, tuple(range(len(layout.instances)))
-        rounds = _LOOKS if self.inspector else 1
+        rounds = 1 + (_REPAIRS if self.inspector else 0)
         for number in range(rounds):
             latest = picture
             again = missed if number else ()
-            for event in self._composed(layout, background, sprites, chosen, generator, again):
+            for event in self._harmonised(layout, background, sprites, chosen, generator, again):
                 if isinstance(event, Image.Image):
                     latest = event
                 else:
                     yield Progress((number + event) / rounds, picture)
             if number:
                 latest = with_parts(picture, latest, [layout.instances[k].box for k in missed])
-            still = () if self.inspector is None else self.inspector.missed(latest, layout)
+            still = self._missed(latest, layout)
             if not number or len(still) < len(missed):
                 picture, missed = latest, still
             if not missed:
                 break
-            tried |= {k: (*tried.get(k, ()), chosen[k].sprite) for k in missed}
-            others = choose(layout.instances, sprites, rng, used=used, refused=tried)
-            chosen = [others[k] if k in missed else one for k, one in enumerate(chosen)]
+            chosen = pool.choose(layout, chosen, missed)
         yield picture
+
+    def _missed(self, picture: Image.Image, layout: Layout) -> tuple[int, ...]:
+        return () if self.inspector is None else self.inspector.missed(picture, layout)
 
     def _background(self, layout: Layout, generator: torch.Generator | None) -> Iterator[float | Image.Image]:
         """How much is done, then the canvas without objects, painted as coarse as they are and enlarged."""
@@ -125,7 +132,19 @@ class SpritePainter:
                 (image,) = event
                 yield image.resize((layout.width, layout.height), Image.Resampling.BICUBIC)
 
-    def _composed(
+    def _assembled(
+        self, layout: Layout, background: Image.Image, sprites: Sequence[Sprite], chosen: Sequence[Pasted]
+    ) -> Image.Image:
+        """Sprites on the background, on the canvas on which they are harmonised."""
+        zoom = self._zoom(layout)
+        size = layout.width * zoom, layout.height * zoom
+        picture = background.resize(size, Image.Resampling.BICUBIC)
+        in_front = sorted(chosen, key=lambda pasted: pasted.box.y1)  # the last hides what is behind it
+        for one in in_front:
+            paste(picture, sprites[one.sprite], one.box.scale(zoom, zoom), one.look)
+        return picture
+
+    def _harmonised(
         self,
         layout: Layout,
         background: Image.Image,
@@ -140,11 +159,7 @@ class SpritePainter:
             again: the numbers of boxes, if only what is around those is to be harmonised.
         """
         zoom = self._zoom(layout)
-        canvas = zoomed(layout, zoom)
-        picture = background.resize((canvas.width, canvas.height), Image.Resampling.BICUBIC)
-        in_front = sorted(chosen, key=lambda pasted: pasted.box.y1)  # the last hides what is behind it
-        for one in in_front:
-            paste(picture, sprites[one.sprite], one.box.scale(zoom, zoom), one.look)
+        canvas, picture = zoomed(layout, zoom), self._assembled(layout, background, sprites, chosen)
         known, harmonised = self._drawn_at_once(canvas), picture.copy()
         parts = self._around(canvas, [canvas.instances[k].box for k in again])
         for number, part in enumerate(parts):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from layoutgen.domain.layout import Box, Instance
+from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.sprites.cutout import Sprite
 
 _MOST_STRETCH = 1.25  # how much the aspect of a sprite may change
@@ -37,37 +37,44 @@ class Pasted:
     look: Look
 
 
-def choose(
-    instances: Sequence[Instance],
-    sprites: Sequence[Sprite],
-    rng: np.random.Generator,
-    *,
-    used: Counter[int] | None = None,
-    refused: Mapping[int, Iterable[int]] | None = None,
-) -> list[Pasted]:
-    """A sprite of its label for each of `instances`: of those of its aspect the one that was used least.
+class Pool:
+    """Sprites to choose from: those of a box's label and aspect, the one that was used least first.
 
     The first use of a sprite is as it was painted; others are mirrored, brighter, redder.
-
-    Args:
-        used: how often each sprite is used already; counted on.
-        refused: for the numbers of instances, the sprites that were tried there.
     """
-    used = Counter() if used is None else used
-    chosen: list[Pasted | None] = [None] * len(instances)
-    for number in rng.permutation(len(instances)):
-        instance = instances[number]
-        tried = set((refused or {}).get(int(number), ()))
-        fitting = [k for k, one in enumerate(sprites) if one.label == instance.label]
+
+    def __init__(self, sprites: Sequence[Sprite], rng: np.random.Generator) -> None:
+        self._sprites, self._rng = sprites, rng
+        self._used: Counter[int] = Counter()
+        self._tried: defaultdict[int, set[int]] = defaultdict(set)
+
+    def choose(
+        self, layout: Layout, before: Sequence[Pasted] = (), again: Sequence[int] = ()
+    ) -> list[Pasted]:
+        """A sprite for each box of `layout`.
+
+        Args:
+            before: what was chosen before, if anything was.
+            again: the numbers of boxes for which that did not do; all others keep theirs.
+        """
+        for number in again:
+            self._tried[number].add(before[number].sprite)
+        numbers = again if before else range(len(layout.instances))
+        chosen = dict(enumerate(before))
+        for number in self._rng.permutation(numbers).tolist():
+            chosen[number] = self._one(layout.instances[number], self._tried[number])
+        return [chosen[number] for number in range(len(layout.instances))]
+
+    def _one(self, instance: Instance, tried: set[int]) -> Pasted:
+        fitting = [k for k, one in enumerate(self._sprites) if one.label == instance.label]
         fitting = [k for k in fitting if k not in tried] or fitting
-        stretch = {k: _stretch(sprites[k], instance.box) for k in fitting}
+        stretch = {k: _stretch(self._sprites[k], instance.box) for k in fitting}
         least = min(stretch.values())
         alike = [k for k in fitting if stretch[k] <= max(least * _ALIKE, math.sqrt(_MOST_STRETCH))]
-        best = min(alike, key=lambda k: (used[k], stretch[k]))
-        look = _varied(rng) if used[best] else Look()
-        chosen[number] = Pasted(best, instance.box, look)
-        used[best] += 1
-    return [one for one in chosen if one is not None]
+        best = min(alike, key=lambda k: (self._used[k], stretch[k]))
+        look = _varied(self._rng) if self._used[best] else Look()
+        self._used[best] += 1
+        return Pasted(best, instance.box, look)
 
 
 def paste(canvas: Image.Image, sprite: Sprite, box: Box, look: Look) -> None:

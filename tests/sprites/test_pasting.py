@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from layoutgen import Box, Instance
+from layoutgen import Box, Instance, Layout
 from layoutgen.sprites.cutout import Sprite
-from layoutgen.sprites.pasting import Look, choose, paste, with_parts
+from layoutgen.sprites.pasting import Look, Pool, paste, with_parts
 
 
 def sprite(width: int, height: int, label: str = "dog", color: int = 200) -> Sprite:
@@ -19,8 +19,8 @@ def sprite(width: int, height: int, label: str = "dog", color: int = 200) -> Spr
     return Sprite(label, pixels)
 
 
-def dogs(*sides: tuple[float, float]) -> list[Instance]:
-    return [Instance("dog", Box(0, 0, *side)) for side in sides]
+def dogs(*sides: tuple[float, float]) -> Layout:
+    return Layout(64, 64, tuple(Instance("dog", Box(0, 0, *side)) for side in sides))
 
 
 def rng() -> np.random.Generator:
@@ -29,13 +29,14 @@ def rng() -> np.random.Generator:
 
 def test_a_sprite_has_the_label_and_the_aspect_of_its_box() -> None:
     sprites = [sprite(40, 40), sprite(20, 40), sprite(20, 40, "cat")]
-    found = choose([*dogs((10, 20), (20, 20)), Instance("cat", Box(0, 0, 30, 30))], sprites, rng())
+    cat = Instance("cat", Box(0, 0, 30, 30))
+    found = Pool(sprites, rng()).choose(Layout(64, 64, (*dogs((10, 20), (20, 20)).instances, cat)))
     assert [one.sprite for one in found] == [1, 0, 2]
 
 
 def test_sprites_are_used_equally_often_and_varied_when_used_again() -> None:
     sprites = [sprite(20, 40), sprite(21, 40), sprite(22, 40)]
-    found = choose(dogs(*[(10, 20)] * 12), sprites, rng())
+    found = Pool(sprites, rng()).choose(dogs(*[(10, 20)] * 12))
     assert Counter(one.sprite for one in found) == {0: 4, 1: 4, 2: 4}
     looks = [one.look for one in found]
     assert looks.count(Look()) == 3
@@ -45,11 +46,15 @@ def test_sprites_are_used_equally_often_and_varied_when_used_again() -> None:
 
 
 def test_what_was_refused_in_a_box_is_not_tried_there_again() -> None:
-    sprites = [sprite(20, 40), sprite(20, 40)]
+    layout = dogs((10, 20), (10, 20))
     for seed in range(8):
-        (one,) = choose(dogs((10, 20)), sprites, np.random.default_rng(seed), refused={0: [0]})
-        assert one.sprite == 1
-    assert len(choose(dogs((10, 20)), sprites, rng(), refused={0: [0, 1]})) == 1
+        pool = Pool([sprite(20, 40), sprite(20, 40), sprite(20, 40)], np.random.default_rng(seed))
+        tried = [pool.choose(layout)]
+        for _ in range(3):
+            tried.append(pool.choose(layout, tried[-1], (1,)))
+        assert all(one[0] == tried[0][0] for one in tried)  # the other box keeps its own
+        assert {one[1].sprite for one in tried[:3]} == {0, 1, 2}
+        assert len(tried[3]) == 2  # all were tried: some sprite is better than none
 
 
 @pytest.mark.parametrize(

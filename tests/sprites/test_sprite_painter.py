@@ -177,38 +177,42 @@ def test_a_box_in_which_two_are_seen_lacks_its_one_object() -> None:
 
 
 class FewFound:
-    """Misses all boxes in its first look, then finds each."""
+    """Misses the first box in some looks: the first two are at what is pasted, the others at the end."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.looks, self.layout = 0, layout
+    def __init__(self, missing: set[int]) -> None:
+        self.missing, self.pictures = missing, list[Image.Image]()
 
     def accepts(self, *_: object) -> bool:
         return True
 
     def missed(self, picture: Image.Image, layout: Layout) -> tuple[int, ...]:
-        self.looks += 1
-        return (0,) if self.looks == 1 else ()
+        assert picture.size == (layout.width, layout.height)
+        self.pictures.append(picture.copy())
+        return (0,) if len(self.pictures) in self.missing else ()
 
 
 def test_what_is_missed_is_pasted_again_and_the_rest_stays(
     toy: LayoutPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = crowd(6, 16, 128, 128)
-    looking = FewFound(layout)
-    monkeypatch.setattr("layoutgen.pipeline.Inspector", lambda detector: looking)
     monkeypatch.setattr("layoutgen.detection.loading.load_detector", lambda *_: None)
-    pictures, work = [], []
-    for verify in (False, True):
+    pictures, work, looks = [], [], []
+    for missing in (set[int](), {1}, {1, 3}):
+        looking = FewFound(missing)
+        monkeypatch.setattr("layoutgen.pipeline.Inspector", lambda detector, looking=looking: looking)
         with counting(toy.backbone) as counter:
-            pictures.append(np.array(paint(toy, layout, verify=verify)).astype(int))
+            pictures.append(np.array(paint(toy, layout, verify=True)).astype(int))
         work.append(counter.windows)
-    once, again = pictures
-    assert looking.looks == 2
-    assert work[1] - work[0] == 2  # one window around the box, guided, in the one step that harmonises
-    changed = np.abs(once - again).max(axis=2) > 0
-    assert changed[4:12, 4:12].any()  # in the first box
-    assert not changed[:, 30:].any()
-    assert not changed[30:].any()
+        looks.append(looking.pictures)
+    assert [len(seen) for seen in looks] == [2, 3, 4]
+    assert work[1] == work[0]  # what is pasted is looked at before anything is harmonised
+    assert work[2] - work[1] == 2  # one window around the box, guided, in the one step that harmonises
+    before, after = (np.array(picture).astype(int) for picture in looks[1][:2])
+    for once, again in ((before, after), (pictures[1], pictures[2])):
+        changed = np.abs(once - again).max(axis=2) > 0
+        assert changed[4:12, 4:12].any()  # in the first box
+        assert not changed[:, 30:].any()
+        assert not changed[30:].any()
 
 
 def test_the_small_model_by_the_command(tmp_path: Path) -> None:
