@@ -16,10 +16,11 @@ from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import ANY_SIZE, SizePrior, drawn_well
 from layoutgen.errors import InvalidFile, InvalidOption, UnknownLabel, first_line
 from layoutgen.io.files import read_json
-from layoutgen.io.pickles import check_tensors_only
+from layoutgen.io.pickles import check_tensors_only, names_in_pickle
 from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import ModelKind, Role, check_parts, kind_of, kind_of_tensors
+from layoutgen.model_kind.single_files import base_of_names
 from layoutgen.model_kind.sizes import side_of_file, side_of_folder
 from layoutgen.model_words import known_words
 
@@ -117,7 +118,12 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
         raise InvalidOption(f"`model` {name} is no checkpoint: give a folder, or a {WEIGHT_FILES[0]} file")
     if path.suffix != WEIGHT_FILES[0]:
         check_tensors_only(path)  # what they are of is seen when it is opened
-        return ModelInfo(str(path))
+        base = base_of_names(names_in_pickle(path))
+        return (
+            ModelInfo(str(path))
+            if base is None
+            else ModelInfo(str(path), window=side_of_file(base, {}), base=base)
+        )
     header = read_tensor_header(path)
     kind = kind_of_tensors(header.shapes)
     _check_role(kind, name)

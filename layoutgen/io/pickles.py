@@ -48,6 +48,17 @@ def check_tensors_only(path: Path) -> None:
         raise InvalidFile(path, problem, remedy=NO_PICKLE)
 
 
+def names_in_pickle(path: Path) -> frozenset[str]:
+    """The texts in the zip archive of torch at `path`, names of tensors among them; of an older format none.
+
+    Nothing is unpickled. :func:`check_tensors_only` comes before.
+    """
+    if not zipfile.is_zipfile(path):
+        return frozenset()
+    operations = (operation for pickled in _pickles(path) for operation in pickletools.genops(pickled))
+    return frozenset(argument for _, argument, _ in operations if isinstance(argument, str))
+
+
 def _unpacked(path: Path) -> int:
     """The bytes that the list of tensors in the zip archive at `path` says it unpacks to; else 0."""
     if not zipfile.is_zipfile(path):

@@ -150,7 +150,7 @@ def _class_name(config: dict[str, Any]) -> str:
 
 
 def check_parts(folder: Path) -> None:
-    """Refuse the Stable Diffusion model in `folder` if a file of it is missing or cut off.
+    """Refuse the Stable Diffusion model in `folder` if a file of it is missing, cut off or quantised.
 
     Raises:
         InvalidFile: names the file.
@@ -166,6 +166,27 @@ def check_parts(folder: Path) -> None:
         for path in files:
             if path.suffix == ".safetensors":
                 read_tensor_header(path)
+        _check_shards(folder / part)
+        _check_precision(folder / part / "config.json")
+
+
+def _check_shards(part: Path) -> None:
+    """Refuse the weights of one component if an index names files that are not there."""
+    for index in part.glob("*.index*.json"):
+        listed = read_json(index).get("weight_map")
+        for name in sorted(set(map(str, listed.values()))) if isinstance(listed, dict) else ():
+            if not (part / name).is_file():
+                problem = f"is missing, and {index.name} names it"
+                raise InvalidFile(part / name, problem, remedy="copy the model again")
+
+
+def _check_precision(config: Path) -> None:
+    """Refuse a component whose weights are quantised: they are read by other libraries than ours."""
+    quantised = read_json(config).get("quantization_config")
+    if quantised:
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        problem = f"says that the weights are quantised{f' by {method}' if method else ''}"
+        raise InvalidFile(config, problem, remedy="take the model in fp16 or fp32")
 
 
 _FILES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from layoutgen.io.tensor_header import Shapes
 from layoutgen.model_kind.kinds import INPUTS, LORA, UNKNOWN, ModelKind, Role
@@ -34,6 +34,12 @@ _LORA_RELATIVES = {
     "dora_scale": "a DoRA in the keys of LyCORIS",
 }
 """What a file is in which some tensor's name holds this; diffusers reads none, or a part of it."""
+_BASES = {
+    "conditioner.embedders.1.model.": "sdxl",
+    "cond_stage_model.transformer.": "sd1",
+    "cond_stage_model.model.": "sd2",
+}
+"""Base models by how the names of their text encoders' tensors begin; the first that fits."""
 _EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
 
 
@@ -58,17 +64,22 @@ def _stable_diffusion(shapes: Shapes) -> ModelKind:
     channels = shapes[FIRST_CONVOLUTION][1]
     if channels != 4:
         return ModelKind(Role.OTHER, INPUTS.get(channels, f"a U-Net that reads {channels} channels"))
-    if any(key.startswith("conditioner.embedders.1.model.") for key in shapes):
-        base = "sdxl"
-    elif any(key.startswith("cond_stage_model.transformer.") for key in shapes):
-        base = "sd1"
-    elif any(key.startswith("cond_stage_model.model.") for key in shapes):
-        base = "sd2"
-    else:
+    base = base_of_names(shapes)
+    if base is None:
         return ModelKind(Role.OTHER, "a U-Net without its text encoder")
     if not any(key.startswith("first_stage_model.decoder.") for key in shapes):
         return ModelKind(Role.OTHER, "a checkpoint without its autoencoder")
     return ModelKind(Role.PAINTER, Role.PAINTER.value, base)
+
+
+def base_of_names(names: Iterable[str]) -> str | None:
+    """The base model of a file in the original layout whose tensors have these `names`: sd1, sd2 or sdxl.
+
+    None: it has no text encoder that is known.
+    """
+    listed = list(names)
+    found = (base for beginning, base in _BASES.items() if any(key.startswith(beginning) for key in listed))
+    return next(found, None)
 
 
 def _renamed(shapes: Shapes) -> str | None:

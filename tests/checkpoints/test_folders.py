@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
+from layoutgen.model_info import find_model
+from layoutgen.pipeline import LayoutPipeline
 from tests.toy import toy_pipeline
 from tests.training.conftest import draw_scenes
 
@@ -72,6 +75,19 @@ def tensors(name: str, change: Callable[[dict[str, torch.Tensor]], Any]) -> Edit
     return edit
 
 
+def shard(folder: Path) -> None:
+    """Spread the U-Net over two files and an index, as `save_pretrained` does with large ones."""
+    weights = load_file(folder / UNET)
+    size = sum(value.numel() * value.element_size() for value in weights.values())
+    network = UNet2DConditionModel.from_pretrained(folder / "unet")
+    (folder / UNET).unlink()
+    network.save_pretrained(folder / "unet", max_shard_size=size * 2 // 3)
+    assert len(list((folder / "unet").glob("*-of-00002.safetensors"))) == 2
+
+
+SECOND = "unet/diffusion_pytorch_model-00002-of-00002.safetensors"
+
+
 def index_of(name: str, **parts: Any) -> Edit:
     return values("model_index.json", _class_name=name, **parts)
 
@@ -125,6 +141,18 @@ OTHERS: dict[str, tuple[Edit, str]] = {
         tensors(UNET, lambda w: w.update({"conv_in.bias": torch.zeros(3)})),
         "conv_in.bias",
     ),
+    "a shard missing": (
+        lambda folder: (shard(folder), without(SECOND)(folder))[1],
+        f"{SECOND}: is missing, and diffusion_pytorch_model.safetensors.index.json names it",
+    ),
+    "quantised by bitsandbytes": (
+        values("unet/config.json", quantization_config={"quant_method": "bitsandbytes"}),
+        "unet/config.json: says that the weights are quantised by bitsandbytes",
+    ),
+    "a quantised text encoder": (
+        values("text_encoder/config.json", quantization_config={"quant_method": "quanto"}),
+        "text_encoder/config.json: says that the weights are quantised by quanto",
+    ),
     "another text width": (values("unet/config.json", cross_attention_dim=40), ""),
     "other latents": (values("vae/config.json", latent_channels=3), ""),
     "flow scheduler": (
@@ -173,6 +201,27 @@ def test_every_other_folder_is_one_line(plain: Path, scenes: Path, tmp_path: Pat
         # A model that reads no layouts is nothing to distill, whatever else is wrong with it.
         assert says in output or (command[0] == "distill" and "reads no layouts yet" in output), output
         assert not (tmp_path / "run").exists()
+
+
+def beside(folder: Path) -> None:
+    """Other weights of the U-Net beside the usual ones, which nobody asks for."""
+    weights = {name: torch.zeros_like(value) for name, value in load_file(folder / UNET).items()}
+    for variant in ("fp16", "ema", "non_ema"):
+        save_file(weights, folder / f"unet/diffusion_pytorch_model.{variant}.safetensors")
+
+
+def non_ema(folder: Path) -> None:
+    (folder / UNET).rename(folder / "unet/diffusion_pytorch_model.non_ema.safetensors")
+
+
+@pytest.mark.parametrize("edit", [shard, beside, non_ema])
+def test_the_same_weights_in_other_files(plain: Path, tmp_path: Path, edit: Edit) -> None:
+    model = shutil.copytree(plain, tmp_path / "model")
+    edit(model)
+    assert find_model(str(model)).source == str(model)
+    opened, own = (LayoutPipeline.from_pretrained(folder).unet.state_dict() for folder in (model, plain))
+    assert opened.keys() == own.keys()
+    assert all(torch.equal(opened[name], own[name]) for name in own)
 
 
 FILES = {

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from layoutgen.api import sample
 from layoutgen.cli import app
 from layoutgen.denoising.settings import SampleSettings
+from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
 from tests.checkpoints.claims import FORMS
 
@@ -66,3 +67,20 @@ def test_every_step_is_computed_whole_unless_asked_for(
 @pytest.mark.parametrize("form", FORMS)
 def test_a_pipeline_of_a_foreign_checkpoint_has_the_usual_settings(forms: dict[str, Path], form: str) -> None:
     assert LayoutPipeline.from_pretrained(forms[form]).settings == SampleSettings()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "base", "window"),
+    [
+        ("conditioner.embedders.1.model.text_projection", "sdxl", 1024),
+        ("cond_stage_model.model.text_projection", "sd2", 768),
+        ("cond_stage_model.transformer.text_model.x", "sd1", 512),
+        ("string_to_param", None, 512),
+    ],
+)
+def test_a_pickle_says_its_base_by_the_names_in_it(
+    tmp_path: Path, encoder: str, base: str | None, window: int
+) -> None:
+    torch.save({"state_dict": {encoder: torch.zeros(2)}}, tmp_path / "model.ckpt")
+    found = find_model(str(tmp_path / "model.ckpt"))
+    assert (found.base, found.window) == (base, window)
