@@ -39,8 +39,16 @@ def test_code_is_named_and_does_not_run(tmp_path: Path, zipped: bool, protocol: 
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("content", [b"", b"version https://git-lfs", pickle.dumps([1, 2])[:-3]])
-def test_what_is_no_pickle_is_one_line(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is a pickle that is cut off, or none"),
+        (b"some text", "is a pickle that is cut off, or none"),
+        (pickle.dumps([1, 2])[:-3], "is a pickle that is cut off, or none"),
+        (b"version https://git-lfs", "is a pointer of Git LFS"),
+    ],
+)
+def test_what_is_no_pickle_is_one_line(tmp_path: Path, content: bytes, what: str) -> None:
     (tmp_path / "w.bin").write_bytes(content)
-    with pytest.raises(InvalidFile, match="is a pickle that is cut off, or none"):
+    with pytest.raises(InvalidFile, match=what):
         check_tensors_only(tmp_path / "w.bin")
