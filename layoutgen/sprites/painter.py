@@ -178,7 +178,7 @@ class SpritePainter:
         All of it where there are no boxes, or their parts would be more work.
         """
         backbone = self.painter.method.backbone
-        cell, beside = backbone.pixels_per_latent, backbone.pixels_per_latent * backbone.native_size / 4
+        cell, beside = backbone.pixels_per_latent, backbone.pixels_per_latent * backbone.native_size / 8
         parts = []
         for box in boxes:
             left, top = (max(0, math.floor((edge - beside) / cell)) * cell for edge in (box.x0, box.y0))
