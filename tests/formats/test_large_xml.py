@@ -31,9 +31,12 @@ def test_ten_times_as_much_takes_about_ten_times_as_long(body: Callable[[int], s
         file = tmp_path / f"{count}.xml"
         size = "<size><width>64</width><height>64</height></size>"
         file.write_text(f"<annotation><filename>a.png</filename>{size}{body(count)}</annotation>")
-        begun = process_time()
-        data, _ = read(file, ReadOptions())
-        seconds.append(process_time() - begun)
+        tries = []
+        for _ in range(3):  # the fastest: others met garbage collections of what earlier tests left
+            begun = process_time()
+            data = read(file, ReadOptions())[0]
+            tries.append(process_time() - begun)
+        seconds.append(min(tries))
         assert len(data.images[0].instances) == (count if body is objects else 1)
     assert seconds[1] < 40 * seconds[0]
 
