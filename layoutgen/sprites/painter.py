@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from layoutgen.denoising.coarse_to_fine import layer_of
-from layoutgen.denoising.zoom import median_side, zoomed
+from layoutgen.denoising.zoom import median_side, reduced, zoomed
 from layoutgen.domain.layout import Box, Layout
 from layoutgen.domain.prompts import background_prompt
 from layoutgen.sprites.cutout import Sprite
@@ -87,18 +87,21 @@ class SpritePainter:
         """How far it is, then the picture of all `sprites` in their boxes: the one with the fewest misses."""
         pool = Pool(sprites, rng)
         chosen = pool.choose(layout)
+        pasted = self._assembled(layout, background, sprites, chosen)
         for _ in range(_LOOKS if self.inspector else 0):
-            pasted = self._assembled(layout, background, sprites, chosen)
             missed = self._missed(pasted.resize((layout.width, layout.height), Image.Resampling.BOX), layout)
             if not missed:
                 break
             chosen = pool.choose(layout, chosen, missed)
+            pasted = self._assembled(layout, background, sprites, chosen)
         picture, missed = background, tuple(range(len(layout.instances)))
         rounds = 1 + (_REPAIRS if self.inspector else 0)
         for number in range(rounds):
+            if number:
+                chosen = pool.choose(layout, chosen, missed)
+                pasted = self._assembled(layout, background, sprites, chosen)
             latest = picture
-            again = missed if number else ()
-            for event in self._harmonised(layout, background, sprites, chosen, generator, again):
+            for event in self._harmonised(layout, pasted, generator, missed if number else ()):
                 if isinstance(event, Image.Image):
                     latest = event
                 else:
@@ -110,7 +113,6 @@ class SpritePainter:
                 picture, missed = latest, still
             if not missed:
                 break
-            chosen = pool.choose(layout, chosen, missed)
         yield picture
 
     def _missed(self, picture: Image.Image, layout: Layout) -> tuple[int, ...]:
@@ -135,7 +137,7 @@ class SpritePainter:
     def _assembled(
         self, layout: Layout, background: Image.Image, sprites: Sequence[Sprite], chosen: Sequence[Pasted]
     ) -> Image.Image:
-        """Sprites on the background, on the canvas on which they are harmonised."""
+        """Sprites on the background, at the size at which they are harmonised."""
         zoom = self._zoom(layout)
         size = layout.width * zoom, layout.height * zoom
         picture = background.resize(size, Image.Resampling.BICUBIC)
@@ -147,30 +149,29 @@ class SpritePainter:
     def _harmonised(
         self,
         layout: Layout,
-        background: Image.Image,
-        sprites: Sequence[Sprite],
-        chosen: Sequence[Pasted],
+        pasted: Image.Image,
         generator: torch.Generator | None,
         again: Sequence[int] = (),
     ) -> Iterator[float | Image.Image]:
-        """How much is done, then the picture: sprites on the background, harmonised at twice its size.
+        """How much is done, then the picture on the canvas of `layout`.
 
         Args:
+            pasted: sprites on the background, as :meth:`_assembled` makes it.
             again: the numbers of boxes, if only what is around those is to be harmonised.
         """
         zoom = self._zoom(layout)
-        canvas, picture = zoomed(layout, zoom), self._assembled(layout, background, sprites, chosen)
-        known, harmonised = self._drawn_at_once(canvas), picture.copy()
+        canvas = zoomed(layout, zoom)
+        known, harmonised = self._drawn_at_once(canvas), pasted.copy()
         parts = self._around(canvas, [canvas.instances[k].box for k in again])
         for number, part in enumerate(parts):
             x, y, width, height = part
-            cut = picture.crop((x, y, x + width, y + height))
+            cut = pasted.crop((x, y, x + width, y + height))
             for event in self.painter.refine(cut, known.crop(*part), _STRENGTH, generator):
                 if isinstance(event, Image.Image):
                     harmonised.paste(event, (x, y))
                 else:
                     yield (number + event) / len(parts)
-        yield harmonised.reduce(zoom) if zoom > 1 else harmonised
+        yield from reduced([harmonised], zoom)
 
     def _around(self, canvas: Layout, boxes: Sequence[Box]) -> list[tuple[int, int, int, int]]:
         """Parts of `canvas` (left, top, width, height), one around each of `boxes`; or all of it as one.

@@ -132,10 +132,11 @@ class AdversarialGradients(Gradients):
         wrong = [one[other] for one in judge.of_scenes(_floats(seen), rolled)] if other else []
         judged = judge_loss(shown, made, wrong)
         if crops:
-            shown_boxes = judge.of_boxes(_floats(seen_boxes), labels, told)
+            real_boxes = _floats(seen_boxes)
+            shown_boxes = judge.of_boxes(real_boxes, labels, told)
             made_boxes = judge.of_boxes(_detached(box_features), labels, told)
             others = told.other_labels(labels)
-            wrong_boxes = judge.of_boxes(_floats(seen_boxes), others, told) if others else []
+            wrong_boxes = judge.of_boxes(real_boxes, others, told) if others else []
             judged = judged + judge_loss(shown_boxes, made_boxes, wrong_boxes)
         (judged * share).backward()  # type: ignore[no-untyped-call]
         self._learner.note(judged, shown, made, share)
