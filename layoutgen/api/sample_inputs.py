@@ -134,8 +134,11 @@ def _unlike(named: list[Named]) -> list[Named]:
 
 
 def _stem(path: Path) -> str:
-    """What images of the layouts of `path` are called."""
-    return "stdin" if path == STANDARD_INPUT else path.stem or path.resolve().stem
+    """What images of the layouts of `path` are called; never ``.`` or ``..``, which name another folder."""
+    if path == STANDARD_INPUT:
+        return "stdin"
+    names = (path.stem, path.resolve().stem)
+    return next((name for name in names if name.strip(".")), "layout")
 
 
 def output_name(layouts: Sequence[Layout | Path], quantities: Sequence[Quantity]) -> str:

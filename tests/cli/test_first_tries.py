@@ -47,3 +47,17 @@ def test_scenes_that_cannot_be_are_refused_by_the_names_of_their_options(
 def test_one_of_a_thing_is_not_in_the_plural(run, coco) -> None:
     _, file = coco([("a.png", 96, 96)], [(1, "dog", [10.0, 20.0, 50.0, 40.0])])
     assert "1 image, 1 object, 2 labels\n" in run("inspect", file, code=0).stdout
+
+
+def test_layouts_of_the_folder_above_are_painted_into_a_folder_of_their_own(
+    run, coco, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = coco([("a.png", 80, 60)], [(1, "dog", [4, 4, 40, 40])])
+    (tmp_path / "data").mkdir()
+    file.rename(tmp_path / "data/annotations.json")
+    inside = tmp_path / "data/sub"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    run("sample", "..", "--steps", 1, "-q", code=0)
+    assert [path.name for path in inside.iterdir()] == ["out"]
+    assert (inside / "out/data/images/data_0.png").is_file()
