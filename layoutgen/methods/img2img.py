@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -50,7 +51,7 @@ class Img2Img(LayoutMethod):
         if self.layout_encoder is not None:
             layouts = self.layout_encoder.on_grid(layouts)
         prompt, negative = self.encode_prompts(layouts)
-        maps = torch.stack([self._maps(layout) for layout in layouts]) if self._reads_maps else None
+        maps = self._maps(layouts) if self._reads_maps else None
         return Condition(prompt, negative, prompt.embeddings[:, :0], maps)
 
     @property
@@ -62,20 +63,23 @@ class Img2Img(LayoutMethod):
         """See :meth:`LayoutMethod.initial_latents`: the encoded class maps."""
         return self._latents([class_map(layout) for layout in layouts])
 
-    def _maps(self, layout: Layout) -> Tensor:
-        """The class map in latent space, and the position map (C + 3, h, w)."""
-        colors, shares = class_shares(layout, self.backbone.pixels_per_latent)
-        swatches = torch.stack([self._swatch(color) for color in colors], dim=1)  # (C, K)
-        classes = torch.einsum("ck,hwk->chw", swatches, torch.from_numpy(shares).to(swatches))
-        positions = torch.from_numpy(position_cells(layout, self.backbone.pixels_per_latent))
-        return torch.cat([classes, positions.to(classes.device)])
+    def _maps(self, layouts: Sequence[Layout]) -> Tensor:
+        """The class maps in latent space, and the position maps (B, C + 3, h, w)."""
+        cell = self.backbone.pixels_per_latent
+        drawn = [class_shares(layout, cell) for layout in layouts]
+        classes = []
+        for colors, shares in drawn:
+            swatches = torch.stack([self._swatch(color) for color in colors], dim=1)  # (C, K)
+            classes.append(torch.einsum("ck,hwk->chw", swatches, torch.from_numpy(shares)))
+        positions = np.stack([position_cells(layout, cell) for layout in layouts])
+        return torch.cat([torch.stack(classes), torch.from_numpy(positions)], dim=1).to(self.backbone.device)
 
     def _swatch(self, color: Color) -> Tensor:
         """What the autoencoder makes of `color` (C,)."""
         if color not in self._swatches:
             side = _SWATCH * self.backbone.pixels_per_latent
             latents = self._latents([Image.new("RGB", (side, side), color)])
-            self._swatches[color] = latents[0, :, _SWATCH // 2, _SWATCH // 2].float()
+            self._swatches[color] = latents[0, :, _SWATCH // 2, _SWATCH // 2].float().cpu()
         return self._swatches[color]
 
     @torch.no_grad()

@@ -96,14 +96,15 @@ class Text2Img(LayoutMethod):
         assert self.layout_encoder is not None  # checked on creation
         names = sorted({entry.instance.label for entry in entries})
         pooled = self.backbone.pool_phrases(names)
-        which = torch.tensor([names.index(entry.instance.label) for entry in entries], device=pooled.device)
+        which, rows, columns = torch.tensor(
+            [(names.index(entry.instance.label), entry.row, entry.column) for entry in entries],
+            device=pooled.device,
+        ).unbind(1)  # (I,)
         canvases = torch.tensor(
             [[layout.width, layout.height] * 2 for layout in layouts], device=boxes.device
         )
         in_windows = boxes * canvases[:, None] / self.layout_encoder.unit  # (B, N, 4)
-        return self.layout_encoder(
-            pooled[which], torch.stack([in_windows[entry.row, entry.column] for entry in entries])
-        )
+        return self.layout_encoder(pooled[which], in_windows[rows, columns])
 
     def modules(self) -> tuple[nn.Module, ...]:
         """The box token MLP, for the ``box`` encoding."""

@@ -14,11 +14,13 @@ from layoutgen.domain.layout import Layout
 
 def box_fractions(layouts: Sequence[Layout]) -> Tensor:
     """Boxes (B, N, 4) of B layouts, xyxy as fractions of the canvas, unclipped; rows of zeros are padding."""
-    boxes = torch.zeros(len(layouts), max(len(layout.instances) for layout in layouts), 4)
-    for row, layout in enumerate(layouts):
-        for index, instance in enumerate(layout.instances):
-            boxes[row, index] = torch.tensor(instance.box.scale(1 / layout.width, 1 / layout.height).xyxy)
-    return boxes
+    most = max(len(layout.instances) for layout in layouts)
+    rows = []
+    for layout in layouts:
+        width, height = 1 / layout.width, 1 / layout.height
+        boxes = [one.box.scale(width, height).xyxy for one in layout.instances]
+        rows.append(boxes + [(0.0,) * 4] * (most - len(boxes)))
+    return torch.tensor(rows, dtype=torch.float32).view(len(layouts), most, 4)
 
 
 def prompt_owners(prompt: Prompts) -> Tensor:

@@ -41,7 +41,7 @@ def plain(ours: LayoutPipeline, *, whole: bool) -> Paint:
             layout.height // ours.backbone.pixels_per_latent,
             layout.width // ours.backbone.pixels_per_latent,
         )
-        count = len(windows_for(ours.unet, height, width))
+        count = len(windows_for(ours.backbone, height, width))
         side = min(ours.window, layout.width, layout.height)
         for start in range(0, count, _REGION_BATCH):
             rows = min(_REGION_BATCH, count - start)
