@@ -31,6 +31,8 @@ def distill(
     judge_learning_rate: options.JudgeLearningRate = None,
     teacher_weight: options.TeacherWeight = None,
     teacher_guidance: options.TeacherGuidance = None,
+    real_weight: options.RealWeight = None,
+    border_weight: options.BorderWeight = None,
     methods: options.Methods = None,
     config: options.Config = None,
     encoding: options.Encoding = None,

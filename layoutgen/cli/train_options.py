@@ -253,6 +253,23 @@ TeacherGuidance = Annotated[
     float | None,
     _setting(_STEP, "teacher_guidance", help="Guidance of that model; 0: that with which it paints best."),
 ]
+RealWeight = Annotated[
+    float | None,
+    _setting(
+        _STEP,
+        "real_weight",
+        help="How near to a real picture the new model stays in steps that begin from one; 0: only the judge "
+        "counts.",
+    ),
+]
+BorderWeight = Annotated[
+    float | None,
+    _setting(
+        _STEP,
+        "border_weight",
+        help="How much steps at the borders of latent cells count, which a patch autoencoder shows; 0: off.",
+    ),
+]
 MicroBatch = Annotated[
     int | None,
     _setting(

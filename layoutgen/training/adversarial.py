@@ -1,6 +1,9 @@
 """The adversarial finish: gradients of a painter of few steps, and a judge that learns beside it.
 
-loss = painter_loss(pictures) + painter_loss(boxes) + teacher_weight * signal * |painted - teacher's| ** 2
+loss = painter_loss(pictures) + painter_loss(boxes)
+       + teacher_weight * signal * |painted - teacher's| ** 2
+       + real_weight * signal * |painted - real| ** 2        where the step began from a real picture
+       + border_weight * border_excess(painted)
 
 Sauer et al. 2023, "Adversarial Diffusion Distillation", arXiv 2311.17042, with a projected discriminator that
 is told the layout. Real pictures pass the autoencoder, too, so that the judge sees nothing that the painter
@@ -20,6 +23,7 @@ from accelerate import Accelerator
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 
+from layoutgen.conditioning.condition import DenoiserInputs
 from layoutgen.data.dataset import Batch
 from layoutgen.domain.layout import Layout
 from layoutgen.methods.token_layout import box_fractions
@@ -105,7 +109,7 @@ class AdversarialGradients(Gradients):
         labels = [crop.label for crop in crops]
         with self._accelerator.autocast():
             latents = batch_latents(backbone, batch, self._accelerator.device)
-            clean = self._paint(batch, step, latents, generators)
+            clean, signal = self._paint(batch, step, latents, generators)
             painted = backbone.to_pixels(clean)
             with torch.no_grad():
                 real = backbone.to_pixels(latents).clamp(-1, 1)
@@ -122,6 +126,11 @@ class AdversarialGradients(Gradients):
                 loss = loss + painter_loss(judge.of_boxes(_floats(box_features), labels, told))
         if self._teacher is not None:
             loss = loss + self._config.teacher_weight * weight * error.mean()
+        if self._config.real_weight and signal:
+            off = (clean.float() - latents.float()).square().mean()
+            loss = loss + self._config.real_weight * signal * off
+        if self._config.border_weight:
+            loss = loss + self._config.border_weight * border_excess(painted, backbone.pixels_per_latent)
         self._accelerator.backward(loss * share)
 
         # What pictures and boxes show is told to the judge wrongly, too, where others of the batch show else.
@@ -145,19 +154,28 @@ class AdversarialGradients(Gradients):
 
     def _paint(
         self, batch: Batch, step: int, latents: Tensor, generators: Sequence[torch.Generator]
-    ) -> Tensor:
-        """What the painter foresees (B, C, h, w) in one of its steps, with gradients through this one."""
+    ) -> tuple[Tensor, float]:
+        """What the painter foresees (B, C, h, w) in one of its steps, with gradients through this one.
+
+        Also the share of the real latents that it began from; 0: it began from its own earlier steps.
+        """
         few = FewSteps(self._scheduler, self._config.few_steps, generators)
-        shown = torch.zeros(len(batch.layouts), dtype=torch.bool)  # no layout is dropped
+        start = Start.draw(self._config.seed, step, self._config.few_steps)
+        inputs: DenoiserInputs | None = None
 
         def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
-            predicted: Tensor = self._painter(step, batch.layouts, shown, noisy, timesteps)
-            return predicted
+            nonlocal inputs  # all earlier steps are told the same
+            if inputs is None:
+                condition = self._painter.encode(step, batch.layouts).to(noisy.device, noisy.dtype)
+                inputs = DenoiserInputs.of([condition])
+            return self._backbone.predict(noisy, timesteps, inputs, denoiser=self._painter.unet)
 
-        start = Start.draw(self._config.seed, step, self._config.few_steps)
+        shown = torch.zeros(len(batch.layouts), dtype=torch.bool)  # no layout is dropped
         noisy, timestep = few.noisy(latents, start, predict)
         timesteps = timestep.repeat(len(noisy)).to(noisy.device)
-        return few.clean(self._model(step, batch.layouts, shown, noisy, timesteps), timestep, noisy)
+        clean = few.clean(self._model(step, batch.layouts, shown, noisy, timesteps), timestep, noisy)
+        signal = float(self._scheduler.alphas_cumprod[int(timestep)]) ** 0.5
+        return clean, signal if start.on_real else 0.0
 
     def _teachers_error(
         self, step: int, layouts: Sequence[Layout], clean: Tensor, generators: Sequence[torch.Generator]
@@ -203,13 +221,32 @@ def _is_shown(box: Any, layout: Layout) -> bool:
 def cut(images: Tensor, crops: Sequence[Crop]) -> Tensor:
     """The `crops` of `images` (B, 3, H, W) as squares (K, 3, 96, 96); the border goes on beyond the image."""
     height, width = images.shape[-2:]
-    maps = images.new_zeros(len(crops), 2, 3, dtype=torch.float32)
-    for one, crop in zip(maps, crops, strict=True):
-        one[0, 0], one[0, 2] = crop.side / width, 2 * crop.x / width - 1
-        one[1, 1], one[1, 2] = crop.side / height, 2 * crop.y / height - 1
+    maps = torch.tensor(
+        [
+            [[crop.side / width, 0, 2 * crop.x / width - 1], [0, crop.side / height, 2 * crop.y / height - 1]]
+            for crop in crops
+        ],
+        dtype=torch.float32,
+        device=images.device,
+    )
     grid = F.affine_grid(maps, [len(crops), 3, _BOX_SIDE, _BOX_SIDE], align_corners=False)
     rows = torch.tensor([crop.row for crop in crops], device=images.device)
     return F.grid_sample(images[rows].float(), grid, padding_mode="border", align_corners=False)
+
+
+def border_excess(images: Tensor, cell: int) -> Tensor:
+    """By which share () steps at the borders of cells are larger than those inside of them; at least 0.
+
+    Args:
+        images: (B, C, H, W).
+        cell: side of a cell in pixels, 2 or more.
+    """
+    excess = []
+    for axis in (-1, -2):
+        steps = images.diff(dim=axis).abs().movedim(axis, 0).flatten(1).mean(1)  # (H or W - 1,)
+        at_border = torch.arange(1, len(steps) + 1, device=images.device) % cell == 0
+        excess.append(F.relu(steps[at_border].mean() / steps[~at_border].mean() - 1))
+    return torch.stack(excess).mean()
 
 
 @contextmanager

@@ -21,9 +21,24 @@ _AT_LEAST_ONE = ("images", "batch_size", "resolution", "save_every", "keep_check
 _SHARES = ("drop_caption", "drop_layout", "drop_both", "ema")  # at least 0, below 1
 _DENOISING = ("drop_caption", "drop_layout", "drop_both", "min_snr", "box_weight", "cache_latents")
 """Settings of the denoising loss, and of inputs without pixels."""
-_ADVERSARIAL = ("features", "judge_learning_rate", "teacher_weight", "teacher_guidance")
+_ADVERSARIAL = (
+    "features",
+    "judge_learning_rate",
+    "teacher_weight",
+    "teacher_guidance",
+    "real_weight",
+    "border_weight",
+)
 _RATES = ("learning_rate", "judge_learning_rate", "unet_lr_factor", "text_lr_factor")
-_FINITE = (*_RATES, "min_snr", "box_weight", "teacher_weight", "teacher_guidance")
+_FINITE = (
+    *_RATES,
+    "min_snr",
+    "box_weight",
+    "teacher_weight",
+    "teacher_guidance",
+    "real_weight",
+    "border_weight",
+)
 _MOST_FEW_STEPS = 50  # as many as an LCMScheduler has
 _NOT_NEGATIVE = (
     "micro_batch",
@@ -35,6 +50,8 @@ _NOT_NEGATIVE = (
     "few_steps",
     "teacher_weight",
     "teacher_guidance",
+    "real_weight",
+    "border_weight",
     "workers",
     "seed",
 )
@@ -85,6 +102,10 @@ class TrainConfig:
         judge_learning_rate: of the judge, constant.
         teacher_weight: how much the painter keeps near to the guided model that it begins as; 0: not at all.
         teacher_guidance: guidance of that model; 0: that with which it paints best.
+        real_weight: how much the painter keeps near to the real picture in steps that begin from one; 0: not
+            at all.
+        border_weight: how much steps at the borders of latent cells count that a patch autoencoder would
+            show; 0: not at all.
         workers: processes that read data.
         mixed_precision: of the forward pass: no (fp32), fp16 or bf16.
         tf32: let CUDA multiply fp32 matrices in TF32.
@@ -129,6 +150,8 @@ class TrainConfig:
     judge_learning_rate: float = 3e-4
     teacher_weight: float = 1.0
     teacher_guidance: float = 0.0
+    real_weight: float = 0.0
+    border_weight: float = 0.0
     workers: int = 1
     mixed_precision: str = "no"
     tf32: bool = False

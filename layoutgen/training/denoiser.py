@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from layoutgen.conditioning.condition import DenoiserInputs
+from layoutgen.conditioning.condition import Condition, DenoiserInputs
 from layoutgen.domain.layout import Layout
 from layoutgen.methods.base import LayoutMethod
 from layoutgen.pipeline import LayoutPipeline
@@ -48,14 +48,16 @@ class Denoiser(nn.Module):
             layout_dropped: (B,) bool: whose layout the U-Net does not see.
             sizes: (B, 6), see :class:`~layoutgen.conditioning.condition.DenoiserInputs`.
         """
-        method = self.methods[step % len(self.methods)]
-        condition = method.encode(layouts)
-        # No caption is what guidance takes for none: zeros in Stable Diffusion XL.
-        prompt = self.backbone.as_negative(condition.prompt, [layout.prompt for layout in layouts])
-        condition = replace(condition, prompt=prompt)
-        condition = condition.to(noisy.device, noisy.dtype).drop_layout(layout_dropped)
+        condition = self.encode(step, layouts).to(noisy.device, noisy.dtype).drop_layout(layout_dropped)
         inputs = DenoiserInputs.of([condition])._replace(sizes=sizes)
         return self.backbone.predict(noisy, timesteps, inputs, denoiser=self.unet)
+
+    def encode(self, step: int, layouts: Sequence[Layout]) -> Condition:
+        """What the U-Net is told about B `layouts`, by the method of optimizer step `step`."""
+        condition = self.methods[step % len(self.methods)].encode(layouts)
+        # No caption is what guidance takes for none: zeros in Stable Diffusion XL.
+        prompt = self.backbone.as_negative(condition.prompt, [layout.prompt for layout in layouts])
+        return replace(condition, prompt=prompt)
 
     @property
     def reads_maps(self) -> bool:

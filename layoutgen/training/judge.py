@@ -9,7 +9,7 @@ label.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from layoutgen.domain.layout import Layout
+from layoutgen.methods.token_layout import box_fractions
+from layoutgen.training.loss import inside_boxes
 
 _TOLD = 16  # channels that tell of a label or a prompt
 _PLACE = 3  # channels of the layout: inside a box, and where in it
+_VARIETY = 1  # channel: how much the pictures of a batch differ
 _WIDTH = 64
 _CONTRAST = 4.0  # with features of unit spread, heads of spectral norm 1 cannot tell much apart
 
@@ -31,34 +34,65 @@ class Told:
     Attributes:
         layouts: B of them.
         prompts: (B, D), each a vector of its text.
-        labels: by label, such a vector (D,).
+        labels: L of them, sorted.
+        vectors: (L, D), of the labels.
+        boxes: (B, N, 4) as fractions of the canvas, large ones first; rows of zeros are padding.
+        shows: (B, N) which of the `labels` each box shows.
     """
 
     layouts: tuple[Layout, ...]
     prompts: Tensor
-    labels: dict[str, Tensor]
+    labels: tuple[str, ...]
+    vectors: Tensor
+    boxes: Tensor
+    shows: Tensor
 
     @staticmethod
     def of(layouts: Sequence[Layout], embed: Callable[[Sequence[str]], Tensor]) -> Told:
         """What `layouts` ask for; `embed` makes vectors (N, D) of N texts."""
+        ordered = [_large_first(layout) for layout in layouts]
+        boxes = box_fractions(ordered)
         prompts = sorted({layout.prompt for layout in layouts})
         labels = sorted({label for layout in layouts for label in layout.labels})
         with torch.no_grad():
             vectors = embed([*prompts, *labels]).float()
-        rows = torch.tensor([prompts.index(layout.prompt) for layout in layouts], device=vectors.device)
-        named = dict(zip(labels, vectors[len(prompts) :], strict=True))
-        return Told(tuple(layouts), vectors[rows], named)
+        device = vectors.device
+        rows = torch.tensor([prompts.index(layout.prompt) for layout in layouts], device=device)
+        shows = torch.zeros(boxes.shape[:2], dtype=torch.long)
+        for row, layout in zip(shows, ordered, strict=True):
+            named = [labels.index(one.label) for one in layout.instances]
+            row[: len(named)] = torch.tensor(named, dtype=torch.long)
+        of_labels = vectors[len(prompts) :]
+        return Told(
+            tuple(layouts), vectors[rows], tuple(labels), of_labels, boxes.to(device), shows.to(device)
+        )
+
+    def vectors_of(self, labels: Sequence[str]) -> Tensor:
+        """The vectors (K, D) of K `labels`."""
+        rows = [self.labels.index(label) for label in labels]
+        return self.vectors[torch.tensor(rows, dtype=torch.long, device=self.vectors.device)]
 
     def other_labels(self, labels: Sequence[str]) -> list[str]:
         """For each of `labels` another one that is asked for; none where all ask for one label."""
-        known = sorted(self.labels)
+        known = self.labels
         if len(known) < 2:
             return []
         return [known[(known.index(label) + 1) % len(known)] for label in labels]
 
     def rolled(self) -> Told:
         """Each picture is told what the one before it asks for."""
-        return Told((self.layouts[-1], *self.layouts[:-1]), self.prompts.roll(1, 0), self.labels)
+        return replace(
+            self,
+            layouts=(self.layouts[-1], *self.layouts[:-1]),
+            prompts=self.prompts.roll(1, 0),
+            boxes=self.boxes.roll(1, 0),
+            shows=self.shows.roll(1, 0),
+        )
+
+
+def _large_first(layout: Layout) -> Layout:
+    instances = sorted(layout.instances, key=lambda one: -one.box.area)
+    return replace(layout, instances=tuple(instances))
 
 
 class Judge(nn.Module):
@@ -74,9 +108,11 @@ class Judge(nn.Module):
     def __init__(self, channels: Sequence[int], text_dim: int) -> None:
         super().__init__()
         self.label, self.prompt = nn.Linear(text_dim, _TOLD), nn.Linear(text_dim, _TOLD)
-        self.scenes = nn.ModuleList(_Head(width + 2 * _TOLD + _PLACE) for width in channels)
+        self.scenes = nn.ModuleList(_Head(width + 2 * _TOLD + _PLACE + _VARIETY) for width in channels)
         # The finest features see texture alone, of which the heads of whole pictures see enough.
-        self.boxes = nn.ModuleList(_Head(width, text_dim) for width in channels[min(1, len(channels) - 1) :])
+        self.boxes = nn.ModuleList(
+            _Head(width + _VARIETY, text_dim) for width in channels[min(1, len(channels) - 1) :]
+        )
         self.register_buffer("spread", torch.zeros(len(channels)))
 
     def measure(self, features: Sequence[Tensor]) -> bool:
@@ -96,37 +132,45 @@ class Judge(nn.Module):
         logits = []
         for head, one, spread in zip(self.scenes, features, self.spread, strict=True):
             asked = F.interpolate(maps, size=one.shape[-2:], mode="area").to(one)
-            logits.append(head(torch.cat([one * (_CONTRAST / spread), asked], dim=1)))
+            logits.append(head(torch.cat([_with_variety(one * (_CONTRAST / spread)), asked], dim=1)))
         return logits
 
     def of_boxes(self, features: Sequence[Tensor], labels: Sequence[str], told: Told) -> list[Tensor]:
         """A map of logits (K, 1, h, w) for each of the `features` (K, C, h, w) of K boxes of `labels`."""
-        vectors = torch.stack([told.labels[label] for label in labels])
+        vectors = told.vectors_of(labels)
         used = slice(len(features) - len(self.boxes), None)
         return [
-            head(one * (_CONTRAST / spread), vectors)
+            head(_with_variety(one * (_CONTRAST / spread)), vectors)
             for head, one, spread in zip(self.boxes, features[used], self.spread[used], strict=True)
         ]
 
     def _maps(self, told: Told, height: int, width: int) -> Tensor:
         """The layout and the prompt (B, C, height, width); where boxes overlap the smallest counts."""
-        empty = self.prompt.weight.new_zeros(_TOLD + _PLACE, height, width)
-        x = (torch.arange(width, device=empty.device) + 0.5) / width
-        y = (torch.arange(height, device=empty.device) + 0.5) / height
-        labels, rows = {label: self.label(vector) for label, vector in told.labels.items()}, []
-        for layout in told.layouts:
-            row = empty
-            for one in sorted(layout.instances, key=lambda one: -one.box.area):
-                x0, y0, x1, y1 = one.box.scale(1 / layout.width, 1 / layout.height).xyxy
-                inside = ((y >= y0) & (y < y1))[:, None] & ((x >= x0) & (x < x1))
-                across = ((x - x0) / (x1 - x0) * 2 - 1).expand(height, width)
-                down = ((y - y0) / (y1 - y0) * 2 - 1)[:, None].expand(height, width)
-                place = torch.stack([torch.ones_like(across), across, down])
-                shown = torch.cat([labels[one.label][:, None, None].expand(-1, height, width), place])
-                row = torch.where(inside, shown, row)
-            rows.append(row)
+        boxes = F.pad(told.boxes, (0, 0, 1, 0))  # (B, 1 + N, 4), the first is the ground
+        size = (len(boxes), height, width)
+        numbers = torch.arange(boxes.shape[1], device=boxes.device)
+        smallest = (inside_boxes(boxes, height, width) * numbers[:, None, None]).amax(1)  # (B, h, w)
+        inside, flat = (smallest > 0)[..., None], smallest.flatten(1)
+        x0, y0, x1, y1 = boxes.gather(1, flat[..., None].expand(-1, -1, 4)).view(*size, 4).unbind(-1)
+        x = (torch.arange(width, device=boxes.device) + 0.5) / width
+        y = (torch.arange(height, device=boxes.device) + 0.5) / height
+        across, down = (x - x0) / (x1 - x0) * 2 - 1, (y[:, None] - y0) / (y1 - y0) * 2 - 1
+        place = torch.stack([torch.ones_like(across), across, down], dim=-1)
+        shows = F.pad(told.shows, (1, 0)).gather(1, flat).view(size)
+        shown = torch.cat([self.label(told.vectors)[shows], place], dim=-1)  # (B, h, w, C)
+        shown = torch.where(inside, shown, 0.0).movedim(-1, 1)
         prompts = self.prompt(told.prompts)[:, :, None, None].expand(-1, -1, height, width)
-        return torch.cat([torch.stack(rows), prompts], dim=1)
+        return torch.cat([shown, prompts], dim=1)
+
+
+def _with_variety(features: Tensor) -> Tensor:
+    """`features` (B, C, h, w), and a channel of how much they differ from row to row (B, C + 1, h, w).
+
+    A painter that paints one picture again and again shows in no single one of them (Karras et al. 2018,
+    "Progressive Growing of GANs", arXiv 1710.10196, section 3).
+    """
+    spread = (features.var(dim=0, correction=0) + 1e-8).sqrt().mean()
+    return torch.cat([features, spread.expand(len(features), 1, *features.shape[2:])], dim=1)
 
 
 class _Head(nn.Module):

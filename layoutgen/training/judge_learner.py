@@ -25,7 +25,7 @@ class JudgeLearner:
     def __init__(self, judge: Judge, learning_rate: float, accelerator: Accelerator) -> None:
         self.judge, self._accelerator = judge, accelerator
         self._optimizer = torch.optim.AdamW(judge.parameters(), learning_rate, betas=_BETAS, weight_decay=0.0)
-        self.figures: dict[str, float] = {}
+        self._figures: dict[str, Tensor] = {}
 
     def measure(self, features: Sequence[Tensor]) -> None:
         """See :meth:`Judge.measure`, of the `features` of all processes."""
@@ -35,13 +35,18 @@ class JudgeLearner:
     def begin(self) -> None:
         """Forget gradients and figures."""
         self._optimizer.zero_grad()
-        self.figures = {"judge_loss": 0.0, "judge_right": 0.0}
+        self._figures = {}
 
     def note(self, loss: Tensor, real: Sequence[Tensor], painted: Sequence[Tensor], share: float) -> None:
         """Note the figures of a part of a batch."""
         right = [(one > 0).float().mean() for one in real] + [(one < 0).float().mean() for one in painted]
-        self.figures["judge_loss"] += share * float(loss.detach())
-        self.figures["judge_right"] += share * float(torch.stack(right).mean())
+        for name, figure in (("judge_loss", loss.detach()), ("judge_right", torch.stack(right).mean())):
+            self._figures[name] = self._figures.get(name, 0.0) + share * figure
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Of the last step; a GPU is waited for only where they are read."""
+        return {name: float(figure) for name, figure in self._figures.items()}
 
     def step(self) -> None:
         """Learn from the gradients of all processes."""

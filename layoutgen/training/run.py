@@ -187,8 +187,6 @@ def prepare_run(
     accelerator = _accelerator(config, request.output, cpu=device == "cpu")
     folder = run_folder(request, accelerator.num_processes)
     folder.check()
-    if config.few_steps and accelerator.num_processes > 1:
-        raise InvalidOption("a distillation runs in one process: start it without accelerate launch")
     features = load_features(config.features) if config.few_steps else None
     open_data = partial(open_dataset, data, seed=config.seed, resolution=config.resolution)
     dataset = open_data(

@@ -73,7 +73,8 @@ class Teacher:
         """
         scheduler = self.pipeline.scheduler
         last = int(scheduler.config.num_train_timesteps)
-        timestep = torch.tensor(int(last * (_LOWEST + (_HIGHEST - _LOWEST) * share)), device=clean.device)
+        number_of_step = int(last * (_LOWEST + (_HIGHEST - _LOWEST) * share))
+        timestep = torch.tensor(number_of_step, device=clean.device)
         noisy = scheduler.add_noise(clean, noise, timestep[None])
         method = self.methods[number % len(self.methods)]
         backbone = method.backbone
@@ -84,5 +85,5 @@ class Teacher:
         with backbone.reading_layouts():
             denoiser = GuidedDenoiser(backbone, condition, condition.null())
             predicted = denoiser.predict(noisy, timestep, scales)
-        signal = float(scheduler.alphas_cumprod[int(timestep)]) ** 0.5
+        signal = float(scheduler.alphas_cumprod[number_of_step]) ** 0.5
         return clean_latents(scheduler, noisy, predicted, timestep), signal

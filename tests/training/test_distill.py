@@ -22,8 +22,9 @@ from layoutgen import Box, Instance, Layout
 from layoutgen.additions import Additions
 from layoutgen.cli import app
 from layoutgen.features.networks import load_features
+from layoutgen.methods.img2img import Img2Img
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adversarial import choose_crops, cut
+from layoutgen.training.adversarial import border_excess, choose_crops, cut
 from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
 from layoutgen.training.judge import Judge, Told, judge_loss
 from layoutgen.training.judge_learner import JudgeLearner
@@ -124,6 +125,8 @@ def test_micro_batches_and_adapters(model: Path, prepared: Path, backbone: str, 
     [
         (["--features", "./nowhere"], "--features ./nowhere cannot be loaded"),
         (["--teacher-weight", "0", "--teacher-guidance", "3"], "--teacher-guidance has no use"),
+        (["--real-weight", "-1"], "--real-weight must be 0 or more"),
+        (["--border-weight", "nan"], "--border-weight must be a finite number"),
         (["--steps", "0"], "--steps must be 1 or more"),
         (["--steps", "51"], "--steps must be at most 50"),
         (["--judge-learning-rate", "0"], "--judge-learning-rate must be above 0"),
@@ -318,6 +321,90 @@ def test_processes_share_one_judge() -> None:
     for name, value in expected.items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value, msg=name)
+
+
+def test_a_judge_sees_that_all_pictures_are_one() -> None:
+    """What no single picture shows: the first is the same in both batches."""
+    torch.manual_seed(0)
+    judge, told = Judge((5,), 6).eval(), Told.of(layouts(), embed)
+    one, other = torch.randn(2, 5, 6, 6).split(1)
+    judge.measure([one])
+    alike, different = [torch.cat([one, one])], [torch.cat([one, other])]
+    with torch.no_grad():
+        for see in (judge.of_scenes, lambda seen, told: judge.of_boxes(seen, ["dog", "dog"], told)):
+            assert not torch.allclose(see(alike, told)[0][0], see(different, told)[0][0], atol=1e-3)
+    one.requires_grad_(True)
+    judge.of_boxes([one], ["dog"], told)[0].sum().backward()
+    assert one.grad is not None and one.grad.isfinite().all()  # a batch of one differs by nothing
+
+
+def test_a_judge_is_told_where_in_the_smallest_box_a_place_lies() -> None:
+    torch.manual_seed(0)
+    judge, told = Judge((5,), 6), Told.of(layouts(), embed)
+    with torch.no_grad():
+        maps = judge._maps(told, 12, 12)  # cells of 4 px
+        label, prompt = (judge.label(told.vectors_of(["dog"]))[0], judge.prompt(told.prompts)[1])
+    inside, place = maps[1, 16:19], maps[1, :16]
+    torch.testing.assert_close(inside[:, 4, 2], torch.tensor([1.0, -0.875, 0.25]))  # (10, 18) in the dog's
+    assert not maps[1, :19, 11, 0].any()  # the ground
+    torch.testing.assert_close(place[:, 4, 2], label)
+    torch.testing.assert_close(maps[1, 19:, 11, 0], prompt)
+    # At (34, 18) are both; the cat is a little smaller, though the layout names it first.
+    assert not torch.allclose(place[:, 4, 8], label, atol=1e-3)
+    torch.testing.assert_close(inside[1:, 4, 8], torch.tensor([8 / 14 - 1, 28 / 36 - 1]))
+    torch.testing.assert_close(judge._maps(told.rolled(), 12, 12)[0], maps[1])
+
+
+def test_steps_at_borders_of_cells_are_seen() -> None:
+    ramp = torch.arange(32.0).expand(1, 3, 32, 32) / 100
+    assert border_excess(ramp + ramp.mT, 8) == pytest.approx(0, abs=1e-5)
+    steps = ramp + ramp.mT + 0.02 * (torch.arange(32) // 8)
+    # Across, each of three borders steps by 0.03 instead of 0.01; down, there is none.
+    assert border_excess(steps, 8) == pytest.approx((0.03 / 0.01 - 1) / 2, abs=1e-4)
+
+
+@pytest.mark.parametrize("weight", ["--real-weight", "--border-weight"])
+def test_weights_of_further_losses_arrive(
+    weight: str, model: Path, prepared: Path, backbone: str, tmp_path: Path
+) -> None:
+    """The same steps lose more, by as much as the weight says."""
+    usual = (
+        "--features",
+        backbone,
+        "--teacher-weight",
+        "0",
+        "--learning-rate",
+        "1e-12",
+        "--method",
+        "img2img",
+    )
+    losses = []
+    for value in ("0", "1", "3"):
+        run = tmp_path / value
+        done = distill(model, prepared, run, *usual, weight, value, images=16)
+        assert done.exit_code == 0, done.output
+        lines = (run / "metrics.jsonl").read_text().splitlines()
+        losses.append(sum(json.loads(line)["loss"] for line in lines))
+    assert losses[1] - losses[0] > 0.01
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=0.01)
+
+
+def test_earlier_steps_are_told_once(
+    model: Path, prepared: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps lead to the one that is trained, a layout is encoded for them once, and for it."""
+    told = list[int]()
+    encode = Img2Img.encode
+
+    def spy(self: Img2Img, layouts: Any) -> Any:
+        told.append(len(layouts))
+        return encode(self, layouts)
+
+    monkeypatch.setattr(Img2Img, "encode", spy)
+    monkeypatch.setattr(Start, "draw", staticmethod(lambda *arguments: Start(3, False)))
+    options = ("--features", backbone, "--teacher-weight", "0", "--method", "img2img")
+    assert distill(model, prepared, tmp_path / "few", *options, images=4).exit_code == 0
+    assert told == [2] * 4
 
 
 def test_crops_show_their_box() -> None:

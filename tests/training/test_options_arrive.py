@@ -112,7 +112,10 @@ ELSEWHERE = {
     "data", "output", "model", "from_scratch", "config", "dry_run", "as_json", "quiet", "context",
 }  # fmt: skip
 """Arguments of the command that are no values: other tests use them."""
-DISTILLATION = {"few_steps", "features", "judge_learning_rate", "teacher_weight", "teacher_guidance"}
+DISTILLATION = {
+    "few_steps", "features", "judge_learning_rate", "teacher_weight", "teacher_guidance", "real_weight",
+    "border_weight",
+}  # fmt: skip
 """Options of `distill` alone: test_distill.py uses them."""
 DENOISING = {"drop_caption", "drop_layout", "drop_both", "min_snr", "box_weight", "cache_latents"}
 """Options of `train` that mean nothing in a distillation."""
