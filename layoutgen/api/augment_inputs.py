@@ -23,7 +23,7 @@ from layoutgen.formats.registry import format_named
 from layoutgen.layout_model.fitting import fit
 from layoutgen.layout_model.sampling import Shift, sample_layouts
 from layoutgen.model_info import find_model
-from layoutgen.preflight.options import check_device_names
+from layoutgen.preflight.options import check_batch_size, check_device_names
 from layoutgen.progress import Progress
 
 _BYTES = 3.0  # of a pixel of a painted image, at most, with its overlay and its copy
@@ -100,6 +100,7 @@ def check_options(wanted: Wanted, to: str) -> None:
         partial(Shift, *wanted.shift),
         partial(format_named, to),
         partial(check_device_names, wanted.device, wanted.dtype),
+        partial(check_batch_size, wanted.batch_size),
         partial(check_detector, wanted.detector),
     ):
         with wrong.noted():

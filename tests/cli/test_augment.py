@@ -161,6 +161,7 @@ def test_nothing_is_written_by_a_dry_run_or_a_refusal(run, refused, data, tmp_pa
         (["--factor", 1], "--factor must be above 1"),
         (["--factor", 2, "--count", 3], "either --factor or --count"),
         (["--missing", "some"], "--missing must be one of objects, images, keep"),
+        (["--batch-size", 0], "--batch-size must be auto or a number of windows from 1"),
         (["--category", "zebra"], "--category zebra: the model does not know it"),
         (["--category", "fox"], "--category fox: "),
         (["--no-check", "--detector", "x/y"], "--detector has no effect"),

@@ -113,12 +113,15 @@ def test_every_way_to_train_is_continued_bit_for_bit(
 def test_two_processes_learn_as_one_with_twice_the_batch(whole: Path) -> None:
     """Through `accelerate launch` on the CPU (gloo); then one process continues what two began."""
     data, two, one = whole.parent / "data", whole.parent / "two", whole.parent / "one"
-    launch(arguments(data, two, images=40, batch=2), processes=2)
-    assert layoutgen_process(arguments(data, one, images=40, batch=4), whole.parent / "printed") == 0
+    silent = ["--report-every", "0"]  # a sheet of pictures every 6 images would take most of the time
+    launch([*arguments(data, two, images=40, batch=2), *silent], processes=2)
+    command = [*arguments(data, one, images=40, batch=4), *silent]
+    assert layoutgen_process(command, whole.parent / "printed") == 0
     assert len(curve(two)) >= 10
     torch.testing.assert_close(curve(two), curve(one), rtol=1e-3, atol=1e-4)
     for run in (two, one):
-        assert layoutgen_process(arguments(data, run, images=60, batch=4), whole.parent / "printed") == 0
+        command = [*arguments(data, run, images=60, batch=4), *silent]
+        assert layoutgen_process(command, whole.parent / "printed") == 0
     torch.testing.assert_close(curve(two), curve(one), rtol=1e-3, atol=1e-4)
 
 
