@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ from layoutgen.training.teacher import Teacher
 _BOX_SIDE = 96  # pixels of a box as the judge sees it
 _BOXES_EACH = 2  # boxes of a picture, at most, that it sees alone
 _SMALLEST = 8.0  # pixels along a side of a box that shows anything
+_GPU_CROPS = 16  # a GPU looks for the best convolution for every new number of boxes: few numbers then
 _JITTER = 0.06  # of a box's longer side, so that the judge does not learn where a box ends
 
 
@@ -106,6 +108,8 @@ class AdversarialGradients(Gradients):
         generators = [generator_of(self._config.seed, 1, number) for number in batch.numbers]
         told = Told.of(batch.layouts, backbone.pool_phrases)
         crops = choose_crops(batch.layouts, generators)
+        if self._accelerator.device.type == "cuda":
+            crops = fill_up(crops, _GPU_CROPS)
         labels = [crop.label for crop in crops]
         with self._accelerator.autocast():
             latents = batch_latents(backbone, batch, self._accelerator.device)
@@ -209,6 +213,12 @@ def choose_crops(layouts: Sequence[Layout], generators: Sequence[torch.Generator
             y = (one.box.y0 + one.box.y1) / 2 + longer * _JITTER * (2 * y - 1)
             crops.append(Crop(row, one.label, x, y, longer * (1.08 + 0.3 * margin)))
     return crops
+
+
+def fill_up(crops: Sequence[Crop], multiple: int) -> list[Crop]:
+    """The `crops`, and some of them again, so that their number is a `multiple`; of none there are none."""
+    missing = -len(crops) % multiple
+    return [*crops, *islice(cycle(crops), missing)]
 
 
 def _is_shown(box: Any, layout: Layout) -> bool:

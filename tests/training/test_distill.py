@@ -24,7 +24,7 @@ from layoutgen.cli import app
 from layoutgen.features.networks import load_features
 from layoutgen.methods.img2img import Img2Img
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adversarial import border_excess, choose_crops, cut
+from layoutgen.training.adversarial import border_excess, choose_crops, cut, fill_up
 from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
 from layoutgen.training.judge import Judge, Told, judge_loss
 from layoutgen.training.judge_learner import JudgeLearner
@@ -416,6 +416,12 @@ def test_crops_show_their_box() -> None:
     (shown,) = cut(images, [crop])
     share = (shown[0] > 0).float().mean()
     assert share == pytest.approx(32 * 16 / crop.side**2, rel=0.05)
+
+
+def test_crops_are_filled_up_with_themselves() -> None:
+    chosen = choose_crops(layouts(), [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    assert fill_up(chosen, 8) == [*chosen, *chosen, *chosen[:2]]
+    assert fill_up(chosen, 3) == chosen and fill_up([], 8) == []
 
 
 def test_a_teacher_is_a_frozen_copy_of_the_guided_model(tmp_path: Path) -> None:
