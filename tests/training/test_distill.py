@@ -24,7 +24,8 @@ from layoutgen.cli import app
 from layoutgen.features.networks import load_features
 from layoutgen.methods.img2img import Img2Img
 from layoutgen.pipeline import LayoutPipeline
-from layoutgen.training.adversarial import border_excess, choose_crops, cut, fill_up
+from layoutgen.training.adversarial import border_excess
+from layoutgen.training.box_crops import choose_crops, cut, fill_up
 from layoutgen.training.few_steps import FewSteps, Start, few_step_sampling
 from layoutgen.training.judge import Judge, Told, judge_loss
 from layoutgen.training.judge_learner import JudgeLearner
