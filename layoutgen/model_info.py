@@ -21,7 +21,7 @@ from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import ModelKind, Role, check_parts, kind_of, kind_of_tensors
 from layoutgen.model_kind.single_files import base_of_names
-from layoutgen.model_kind.sizes import side_of_file, side_of_folder
+from layoutgen.model_kind.sizes import V2_OF_NOISE, side_is_known, side_of_file, side_of_folder
 from layoutgen.model_words import known_words
 
 WEIGHT_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
@@ -50,6 +50,7 @@ class ModelInfo:
         words: those that it has read in training; None: it reads any text.
         training: what it has learnt of layouts; None: nobody knows before it is loaded.
         base: the base model that it is, such as sdxl, where its files say so.
+        window_known: its files say what `window` is; else that may change when it is opened.
     """
 
     source: str
@@ -60,6 +61,17 @@ class ModelInfo:
     words: frozenset[str] | None = None
     training: LayoutTraining | None = None
     base: str | None = None
+    window_known: bool = True
+
+    @property
+    def size_note(self) -> str | None:
+        """What is not known of `window` yet, as a sentence; None: nothing."""
+        if self.window_known:
+            return None
+        return (
+            f"{self.source} does not say whether it is the Stable Diffusion v2 of {self.window} px or that "
+            f"of {V2_OF_NOISE} px: that is seen when it is opened, and until then {self.window} is assumed"
+        )
 
     @property
     def drawn_well(self) -> float:
@@ -122,13 +134,20 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
         return (
             ModelInfo(str(path))
             if base is None
-            else ModelInfo(str(path), window=side_of_file(base, {}), base=base)
+            else ModelInfo(
+                str(path), window=side_of_file(base, {}), base=base, window_known=side_is_known(base, {})
+            )
         )
     header = read_tensor_header(path)
     kind = kind_of_tensors(header.shapes)
     _check_role(kind, name)
     assert kind.base is not None  # a painter in one file has one
-    return ModelInfo(str(path), window=side_of_file(kind.base, header.metadata), base=kind.base)
+    return ModelInfo(
+        str(path),
+        window=side_of_file(kind.base, header.metadata),
+        base=kind.base,
+        window_known=side_is_known(kind.base, header.metadata),
+    )
 
 
 def check_painter(folder: Path, name: str, *, parts: bool = True) -> ModelKind:

@@ -37,9 +37,9 @@ class Plan:
         return tuple(output / str(one.method) for one in self.settings)
 
     def costs(self) -> tuple[str, ...]:
-        """What is painted larger without being asked for, in a sentence."""
+        """What is painted larger without being asked for, in a sentence, and what that rests on."""
         notes = map(partial(zoom_note, self.images.layouts, self.info), self.settings[:1])
-        return tuple(note for note in notes if note is not None)
+        return tuple(note for note in (self.info.size_note, *notes) if note is not None)
 
 
 def make_plan(

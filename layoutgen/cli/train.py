@@ -165,4 +165,5 @@ def _beginning(request: TrainingRequest) -> str:
         return f"Continues {request.output} after {request.done:,} of {total}, with {request.data}"
     new = [label for label in request.listing.labels if label not in (request.start.labels or ())]
     learns = f"; new to it: {', '.join(new)}" if request.start.labels and new else ""
-    return f"Starts from {request.start.name}{learns}"
+    note = f"; {request.start.size_note}" if request.start.size_note else ""
+    return f"Starts from {request.start.name}{learns}{note}"

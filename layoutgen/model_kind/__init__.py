@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from layoutgen.io.tensor_header import read_tensor_header
-from layoutgen.model_kind.folders import check_parts, kind_of_folder
+from layoutgen.model_kind.folders import kind_of_folder
 from layoutgen.model_kind.kinds import LORA, UNKNOWN, ModelKind, Role
+from layoutgen.model_kind.parts import check_parts
 from layoutgen.model_kind.single_files import kind_of_tensors
 
 __all__ = ["LORA", "UNKNOWN", "ModelKind", "Role", "check_parts", "kind_of", "kind_of_tensors"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from layoutgen.errors import InvalidFile
 from layoutgen.io.files import read_json
-from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_kind.kinds import INPUTS, LORA, UNKNOWN, ModelKind, Role
+from layoutgen.model_kind.parts import FILES
 
 _PIPELINES = {
     "StableDiffusionXL": "a Stable Diffusion XL model",
@@ -120,7 +119,7 @@ def _foreign_class(index: dict[str, Any]) -> str | None:
 def _xl_kind(folder: Path, index: dict[str, Any]) -> ModelKind:
     """Of a folder of Stable Diffusion XL."""
     what = _PIPELINES["StableDiffusionXL"]
-    for part in (*_FILES, "text_encoder_2", "tokenizer_2"):
+    for part in (*FILES, "text_encoder_2", "tokenizer_2"):
         if index.get(part) in (None, [None, None]):
             return ModelKind(Role.OTHER, f"{what} without {part}")
     config = folder / "unet" / "config.json"
@@ -147,53 +146,3 @@ def _class_name(config: dict[str, Any]) -> str:
     """The class that diffusers wrote down; of our own it writes the module, too."""
     name = config.get("_class_name", "")
     return str(name[-1] if isinstance(name, list) and name else name)
-
-
-def check_parts(folder: Path) -> None:
-    """Refuse the Stable Diffusion model in `folder` if a file of it is missing, cut off or quantised.
-
-    Raises:
-        InvalidFile: names the file.
-    """
-    remedy = "copy the model again"
-    for part, names in _FILES.items():
-        if not any((folder / part / name).is_file() for name in names):
-            raise InvalidFile(folder / part / names[0], "is missing", remedy=remedy)
-    for part in ("unet", "vae", "text_encoder"):
-        files = [path for path in (folder / part).iterdir() if path.suffix in (".safetensors", ".bin")]
-        if not files:
-            raise InvalidFile(folder / part, "holds no weights", remedy=remedy)
-        for path in files:
-            if path.suffix == ".safetensors":
-                read_tensor_header(path)
-        _check_shards(folder / part)
-        _check_precision(folder / part / "config.json")
-
-
-def _check_shards(part: Path) -> None:
-    """Refuse the weights of one component if an index names files that are not there."""
-    for index in part.glob("*.index*.json"):
-        listed = read_json(index).get("weight_map")
-        for name in sorted(set(map(str, listed.values()))) if isinstance(listed, dict) else ():
-            if not (part / name).is_file():
-                problem = f"is missing, and {index.name} names it"
-                raise InvalidFile(part / name, problem, remedy="copy the model again")
-
-
-def _check_precision(config: Path) -> None:
-    """Refuse a component whose weights are quantised: they are read by other libraries than ours."""
-    quantised = read_json(config).get("quantization_config")
-    if quantised:
-        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
-        problem = f"says that the weights are quantised{f' by {method}' if method else ''}"
-        raise InvalidFile(config, problem, remedy="take the model in fp16 or fp32")
-
-
-_FILES = {
-    "unet": ("config.json",),
-    "vae": ("config.json",),
-    "text_encoder": ("config.json",),
-    "tokenizer": ("tokenizer.json", "vocab.json"),
-    "scheduler": ("scheduler_config.json",),
-}
-"""A file without which each component cannot be opened; one of several."""

@@ -28,6 +28,7 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 """What a file is in which some tensor has such a name; the first that fits."""
 _LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down")
 _LORA_RELATIVES = {
+    "lora_mid": "a LoCon of LyCORIS of three factors (Tucker)",
     "hada_w1": "a LoHa of LyCORIS",
     "lokr_w1": "a LoKr of LyCORIS",
     ".oft_": "an OFT",

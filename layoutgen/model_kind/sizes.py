@@ -38,6 +38,12 @@ def side_of_file(base: str, metadata: Mapping[str, str]) -> int:
     return stated_side(metadata) or usual
 
 
+def side_is_known(base: str, metadata: Mapping[str, str]) -> bool:
+    """Whether :func:`side_of_file` is right in any case: a file of v2 may say neither size nor prediction."""
+    said = stated_prediction(metadata) is not None or stated_side(metadata) is not None
+    return base != "sd2" or said
+
+
 def side_of_folder(folder: Path) -> int:
     """Side, in pixels, of the images that the model in the diffusers folder `folder` was trained on."""
     file = folder / "unet" / "config.json"

@@ -32,6 +32,7 @@ class StartInfo:
         residual_tokens: its tokens for boxes are the embeddings of labels and what was learnt.
         base: the base model that it is, such as sdxl, where its files say so.
         size_prior: the boxes that it draws well.
+        size_note: what is not known of `window` before it is opened, as a sentence.
     """
 
     source: str | None
@@ -45,6 +46,7 @@ class StartInfo:
     residual_tokens: bool = False
     base: str | None = None
     size_prior: SizePrior = ANY_SIZE
+    size_note: str | None = None
 
     def problems(self, config: TrainConfig) -> list[str]:
         """What of `config` does not go with this model; one line each, with what to pass instead."""
@@ -104,7 +106,7 @@ def start_info(model: str | None, shape: ScratchConfig | None) -> StartInfo:
     if not (folder / "unet" / "config.json").is_file():
         if not folder.exists():  # it is of a hub
             return StartInfo(found.source, name)
-        return StartInfo(found.source, name, window=found.window, base=found.base)
+        return StartInfo(found.source, name, window=found.window, base=found.base, size_note=found.size_note)
     unet, cell = read_json(folder / "unet" / "config.json"), pixels_per_latent(folder)
     encoder = folder / "layout_encoder" / "config.json"
     layouts = read_json(encoder) if encoder.is_file() else {}
