@@ -67,10 +67,10 @@ class Told:
             tuple(layouts), vectors[rows], tuple(labels), of_labels, boxes.to(device), shows.to(device)
         )
 
-    def vectors_of(self, labels: Sequence[str]) -> Tensor:
-        """The vectors (K, D) of K `labels`."""
+    def rows_of(self, labels: Sequence[str]) -> Tensor:
+        """Which of the `vectors` are those of K `labels` (K,)."""
         rows = [self.labels.index(label) for label in labels]
-        return self.vectors[torch.tensor(rows, dtype=torch.long, device=self.vectors.device)]
+        return torch.tensor(rows, dtype=torch.long, device=self.vectors.device)
 
     def other_labels(self, labels: Sequence[str]) -> list[str]:
         """For each of `labels` another one that is asked for; none where all ask for one label."""
@@ -137,10 +137,11 @@ class Judge(nn.Module):
 
     def of_boxes(self, features: Sequence[Tensor], labels: Sequence[str], told: Told) -> list[Tensor]:
         """A map of logits (K, 1, h, w) for each of the `features` (K, C, h, w) of K boxes of `labels`."""
-        vectors = told.vectors_of(labels)
+        rows = told.rows_of(labels)
+        vectors = told.vectors[rows]
         used = slice(len(features) - len(self.boxes), None)
         return [
-            head(_with_variety(one * (_CONTRAST / spread)), vectors)
+            head(_with_variety(one * (_CONTRAST / spread), rows), vectors)
             for head, one, spread in zip(self.boxes, features[used], self.spread[used], strict=True)
         ]
 
@@ -163,14 +164,25 @@ class Judge(nn.Module):
         return torch.cat([shown, prompts], dim=1)
 
 
-def _with_variety(features: Tensor) -> Tensor:
+def _with_variety(features: Tensor, groups: Tensor | None = None) -> Tensor:
     """`features` (B, C, h, w), and a channel of how much they differ from row to row (B, C + 1, h, w).
 
     A painter that paints one picture again and again shows in no single one of them (Karras et al. 2018,
     "Progressive Growing of GANs", arXiv 1710.10196, section 3).
+
+    Args:
+        groups: (B,) rows are compared with those of their own group, numbered from 0; None: with all. That
+            all cats are brown does not show where dogs are not.
     """
-    spread = (features.var(dim=0, correction=0) + 1e-8).sqrt().mean()
-    return torch.cat([features, spread.expand(len(features), 1, *features.shape[2:])], dim=1)
+    if groups is None:
+        groups = torch.zeros(len(features), dtype=torch.long, device=features.device)
+    members = F.one_hot(groups).to(features)  # (B, G)
+    shares = members / members.sum(0).clamp_min(1)
+    flat = features.flatten(1)
+    mean = shares.T @ flat  # (G, C * h * w)
+    variance = shares.T @ (flat - mean[groups]).square()
+    spread = (variance + 1e-8).sqrt().mean(1)[groups]  # (B,)
+    return torch.cat([features, spread.view(-1, 1, 1, 1).expand(-1, 1, *features.shape[2:])], dim=1)
 
 
 class _Head(nn.Module):

@@ -334,6 +334,12 @@ def test_a_judge_sees_that_all_pictures_are_one() -> None:
     with torch.no_grad():
         for see in (judge.of_scenes, lambda seen, told: judge.of_boxes(seen, ["dog", "dog"], told)):
             assert not torch.allclose(see(alike, told)[0][0], see(different, told)[0][0], atol=1e-3)
+    # That both dogs are one shows beside a cat that is another.
+    boxes = {"alike": torch.cat([one, one, other]), "different": torch.cat([one, -one, other])}
+    with torch.no_grad():
+        dogs, other_dogs = (judge.of_boxes([seen], ["dog", "dog", "cat"], told)[0] for seen in boxes.values())
+    assert not torch.allclose(dogs[0], other_dogs[0], atol=1e-3)
+    torch.testing.assert_close(dogs[2], other_dogs[2])  # the one cat is as varied as it was
     one.requires_grad_(True)
     judge.of_boxes([one], ["dog"], told)[0].sum().backward()
     assert one.grad is not None and one.grad.isfinite().all()  # a batch of one differs by nothing
@@ -344,7 +350,7 @@ def test_a_judge_is_told_where_in_the_smallest_box_a_place_lies() -> None:
     judge, told = Judge((5,), 6), Told.of(layouts(), embed)
     with torch.no_grad():
         maps = judge._maps(told, 12, 12)  # cells of 4 px
-        label, prompt = (judge.label(told.vectors_of(["dog"]))[0], judge.prompt(told.prompts)[1])
+        label, prompt = (judge.label(told.vectors[told.rows_of(["dog"])])[0], judge.prompt(told.prompts)[1])
     inside, place = maps[1, 16:19], maps[1, :16]
     torch.testing.assert_close(inside[:, 4, 2], torch.tensor([1.0, -0.875, 0.25]))  # (10, 18) in the dog's
     assert not maps[1, :19, 11, 0].any()  # the ground
