@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,58 +9,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-Weights = dict[str, Tensor]
+from layoutgen.checkpoints.original_names import unet_name, vae_name
 
-_UNET_ENDS = {
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0",
-    "add_embedding.linear_2": "label_emb.0.2",
-    "conv_in": "input_blocks.0.0",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-}
-_RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "time_emb_proj": "emb_layers.1",
-    "conv_shortcut": "skip_connection",
-}
+Weights = dict[str, Tensor]
 
 
 def original_unet(unet: Any) -> Weights:
     """The U-Net's weights by their original names, without prefix."""
-    attends = [name.startswith("CrossAttn") for name in unet.config.up_block_types]
-    return {_unet_name(name, attends): value for name, value in unet.state_dict().items()}
-
-
-def _unet_name(name: str, attends: list[bool]) -> str:
-    for ours, theirs in _UNET_ENDS.items():
-        if name.startswith(ours + "."):
-            return theirs + name.removeprefix(ours)
-    part, *rest = re.match(r"(down|mid|up)_blocks?\.(.*)", name).groups()  # type: ignore[union-attr]
-    inside = rest[0]
-    if part == "mid":
-        kind, number, tail = re.match(r"(resnets|attentions)\.(\d+)\.(.*)", inside).groups()  # type: ignore[union-attr]
-        place = 2 * int(number) + (kind == "attentions")
-        return f"middle_block.{place}.{_resnet(tail) if kind == 'resnets' else tail}"
-    block, kind, number, tail = re.match(r"(\d+)\.(\w+)\.(\d+)\.(.*)", inside).groups()  # type: ignore[union-attr]
-    if part == "down":
-        if kind == "downsamplers":
-            return f"input_blocks.{3 * int(block) + 3}.0.op.{tail.removeprefix('conv.')}"
-        place = f"input_blocks.{3 * int(block) + 1 + int(number)}"
-        return f"{place}.0.{_resnet(tail)}" if kind == "resnets" else f"{place}.1.{tail}"
-    if kind == "upsamplers":
-        return f"output_blocks.{3 * int(block) + 2}.{1 + attends[int(block)]}.{tail}"
-    place = f"output_blocks.{3 * int(block) + int(number)}"
-    return f"{place}.0.{_resnet(tail)}" if kind == "resnets" else f"{place}.1.{tail}"
-
-
-def _resnet(tail: str) -> str:
-    layer, _, kind = tail.rpartition(".")
-    return f"{_RESNET[layer]}.{kind}"
+    blocks = unet.config.up_block_types
+    return {unet_name(name, blocks): value for name, value in unet.state_dict().items()}
 
 
 def original_vae(vae: Any) -> Weights:
@@ -71,22 +27,9 @@ def original_vae(vae: Any) -> Weights:
 
 
 def _vae_entry(name: str, value: Tensor, levels: int) -> tuple[str, Tensor]:
-    name = name.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
-    name = re.sub(r"down_blocks\.(\d+)\.resnets\.(\d+)", lambda m: f"down.{m[1]}.block.{m[2]}", name)
-    name = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", lambda m: f"down.{m[1]}.downsample", name)
-    name = re.sub(
-        r"up_blocks\.(\d+)\.resnets\.(\d+)", lambda m: f"up.{levels - 1 - int(m[1])}.block.{m[2]}", name
-    )
-    name = re.sub(r"up_blocks\.(\d+)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample", name)
-    name = re.sub(r"mid_block\.resnets\.(\d+)", lambda m: f"mid.block_{int(m[1]) + 1}", name)
-    if "mid_block.attentions.0" in name:
-        name = name.replace("mid_block.attentions.0", "mid.attn_1")
-        for ours, theirs in (("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v")):
-            name = name.replace(f".{ours}.", f".{theirs}.")
-        name = name.replace(".to_out.0.", ".proj_out.")
-        if value.ndim == 2:
-            value = value[:, :, None, None]  # a convolution of 1 x 1
-    return name, value
+    if "mid_block.attentions.0" in name and value.ndim == 2:
+        value = value[:, :, None, None]  # a convolution of 1 x 1
+    return vae_name(name, levels), value
 
 
 def original_clip(text_encoder: Any) -> Weights:

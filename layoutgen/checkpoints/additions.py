@@ -11,7 +11,7 @@ from torch import nn
 
 from layoutgen.additions import Additions, Lora
 from layoutgen.checkpoints.opening import as_invalid_file
-from layoutgen.checkpoints.pickles import load_pickle
+from layoutgen.checkpoints.pickles import load_pickle, load_weights
 from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.vae import open_vae
 from layoutgen.errors import InvalidOption
@@ -96,9 +96,14 @@ def _add_lora(theirs: Any, lora: Lora) -> None:
         kind = kind_of_tensors(header_of(lora.path).shapes)  # of a pickle nothing was known before
         if kind != LORA:
             raise InvalidOption(f"`lora` {lora.path} is {kind.what}: give a LoRA")
-        state, *_ = theirs.lora_state_dict(str(lora.path), unet_config=theirs.unet.config)
+        # A pickle may hold them inside of what a trainer saves.
+        given: Any = str(lora.path) if lora.path.suffix == ".safetensors" else load_weights(lora.path)
+        copies = (
+            given if isinstance(given, str) else dict(given) for _ in range(2)
+        )  # diffusers empties them
+        state, *_ = theirs.lora_state_dict(next(copies), unet_config=theirs.unet.config)
         in_file = sum(".alpha" not in name for name in state)
-        theirs.load_lora_weights(str(lora.path), adapter_name=_ADAPTER)
+        theirs.load_lora_weights(next(copies), adapter_name=_ADAPTER)
         networks = (part for part in theirs.components.values() if isinstance(part, nn.Module))
         added = sum(map(_adapter_tensors, networks))
         if added < in_file:

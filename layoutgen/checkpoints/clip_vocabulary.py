@@ -13,6 +13,8 @@ from typing import Any
 
 from layoutgen.assets import CLIP_MERGES
 
+CLIP_WORDS = 49_408
+"""How many tokens it has."""
 _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 
 

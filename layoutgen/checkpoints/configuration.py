@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from layoutgen.assets import CONFIGURATIONS
-from layoutgen.checkpoints.clip_vocabulary import write_clip_tokenizer
+from layoutgen.checkpoints.clip_vocabulary import CLIP_WORDS, write_clip_tokenizer
 from layoutgen.io.tensor_header import Shapes
 from layoutgen.model_kind.sizes import side_of_file, stated_prediction
 
 Configuration = dict[str, dict[str, Any]]
 """The json files of a diffusers folder, by component; `model_index` is that of the folder."""
 
-_UNET, _VAE = "model.diffusion_model.", "first_stage_model."
-_TEXTS = {
+UNET, VAE = "model.diffusion_model.", "first_stage_model."
+"""How the names of the U-Net's tensors begin, and those of the autoencoder's."""
+TEXTS = {
     "sd1": {"text_encoder": "cond_stage_model.transformer."},
     "sd2": {"text_encoder": "cond_stage_model.model."},
     "sdxl": {
@@ -40,27 +41,31 @@ def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> 
     Args:
         base: name of a configuration in the package: sd1, sd2 or sdxl.
         metadata: of the file; it tells v2's two kinds apart, where it says what is predicted.
+
+    Raises:
+        KeyError: the name of a tensor that the file lacks.
     """
     config: Configuration = copy.deepcopy(json.loads((CONFIGURATIONS / f"{base}.json").read_text("utf-8")))
-    channels = _widths(shapes, _UNET + "input_blocks.{}.0.out_layers.3.weight", range(1, 99, 3))
+    levels = len(config["unet"]["down_block_types"])
+    block = UNET + "input_blocks.{}.0.out_layers.3.weight"
+    channels = [shapes[block.format(1 + 3 * level)][0] for level in range(levels)]
     config["unet"]["block_out_channels"] = channels
-    cross = next(shape for name, shape in shapes.items() if name.endswith("attn2.to_k.weight"))
+    cross = shapes[UNET + "middle_block.1.transformer_blocks.0.attn2.to_k.weight"]
     config["unet"]["cross_attention_dim"] = cross[1]
     if base != "sd1":
         config["unet"]["attention_head_dim"] = [max(1, width // _HEAD) for width in channels]
-    config["vae"]["block_out_channels"] = _widths(
-        shapes, _VAE + "encoder.down.{}.block.0.conv1.weight", range(99)
-    )
-    for part, prefix in _TEXTS[base].items():
+    levels, block = len(config["vae"]["down_block_types"]), VAE + "encoder.down.{}.block.0.conv1.weight"
+    config["vae"]["block_out_channels"] = [shapes[block.format(level)][0] for level in range(levels)]
+    for part, prefix in TEXTS[base].items():
         if prefix.endswith(".model."):
             config[part] |= _open_clip(shapes, prefix, unread=int(base == "sd2"))
         else:
             config[part] |= _clip(shapes, prefix)
     if base == "sdxl":
-        label = shapes[_UNET + "label_emb.0.0.weight"]
+        label = shapes[UNET + "label_emb.0.0.weight"]
         config["unet"]["projection_class_embeddings_input_dim"] = label[1]
         config["text_encoder_2"]["projection_dim"] = shapes[
-            _TEXTS[base]["text_encoder_2"] + "text_projection"
+            TEXTS[base]["text_encoder_2"] + "text_projection"
         ][1]
         if "v_pred" in shapes:
             config["scheduler"]["prediction_type"] = "v_prediction"
@@ -87,34 +92,32 @@ def write_configuration(config: Configuration, folder: Path) -> None:
         (folder / name / file).write_text(json.dumps(values), encoding="utf-8")
 
 
-def _widths(shapes: Shapes, name: str, numbers: range) -> list[int]:
-    """The first side of the tensors called `name` with each of `numbers`, as far as there are some."""
-    found = (shapes.get(name.format(number)) for number in numbers)
-    return [shape[0] for shape in found if shape is not None]
+def _layers(shapes: Shapes, prefix: str) -> int:
+    """How many layers there are whose tensors' names begin with `prefix` and their number."""
+    numbers = (name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix))
+    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
 
 
 def _clip(shapes: Shapes, prefix: str) -> dict[str, int]:
     """What OpenAI's CLIP says of its size; some files lack the ``text_model`` in its names."""
     prefix += "text_model." if any(prefix + "text_model." in name for name in shapes) else ""
-    layer = prefix + "encoder.layers.{}.mlp.fc1.weight"
     vocabulary, width = shapes[prefix + "embeddings.token_embedding.weight"]
     return {
         "hidden_size": width,
         "num_attention_heads": max(1, width // _HEAD),
-        "num_hidden_layers": len(_widths(shapes, layer, range(99))),
-        "intermediate_size": shapes[layer.format(0)][0],
-        "vocab_size": vocabulary,
+        "num_hidden_layers": _layers(shapes, prefix + "encoder.layers."),
+        "intermediate_size": shapes[prefix + "encoder.layers.0.mlp.fc1.weight"][0],
+        "vocab_size": max(vocabulary, CLIP_WORDS),
     }
 
 
 def _open_clip(shapes: Shapes, prefix: str, unread: int) -> dict[str, int]:
     """What OpenCLIP says of its size; v2 leaves its last layer `unread`."""
-    layer = prefix + "transformer.resblocks.{}.mlp.c_fc.weight"
     vocabulary, width = shapes[prefix + "token_embedding.weight"]
     return {
         "hidden_size": width,
         "num_attention_heads": max(1, width // _HEAD),
-        "num_hidden_layers": len(_widths(shapes, layer, range(99))) - unread,
-        "intermediate_size": shapes[layer.format(0)][0],
-        "vocab_size": vocabulary,
+        "num_hidden_layers": _layers(shapes, prefix + "transformer.resblocks.") - unread,
+        "intermediate_size": shapes[prefix + "transformer.resblocks.0.mlp.c_fc.weight"][0],
+        "vocab_size": max(vocabulary, CLIP_WORDS),
     }

@@ -32,8 +32,8 @@ def load_pickle(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def pickled_header(path: Path) -> TensorHeader:
-    """Names and shapes of the tensors in the file at `path`, as :func:`read_tensor_header` gives them.
+def load_weights(path: Path) -> dict[str, Any]:
+    """The tensors by name in the pickle at `path`: what a trainer saves beside them is left out.
 
     Raises:
         InvalidFile: see :func:`load_pickle`.
@@ -41,5 +41,16 @@ def pickled_header(path: Path) -> TensorHeader:
     weights = load_pickle(path)
     while isinstance(weights.get("state_dict"), dict):
         weights = weights["state_dict"]
-    shapes = {name: tuple(value.shape) for name, value in weights.items() if isinstance(value, Tensor)}
-    return TensorHeader(shapes, {})
+    return weights
+
+
+def pickled_header(path: Path) -> TensorHeader:
+    """Names and shapes of the tensors in the file at `path`, as :func:`read_tensor_header` gives them.
+
+    Raises:
+        InvalidFile: see :func:`load_pickle`.
+    """
+    tensors = {name: value for name, value in load_weights(path).items() if isinstance(value, Tensor)}
+    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+    whole = (name for name, value in tensors.items() if not value.is_floating_point())
+    return TensorHeader(shapes, {}, frozenset(whole))

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from layoutgen.checkpoints.configuration import configuration_of, write_configuration
+from layoutgen.checkpoints.configuration import Configuration, configuration_of, write_configuration
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import pickled_header
 from layoutgen.checkpoints.prediction import predicted_by
+from layoutgen.checkpoints.tensor_check import another_depth, check_tensors, lacks
 from layoutgen.errors import InvalidFile
 from layoutgen.io.tensor_header import TensorHeader, read_tensor_header
 from layoutgen.model_kind import ModelKind, Role, kind_of_tensors
@@ -33,7 +34,7 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
     import diffusers  # here: its pipelines are slow to import, and say much meanwhile
 
     with as_invalid_file(path), tempfile.TemporaryDirectory() as folder:
-        configuration = configuration_of(kind.base, header.shapes, header.metadata)
+        configuration = _checked_configuration(path, header, kind.base)
         write_configuration(configuration, Path(folder))
         opener = getattr(diffusers, configuration["model_index"]["_class_name"])
         unsafe = {} if kind.base == "sdxl" else {"requires_safety_checker": False}
@@ -43,6 +44,20 @@ def open_single_file(path: Path, dtype: torch.dtype | None = None) -> dict[str, 
         if kind.base == "sd2" and stated_prediction(header.metadata) is None:
             _find_out_what_is_predicted(pipeline, stated_side(header.metadata) or V2_OF_NOISE)
     return {name: pipeline.components[name] for name in COMPONENTS if name in pipeline.components}
+
+
+def _checked_configuration(path: Path, header: TensorHeader, base: str) -> Configuration:
+    """The configuration of the file at `path`, which holds all tensors that it needs.
+
+    Raises:
+        InvalidFile: see :func:`check_tensors`.
+    """
+    try:
+        configuration = configuration_of(base, header.shapes, header.metadata)
+    except KeyError as error:
+        raise InvalidFile(path, lacks([error.args[0]]), remedy=another_depth(base)) from None
+    check_tensors(path, header, base, configuration)
+    return configuration
 
 
 def _find_out_what_is_predicted(pipeline: Any, side_if_noise: int) -> None:

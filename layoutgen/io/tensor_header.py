@@ -19,10 +19,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class TensorHeader:
-    """What a .safetensors file says of itself: the tensors' shapes, and its metadata."""
+    """What a .safetensors file says of itself: the tensors' shapes, and its metadata.
+
+    Attributes:
+        whole: names of the tensors of whole numbers, such as positions, or weights that are quantised.
+    """
 
     shapes: Shapes
     metadata: Mapping[str, str]
+    whole: frozenset[str] = frozenset()
 
 
 def read_tensor_header(path: Path) -> TensorHeader:
@@ -39,10 +44,12 @@ def read_tensor_header(path: Path) -> TensorHeader:
                 check_stand_in(path)
                 raise InvalidFile(path, "is no .safetensors file, or cut off", remedy=remedy)
             head = json.loads(file.read(length))
-        shapes, end = {}, 0
+        shapes, whole, end = {}, set(), 0
         metadata = head.pop("__metadata__", None) or {}
         for name, entry in head.items():
             shapes[name] = tuple(int(side) for side in entry["shape"])
+            if str(entry["dtype"]).startswith(("I", "U", "BOOL")):
+                whole.add(name)
             end = max(end, int(entry["data_offsets"][1]))
     except OSError as error:
         raise InvalidFile(path, f"cannot be read: {error.strerror}", remedy="make it readable") from None
@@ -51,7 +58,7 @@ def read_tensor_header(path: Path) -> TensorHeader:
     missing = 8 + length + end - path.stat().st_size
     if missing > 0:
         raise InvalidFile(path, f"is cut off: {missing:,} bytes are missing", remedy=remedy)
-    return TensorHeader(shapes, _texts(metadata))
+    return TensorHeader(shapes, _texts(metadata), frozenset(whole))
 
 
 def _texts(metadata: Any) -> dict[str, str]:

@@ -88,6 +88,9 @@ def shard(folder: Path) -> None:
 SECOND = "unet/diffusion_pytorch_model-00002-of-00002.safetensors"
 
 
+INDEX = "unet/diffusion_pytorch_model.safetensors.index.json"
+
+
 def index_of(name: str, **parts: Any) -> Edit:
     return values("model_index.json", _class_name=name, **parts)
 
@@ -144,6 +147,15 @@ OTHERS: dict[str, tuple[Edit, str]] = {
     "a shard missing": (
         lambda folder: (shard(folder), without(SECOND)(folder))[1],
         f"{SECOND}: is missing, and diffusion_pytorch_model.safetensors.index.json names it",
+    ),
+    "shards without their index": (
+        lambda folder: (shard(folder), without(INDEX)(folder))[1],
+        f"{INDEX}: is missing: it says which tensor is in diffusion_pytorch_model-00001-of-00002.safetensors",
+    ),
+    "weights of another name": (
+        lambda folder: (folder / UNET).rename(folder / "unet/mine.safetensors"),
+        "unet: its weights are called mine.safetensors, under which nothing looks for them (call the file "
+        "diffusion_pytorch_model.safetensors)",
     ),
     "quantised by bitsandbytes": (
         values("unet/config.json", quantization_config={"quant_method": "bitsandbytes"}),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from layoutgen.assets import MODEL
+from layoutgen.checkpoints.clip_vocabulary import CLIP_WORDS
 from layoutgen.checkpoints.prediction import predicted_by
 from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
@@ -78,7 +79,9 @@ def test_a_file_of_v2_that_says_nothing_is_looked_into(
         return seen
 
     monkeypatch.setattr("layoutgen.checkpoints.single_file.predicted_by", look)
-    file = write_single_file(real_shaped("sd2", shallow=True), tmp_path / "v2.safetensors", metadata)
+    given = real_shaped("sd2", shallow=True)
+    given.text_encoder.resize_token_embeddings(CLIP_WORDS, mean_resizing=False)
+    file = write_single_file(given, tmp_path / "v2.safetensors", metadata)
     opened = LayoutPipeline.from_pretrained(file)
     assert (opened.scheduler.config.prediction_type, opened.window) == (predicted, side)
     assert opened.backbone.prediction_type == predicted
