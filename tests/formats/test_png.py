@@ -37,11 +37,20 @@ json_values = st.one_of(
 )
 
 
-@given(st.dictionaries(st.text(), json_values), st.text(), st.text(min_size=1).filter(str.strip))
+@given(
+    st.dictionaries(st.text().filter(lambda name: name != "seed"), json_values),
+    st.fixed_dictionaries({}, optional={"seed": st.integers()}),  # anything else is a damaged file
+    st.text(),
+    st.text(min_size=1).filter(str.strip),
+)
 def test_any_settings_prompt_and_label(
-    tmp_path_factory: pytest.TempPathFactory, settings: dict[str, object], prompt: str, label: str
+    tmp_path_factory: pytest.TempPathFactory,
+    settings: dict[str, object],
+    seed: dict[str, object],
+    prompt: str,
+    label: str,
 ) -> None:
-    layout = Layout(8, 8, (Instance(label, Box(0, 0, 4, 4)),), prompt)
+    layout, settings = Layout(8, 8, (Instance(label, Box(0, 0, 4, 4)),), prompt), settings | seed
     path = tmp_path_factory.mktemp("png") / "a.png"
     write_png(Image.new("RGB", (8, 8)), path, layout, settings)
     assert read_png(path) == (layout, settings)
