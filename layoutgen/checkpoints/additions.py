@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,11 @@ def _add_lora(theirs: Any, lora: Lora) -> None:
         kind = kind_of_tensors(header_of(lora.path).shapes)  # of a pickle nothing was known before
         if kind != LORA:
             raise InvalidOption(f"`lora` {lora.path} is {kind.what}: give a LoRA")
-        # A pickle may hold them inside of what a trainer saves.
+        # A pickle may hold them inside of what a trainer saves. Diffusers takes a dictionary apart.
         given: Any = str(lora.path) if lora.path.suffix == ".safetensors" else load_weights(lora.path)
-        copies = (
-            given if isinstance(given, str) else dict(given) for _ in range(2)
-        )  # diffusers empties them
-        state, *_ = theirs.lora_state_dict(next(copies), unet_config=theirs.unet.config)
+        state, *_ = theirs.lora_state_dict(copy.copy(given), unet_config=theirs.unet.config)
         in_file = sum(".alpha" not in name for name in state)
-        theirs.load_lora_weights(next(copies), adapter_name=_ADAPTER)
+        theirs.load_lora_weights(given, adapter_name=_ADAPTER)
         networks = (part for part in theirs.components.values() if isinstance(part, nn.Module))
         added = sum(map(_adapter_tensors, networks))
         if added < in_file:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import torch
@@ -32,14 +31,14 @@ def check_tensors(path: Path, header: TensorHeader, base: str, configuration: Co
     if missing:
         raise InvalidFile(path, lacks(missing), remedy=another_depth(base))
     for name, shape in expected.items():
-        check_tensor(path, header, name, shape)
+        _check_tensor(path, header, name, shape)
     for name in header.shapes:
         if name.startswith(UNET) and name not in expected:
             problem = f"has the tensor {name}, for which {_CALLED[base]} has no place"
             raise InvalidFile(path, problem, remedy="take a model without additions, in fp16 or fp32")
 
 
-def check_tensor(path: Path, header: TensorHeader, name: str, shape: tuple[int, ...]) -> None:
+def _check_tensor(path: Path, header: TensorHeader, name: str, shape: tuple[int, ...]) -> None:
     """Refuse the tensor `name` of the file at `path` unless it has this `shape`, and is of real numbers.
 
     Raises:
@@ -63,20 +62,15 @@ def another_depth(base: str) -> str:
     return f"{_WHOLE}; if it is whole, it has fewer layers than {_CALLED[base]}: take its folder of diffusers"
 
 
-def vae_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The tensors of an autoencoder of this `config`, by their names in diffusers."""
-    with torch.device("meta"):
-        return _shapes(diffusers.AutoencoderKL.from_config(dict(config)))
-
-
 def _expected(base: str, configuration: Configuration, held: Shapes) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and shapes of the tensors that a single file of `base` has to hold."""
     with torch.device("meta"):
         unet = _shapes(diffusers.UNet2DConditionModel.from_config(configuration["unet"]))
+        vae = _shapes(diffusers.AutoencoderKL.from_config(configuration["vae"]))
     for name, shape in unet.items():
         yield UNET + unet_name(name, configuration["unet"]["up_block_types"]), shape
     levels = len(configuration["vae"]["block_out_channels"])
-    for name, shape in vae_shapes(configuration["vae"]).items():
+    for name, shape in vae.items():
         yield VAE + vae_name(name, levels), shape
     for part, prefix in TEXTS[base].items():
         kind = getattr(transformers, configuration["model_index"][part][1])

@@ -34,30 +34,23 @@ def having(name: str, value: torch.Tensor) -> Callable[[Weights], Weights]:
     return lambda weights: weights | {name: value}
 
 
+Damage = tuple[Callable[[Weights], Weights], tuple[str, ...]]
 LACKS, DEPTH = "lacks the tensor ", "it has fewer layers than Stable Diffusion v1"
-DAMAGES: dict[str, tuple[Callable[[Weights], Weights], tuple[str, ...]]] = {
-    "a convolution": (without(CONV), (LACKS + CONV, DEPTH)),
-    "a level's width": (
-        without(f"{UNET}input_blocks.4.0.out_layers.3.weight"),
-        (LACKS + f"{UNET}input_blocks.4.0.out_layers.3.weight",),
-    ),
+
+
+def lacking(name: str, *more: str) -> Damage:
+    """Without the tensor `name`, of which, and of `more`, a line tells."""
+    return without(name), (LACKS + name, *more)
+
+
+DAMAGES: dict[str, Damage] = {
+    "a convolution": lacking(CONV, DEPTH),
+    "a level's width": lacking(f"{UNET}input_blocks.4.0.out_layers.3.weight"),
     "the times": (without(f"{UNET}time_embed.0"), (LACKS + f"{UNET}time_embed.0.weight and 1 more",)),
-    "of the autoencoder": (
-        without(f"{VAE}decoder.conv_out.bias"),
-        (LACKS + f"{VAE}decoder.conv_out.bias",),
-    ),
-    "its width": (
-        without(f"{VAE}encoder.down.1.block.0.conv1.weight"),
-        (LACKS + f"{VAE}encoder.down.1.block.0.conv1.weight",),
-    ),
-    "of the text encoder": (
-        without(f"{TEXT}encoder.layers.11.mlp.fc1.weight"),
-        (LACKS + f"{TEXT}encoder.layers.11.mlp.fc1.weight",),
-    ),
-    "its words": (
-        without(f"{TEXT}embeddings.token_embedding"),
-        (LACKS + f"{TEXT}embeddings.token_embedding.weight",),
-    ),
+    "of the autoencoder": lacking(f"{VAE}decoder.conv_out.bias"),
+    "its width": lacking(f"{VAE}encoder.down.1.block.0.conv1.weight"),
+    "of the text encoder": lacking(f"{TEXT}encoder.layers.11.mlp.fc1.weight"),
+    "its words": lacking(f"{TEXT}embeddings.token_embedding.weight"),
     "one layer fewer": (
         without(f"{UNET}input_blocks.11.", f"{UNET}output_blocks.0."),
         (LACKS + f"{UNET}input_blocks.11.0.", DEPTH),
