@@ -131,23 +131,18 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
     if path.suffix != WEIGHT_FILES[0]:
         check_tensors_only(path)  # what they are of is seen when it is opened
         base = base_of_names(names_in_pickle(path))
-        return (
-            ModelInfo(str(path))
-            if base is None
-            else ModelInfo(
-                str(path), window=side_of_file(base, {}), base=base, window_known=side_is_known(base, {})
-            )
-        )
+        return ModelInfo(str(path)) if base is None else _of_base(path, base, {})
     header = read_tensor_header(path)
     kind = kind_of_tensors(header.shapes)
     _check_role(kind, name)
     assert kind.base is not None  # a painter in one file has one
-    return ModelInfo(
-        str(path),
-        window=side_of_file(kind.base, header.metadata),
-        base=kind.base,
-        window_known=side_is_known(kind.base, header.metadata),
-    )
+    return _of_base(path, kind.base, header.metadata)
+
+
+def _of_base(path: Path, base: str, metadata: Mapping[str, str]) -> ModelInfo:
+    """Of the single file of `base` at `path`, whose header holds the `metadata`."""
+    known = side_is_known(base, metadata)
+    return ModelInfo(str(path), window=side_of_file(base, metadata), base=base, window_known=known)
 
 
 def check_painter(folder: Path, name: str, *, parts: bool = True) -> ModelKind:
