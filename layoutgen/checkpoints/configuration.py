@@ -6,7 +6,6 @@ shapes say how wide it is, so that pruned and small relatives of a base model op
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +34,12 @@ _PIXELS = 8  # a side of a latent of all these models
 _HEAD = 64  # channels of an attention head, of all models but v1
 
 
+def base_configuration(base: str) -> Configuration:
+    """The configuration in the package of that name: sd1, sd2 or sdxl."""
+    config: Configuration = json.loads((CONFIGURATIONS / f"{base}.json").read_text("utf-8"))
+    return config
+
+
 def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> Configuration:
     """The configuration of a checkpoint with tensors of these `shapes`.
 
@@ -45,7 +50,7 @@ def configuration_of(base: str, shapes: Shapes, metadata: Mapping[str, str]) -> 
     Raises:
         KeyError: the name of a tensor that the file lacks.
     """
-    config: Configuration = copy.deepcopy(json.loads((CONFIGURATIONS / f"{base}.json").read_text("utf-8")))
+    config = base_configuration(base)
     levels = len(config["unet"]["down_block_types"])
     block = UNET + "input_blocks.{}.0.out_layers.3.weight"
     channels = [shapes[block.format(1 + 3 * level)][0] for level in range(levels)]

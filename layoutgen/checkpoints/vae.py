@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import torch
 from diffusers import AutoencoderKL
 
 from layoutgen.additions import vae_folder
+from layoutgen.checkpoints.configuration import base_configuration
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.tensor_header import Shapes
+from layoutgen.model_kind.single_files import base_of_names
 
 _PREFIXES = ("", "first_stage_model.")
 
@@ -23,10 +26,12 @@ _PREFIXES = ("", "first_stage_model.")
 def open_vae(path: Path, own: Any) -> AutoencoderKL:
     """The autoencoder at `path`, a file or a folder, in place of the checkpoint's `own` one.
 
-    A file says nothing of how latents are scaled: that is taken from `own`.
+    How latents are scaled, a folder says, and of a file the base model of the checkpoint that it is; a file
+    with the autoencoder alone says nothing: that is taken from `own`.
 
     Raises:
-        InvalidOption: the checkpoint's autoencoder is of another kind, or its latents have other channels.
+        InvalidOption: the checkpoint's autoencoder is of another kind, or its latents have other channels or
+            another scale.
         InvalidFile: the file is none, or broken.
     """
     if not isinstance(own, AutoencoderKL):
@@ -42,6 +47,12 @@ def open_vae(path: Path, own: Any) -> AutoencoderKL:
         raise InvalidOption(
             f"`vae` {path} makes latents of {vae.config.latent_channels} channels, and the model's have "
             f"{own.config.latent_channels}: take one of its own base model"
+        )
+    scale = vae.config.scaling_factor
+    if not math.isclose(scale, own.config.scaling_factor, rel_tol=1e-3):
+        raise InvalidOption(
+            f"`vae` {path} is of another base model: it scales latents by {scale:g}, and the model's "
+            f"autoencoder by {own.config.scaling_factor:g}: take one of its own base model"
         )
     return vae.to(own.device).eval()
 
@@ -59,6 +70,9 @@ def _from_file(path: Path, config: dict[str, Any], dtype: torch.dtype) -> Autoen
     latents = next(shape for name, shape in shapes.items() if name.endswith("decoder.conv_in.weight"))
     config["latent_channels"] = latents[1]
     config["_class_name"] = "AutoencoderKL"
+    base = base_of_names(shapes)
+    if base is not None:
+        config["scaling_factor"] = base_configuration(base)["vae"]["scaling_factor"]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
         vae: AutoencoderKL = AutoencoderKL.from_single_file(

@@ -19,7 +19,7 @@ from layoutgen.additions import Additions
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.pipeline import LayoutPipeline
 from tests.checkpoints.conftest import in_half_precision
-from tests.original_layout import original_vae
+from tests.original_layout import original_vae, write_single_file
 from tests.real_shapes import real_shaped
 
 
@@ -191,6 +191,20 @@ def test_another_autoencoder(theirs: Any, ours: Any, tmp_path: Path, form: str) 
     expected = theirs_of(theirs)
     theirs.vae = own
     np.testing.assert_array_equal(ours(vae=str(place)), expected)
+
+
+@pytest.mark.parametrize("form", ["a whole checkpoint", "a model's folder"])
+def test_an_autoencoder_of_another_base_is_refused(ours: Any, xl: Any, tmp_path: Path, form: str) -> None:
+    other = tmp_path / "xl.safetensors"
+    if form == "a model's folder":
+        other = tmp_path / "xl"
+        xl.vae.save_pretrained(other / "vae")
+    else:
+        write_single_file(xl, other)
+    with pytest.raises(
+        InvalidOption, match=r"xl\S* is of another base model: it scales latents by 0.13025, "
+    ):
+        ours(vae=str(other))
 
 
 def test_what_does_not_belong_to_the_model_is_one_line(forms: dict[str, Path], tmp_path: Path) -> None:
