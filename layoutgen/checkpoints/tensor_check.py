@@ -16,6 +16,8 @@ from layoutgen.io.tensor_header import Shapes, TensorHeader
 
 _CALLED = {"sd1": "Stable Diffusion v1", "sd2": "Stable Diffusion v2", "sdxl": "Stable Diffusion XL"}
 _WHOLE = "copy it again"
+_SCALES = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale")
+"""How the names of tensors end by which quantised weights are to be multiplied."""
 
 
 def check_tensors(path: Path, header: TensorHeader, base: str, configuration: Configuration) -> None:
@@ -26,6 +28,13 @@ def check_tensors(path: Path, header: TensorHeader, base: str, configuration: Co
     Raises:
         InvalidFile: names a tensor that is missing, of another shape, quantised, or without a place.
     """
+    scale = next((name for name in header.shapes if name.endswith(_SCALES)), None)
+    if scale is not None:
+        raise InvalidFile(
+            path,
+            f"has the tensor {scale}: its weights are quantised to scaled fp8",
+            remedy="take the model in fp16 or fp32",
+        )
     expected = dict(_expected(base, configuration, header.shapes))
     missing = [name for name in expected if name not in header.shapes]
     if missing:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from layoutgen.errors import InvalidFile
+
 _WEIGHTS = re.compile(
     r"(diffusion_pytorch_model|model|pytorch_model)(\.(?P<variant>\w+?))?(-\d+-of-\d+)?(\.(?P<old>\w+?))?"
     r"\.(?P<format>safetensors|bin)"
@@ -28,9 +30,18 @@ def loading_options(folder: Path, component: str = "*") -> dict[str, Any]:
 
     Args:
         component: the folder inside it that is opened; all of them.
+
+    Raises:
+        InvalidFile: a component has no weights of this variant, nor any of the usual precision.
     """
     names = [path.relative_to(folder).as_posix() for path in folder.glob(f"{component}/*")]
-    variant = _variant(_weights(names))
+    weights = _weights(names)
+    variant = _variant(weights)
+    for name in sorted({one.component for one in weights}):
+        held = sorted({one.variant for one in weights if one.component == name})
+        if not {"", variant} & set(held):
+            problem = f"has its weights as {held[0]!r} only, and other parts of the model as {variant!r} only"
+            raise InvalidFile(folder / name, problem, remedy=f"put its weights there as {variant!r}")
     return {"variant": variant} if variant else {}
 
 

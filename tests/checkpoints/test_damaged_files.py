@@ -56,6 +56,10 @@ DAMAGES: dict[str, Damage] = {
         (LACKS + f"{UNET}input_blocks.11.0.", DEPTH),
     ),
     "no middle": (without(f"{UNET}middle_block."), (LACKS + f"{UNET}middle_block.", DEPTH)),
+    "a scale of fp8, of the text encoder": (
+        having(f"{TEXT}encoder.layers.0.mlp.fc1.scale_weight", torch.ones(())),
+        ("mlp.fc1.scale_weight: its weights are quantised to scaled fp8",),
+    ),
     "another shape": (
         having(CONV, torch.zeros(7, 32, 3, 3)),
         (f"its tensor {CONV} has the shape (7, 32, 3, 3), and (32, 32, 3, 3) is needed",),
@@ -70,7 +74,7 @@ DAMAGES: dict[str, Damage] = {
     ),
     "scaled": (
         having(f"{UNET}middle_block.1.transformer_blocks.0.attn2.to_k.scale_weight", torch.ones(())),
-        ("attn2.to_k.scale_weight, for which Stable Diffusion v1 has no place",),
+        ("attn2.to_k.scale_weight: its weights are quantised to scaled fp8",),
     ),
     "a layer more": (
         having(f"{UNET}input_blocks.12.0.in_layers.2.weight", torch.zeros(2)),

@@ -85,6 +85,11 @@ def shard(folder: Path) -> None:
     assert len(list((folder / "unet").glob("*-of-00002.safetensors"))) == 2
 
 
+def variant(name: str, called: str) -> Edit:
+    """The weights `name` as this variant of them alone."""
+    return lambda folder: (folder / name).rename((folder / name).with_suffix(f".{called}.safetensors"))
+
+
 SECOND = "unet/diffusion_pytorch_model-00002-of-00002.safetensors"
 
 
@@ -165,6 +170,10 @@ OTHERS: dict[str, tuple[Edit, str]] = {
         values("text_encoder/config.json", quantization_config={"quant_method": "quanto"}),
         "text_encoder/config.json: says that the weights are quantised by quanto",
     ),
+    "variants that do not fit": (
+        lambda folder: (variant(UNET, "fp16")(folder), variant(VAE, "ema")(folder))[0],
+        "vae: has its weights as 'ema' only, and other parts of the model as 'fp16' only",
+    ),
     "another text width": (values("unet/config.json", cross_attention_dim=40), ""),
     "other latents": (values("vae/config.json", latent_channels=3), ""),
     "flow scheduler": (
@@ -222,11 +231,7 @@ def beside(folder: Path) -> None:
         save_file(weights, folder / f"unet/diffusion_pytorch_model.{variant}.safetensors")
 
 
-def non_ema(folder: Path) -> None:
-    (folder / UNET).rename(folder / "unet/diffusion_pytorch_model.non_ema.safetensors")
-
-
-@pytest.mark.parametrize("edit", [shard, beside, non_ema])
+@pytest.mark.parametrize("edit", [shard, beside, variant(UNET, "non_ema")])
 def test_the_same_weights_in_other_files(plain: Path, tmp_path: Path, edit: Edit) -> None:
     model = shutil.copytree(plain, tmp_path / "model")
     edit(model)
