@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -50,10 +51,11 @@ def real_scenes(photos: Path, folder: Path, count: int, seed: int) -> list[Examp
     return list(_examples(open_annotated(folder)))[:count]
 
 
-def painted_scenes(
-    real: Path, folder: Path, count: int, *, check: bool, model: str | None, steps: int | None
-) -> list[Example]:
-    """`count` painted scenes like the first real ones in the folder `real`, by `layoutgen augment`."""
+def painted_scenes(real: Path, folder: Path, count: int, *, check: bool, **options: Any) -> list[Example]:
+    """`count` painted scenes like the first real ones in the folder `real`, by `layoutgen augment`.
+
+    `options` are further ones of it: what paints, and how its layouts differ from the real ones.
+    """
     if not folder.exists():
         first = folder.with_name(f"{real.name}_first_{FIRST}")
         if not first.exists():
@@ -67,9 +69,8 @@ def painted_scenes(
             check=check,
             rounds=1,
             missing="objects" if check else "keep",
-            model=model,
-            steps=steps,
             progress=True,
+            **options,
         )
     return list(_examples(open_annotated(folder)))
 

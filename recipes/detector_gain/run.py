@@ -26,6 +26,8 @@ from layoutgen.io.files import read_json, replacing, write_json
 
 _BEST = 10  # detections of an image that count for recall
 _TESTS = ("scenes", "photos")
+_FREE = ("data", "out", "threads", "real", "painted", "unchecked", "seeds")
+"""Options that may be others when a run goes on: they decide which cells there are, or where."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def main() -> None:
     chosen = _arguments()
     torch.set_num_threads(chosen.threads)
     cells = list(_cells(chosen))
+    _check_same(chosen)
     folder = chosen.out / "cells"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [cell for cell in cells if not (folder / f"{cell.name}.json").is_file()]
@@ -83,6 +86,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tested", type=int, default=150, help="scenes to test on")
     parser.add_argument("--model", help="that paints; default: the one in the package")
     parser.add_argument("--steps", type=int, help="of painting; default: the model's")
+    parser.add_argument("--objects", type=float, default=1, help="times as many in a painted layout")
+    parser.add_argument("--size", type=float, default=1, help="times as long are the sides of painted boxes")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -98,6 +103,16 @@ def _cells(chosen: argparse.Namespace) -> Iterator[Cell]:
             for checked in kinds:
                 for real in (0, *chosen.real):
                     yield Cell(detector, real, chosen.painted, checked, seed)
+
+
+def _check_same(chosen: argparse.Namespace) -> None:
+    """End in a folder whose cells were made otherwise."""
+    about = {key: value for key, value in vars(chosen).items() if key not in _FREE}
+    file = chosen.out / "options.json"
+    if file.is_file() and read_json(file) != about:
+        raise SystemExit(f"{file}: the cells there are of other options: choose another folder")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    write_json(file, about)
 
 
 class Images:
@@ -135,7 +150,7 @@ class Images:
             name,
             lambda: painted_scenes(
                 chosen.out / f"real_{most}", chosen.out / name, chosen.painted, check=checked,
-                model=chosen.model, steps=chosen.steps,
+                model=chosen.model, steps=chosen.steps, objects=chosen.objects, size=chosen.size,
             ),
         )  # fmt: skip
 

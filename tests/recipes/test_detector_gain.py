@@ -49,6 +49,24 @@ def test_mosaics_show_each_animal_whole_at_its_place(recipe, coco) -> None:
     assert abs(red[48, 90] - 190 * 255 / 300) < 5 and abs(red[140, 5] - red[48, 5] - 30 * 255 / 300) < 3
 
 
+def test_the_layouts_that_are_painted_can_be_shifted(recipe, coco, tmp_path, monkeypatch) -> None:
+    _, file = coco([("1.png", 192, 192)], [(1, "dog", [40.0, 50.0, 40.0, 60.0])])
+    scenes, asked = recipe.gain_scenes, {}
+
+    def copy(folder: Path) -> None:
+        list(scenes.convert(scenes.open_annotated(file), folder, scenes.format_named("huggingface")))
+
+    copy(tmp_path / "real_500")
+    monkeypatch.setattr(
+        scenes.layoutgen, "augment", lambda _, folder, **how: (copy(folder), asked.update(how))
+    )
+    monkeypatch.setattr(sys, "argv", ["run.py", "data", str(tmp_path), "--objects", "2", "--size", "0.75"])
+    images = recipe.run.Images(recipe.run._arguments())
+    monkeypatch.setattr(images, "_real", lambda: None)
+    images._painted(checked=True)
+    assert (asked["objects"], asked["size"], asked["check"]) == (2, 0.75, True)
+
+
 @pytest.mark.parametrize("name", ["layoutgen", pytest.param("rt-detr", marks=pytest.mark.slow)])
 def test_a_detector_learns_one_image_by_heart(recipe, name: str) -> None:
     """From features in which the places are: features, targets and boxes must be read right."""
@@ -127,5 +145,8 @@ def test_the_cells_that_are_there_are_not_filled_again_and_the_table_has_their_s
     table = (tmp_path / "table.md").read_text()
     assert "| layoutgen | 20 | 8 | 3 | 60.0 ± 10.0 | 50.0 ± 0.0 | 20.0 ± 0.0 | 25.0 ± 0.0 |" in table
     assert "| rt-detr | 20 | 0 | 3 | 40.0 ± 10.0 |" in table
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--objects", "2"])
+    with pytest.raises(SystemExit, match="of other options"):
+        run.main()
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert len(rows) == 6 and rows[0]["scenes_ap50_deviation"] == pytest.approx(0.1)
