@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scene_sources import SceneSource
-from layoutgen.data.scenes import Cutout
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.formats.annotated_source import AnnotatedSource
 

@@ -17,8 +17,9 @@ import numpy as np
 from detector_distractors import LABELS, NOTHING, fur_blob, other_objects, shuffled, washed_out
 from PIL import Image
 
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scene_sources import find_source, read_backgrounds, read_cutouts
-from layoutgen.data.scenes import Cutout, SceneComposer, SceneConfig
+from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.layout import Layout
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from detector_distractors import LABELS, distract, other_objects, shuffled_images
 from PIL import Image, ImageEnhance, ImageFilter
 
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scene_sources import SceneSource, find_source, read_backgrounds, read_cutouts
-from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.data.scenes import Scene, SceneComposer, SceneConfig
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.formats.annotated_source import AnnotatedSource

@@ -88,7 +88,7 @@ def run(asked: Run) -> Iterator[str]:
     composed = ceiling.compose(layouts, asked.output / "images" / _folder(CEILING)) if ceiling else {}
     tables = _Tables(asked, evaluator, tuple(layouts))
     for cell, layout in layouts.items():
-        tables.add(CEILING, cell, composed.get(cell, layout), "" if cell in composed else why)
+        tables.add(CEILING, cell, composed.get(cell, layout), why)
         for name, way in ways.items():
             there = find_image(asked.output / "images" / _folder(name), cell) is not None
             left_out = "" if there else _left_out(asked, way, cell, layout)
@@ -106,7 +106,7 @@ def _ceiling(data: Path | None) -> tuple[Ceiling | None, str]:
     if data is None:
         return None, "no folder of real photos was given"
     try:
-        return Ceiling.of(data), "only scattered objects of one label are composed"
+        return Ceiling.of(data), ""
     except LayoutgenError as error:
         return None, str(error)
 

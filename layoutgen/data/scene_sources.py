@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from layoutgen.data.scenes import Cutout
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.boxes import corners, touching
 from layoutgen.errors import InvalidFile, InvalidLayout

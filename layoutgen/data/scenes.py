@@ -6,30 +6,23 @@ A scene is a function of (seed, index) alone: the same bytes on any machine, fro
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageChops, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance
 
+from layoutgen.data.scene_pasting import OPAQUE, Cutout, Placed, paste, visible
 from layoutgen.domain.boxes import Boxes, areas, shared_areas
 from layoutgen.domain.labels import count_phrase
-from layoutgen.domain.layout import Box, Instance, Layout
+from layoutgen.domain.layout import Instance, Layout
 from layoutgen.errors import InvalidOption, Problems
 
 _PLACE_TRIES = 40
-_OPAQUE = 128  # alpha from which a pixel counts as part of the object
-_SOLID = [255 * (alpha >= _OPAQUE) for alpha in range(256)]
-
-
-@dataclass(frozen=True, slots=True)
-class Cutout:
-    """One segmented object: a tight RGBA image and what it shows."""
-
-    label: str
-    image: Image.Image
+_NEAREST = 24  # cut-outs of a shape like a box's, among which one is chosen
+_SOLID = [255 * (alpha >= OPAQUE) for alpha in range(256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +90,6 @@ class Scene:
     layout: Layout
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    cutout: Cutout
-    image: Image.Image  # at its final size
-    x: int
-    y: int
-
-
 class SceneComposer:
     """Composes any number of scenes from `cutouts` and `backgrounds` (RGB images without objects)."""
 
@@ -139,38 +124,65 @@ class SceneComposer:
     def compose(self, index: int) -> Scene:
         """Scene number `index`."""
         rng = np.random.default_rng([self.config.seed, index])
-        canvas = self._background(rng)
-        ground = ground_name(canvas)
-        placed = self._place(rng)
-        if self.config.shadow:
-            canvas = _with_shadows(canvas, placed, self.config.shadow)
-        for item in placed:
-            canvas.paste(item.image.convert("RGB"), (item.x, item.y), item.image.getchannel("A"))
-        instances = tuple(_visible(placed, canvas.width, canvas.height))
-        layout = Layout(canvas.width, canvas.height, instances, prompt=_caption(instances, ground))
-        return Scene(canvas, layout)
+        canvas = self._background(rng, self.config.width, self.config.height)
+        return self._scene(canvas, self._place(rng))
 
-    def _background(self, rng: np.random.Generator) -> Image.Image:
-        """A random part of a random background, stretched over the canvas."""
+    def fill(self, layout: Layout, index: int) -> Scene:
+        """Scene number `index` of the objects of `layout`, each in its box.
+
+        A box gets a random one of those cut-outs of its label whose shape is the nearest to its own.
+
+        Raises:
+            InvalidOption: there is no cut-out of one of its labels.
+        """
+        rng = np.random.default_rng([self.config.seed, index])
+        canvas = self._background(rng, layout.width, layout.height)
+        return self._scene(canvas, [self._fitted(rng, instance) for instance in layout.instances])
+
+    def _fitted(self, rng: np.random.Generator, instance: Instance) -> Placed:
+        """A cut-out in the box of `instance`, mirrored or not."""
+        if instance.label not in self._by_label:
+            raise InvalidOption(f"there are no cut-outs of {instance.label!r} to compose a scene from")
+        x0, y0, x1, y1 = (round(edge) for edge in instance.box.xyxy)
+        width, height = max(1, x1 - x0), max(1, y1 - y0)
+
+        def unlike(cutout: Cutout) -> float:
+            return abs(math.log(cutout.image.width / cutout.image.height * height / width))
+
+        nearest = sorted(self._by_label[instance.label], key=unlike)[:_NEAREST]
+        cutout = nearest[int(rng.integers(len(nearest)))]
+        image = cutout.image.resize((width, height), _resampling(height / cutout.image.height))
+        if rng.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return Placed(cutout, image, x0, y0)
+
+    def _scene(self, ground: Image.Image, placed: Sequence[Placed]) -> Scene:
+        picture = paste(ground, placed, self.config.shadow)
+        instances = tuple(visible(placed, ground.width, ground.height))
+        caption = _caption(instances, ground_name(ground))
+        return Scene(picture, Layout(ground.width, ground.height, instances, prompt=caption))
+
+    def _background(self, rng: np.random.Generator, width: int, height: int) -> Image.Image:
+        """A random part of a random background, stretched over a canvas of this size."""
         image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-        aspect = self.config.width / self.config.height
-        width = min(image.width, image.height * aspect) * rng.uniform(0.7, 1.0)
-        height = width / aspect
-        left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.height - height)
-        size = (self.config.width, self.config.height)
-        canvas = image.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+        aspect = width / height
+        wide = min(image.width, image.height * aspect) * rng.uniform(0.7, 1.0)
+        high = wide / aspect
+        left, top = rng.uniform(0, image.width - wide), rng.uniform(0, image.height - high)
+        part = (left, top, left + wide, top + high)
+        canvas = image.resize((width, height), Image.Resampling.BICUBIC, box=part)
         if rng.random() < 0.5:
             canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         return ImageEnhance.Brightness(canvas).enhance(rng.uniform(0.85, 1.15))
 
-    def _place(self, rng: np.random.Generator) -> list[_Placed]:
+    def _place(self, rng: np.random.Generator) -> list[Placed]:
         """Objects at distinct places: a size for the scene, varied a little from object to object."""
         config = self.config
         low, high = config.size
         scene_size = low * (high / low) ** rng.random()
         wanted = int(rng.integers(config.instances[0], config.instances[1] + 1))
         boxes = np.zeros((0, 4))
-        placed: list[_Placed] = []
+        placed: list[Placed] = []
         for _ in range(wanted):
             cutout = self._pick(rng)
             side = float(np.clip(scene_size * rng.uniform(0.8, 1.25), low, high))
@@ -190,7 +202,7 @@ class SceneComposer:
                 continue
             x, y = spots[free[0]]
             image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.9, 1.1))
-            placed.append(_Placed(cutout, image, int(x), int(y)))
+            placed.append(Placed(cutout, image, int(x), int(y)))
             boxes = np.concatenate([boxes, tried[free[0]][None]])
         return placed
 
@@ -227,14 +239,18 @@ def _resized(cutout: Cutout, side: float, wider: float, grid: int, *, flip: bool
     """
     width, height = cutout.image.width * wider, cutout.image.height
     scale = side / max(width, height)
-    resampling = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
     width, height = (max(2, grid, round(length * scale / grid) * grid) for length in (width, height))
-    image = cutout.image.resize((width, height), resampling)
+    image = cutout.image.resize((width, height), _resampling(scale))
     if flip:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if grid > 1:
         return image
     return image.crop(_opaque_box(image.getchannel("A")) or (0, 0, width, height))
+
+
+def _resampling(scale: float) -> Image.Resampling:
+    """How to resize to `scale` times the size."""
+    return Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
 
 
 def _opaque_box(alpha: Image.Image) -> tuple[int, int, int, int] | None:
@@ -246,37 +262,3 @@ def _largest_share(tried: Boxes, boxes: Boxes) -> Boxes:
     smaller = np.minimum(areas(tried)[:, None], areas(boxes)[None])  # (T, N)
     share: Boxes = (shared_areas(tried, boxes) / smaller).max(axis=1, initial=0.0)
     return share
-
-
-def _with_shadows(canvas: Image.Image, placed: Sequence[_Placed], strength: float) -> Image.Image:
-    """Darken the ground a little below every object."""
-    shade = Image.new("L", canvas.size)
-    darkness = [round(alpha * strength) for alpha in range(256)]
-    for item in placed:
-        alpha = item.image.getchannel("A").point(darkness)
-        drop = max(1, round(0.05 * item.image.height))
-        shade.paste(alpha, (item.x, item.y + drop), alpha)
-    keep = ImageChops.invert(shade.filter(ImageFilter.BoxBlur(3)))
-    return ImageChops.multiply(canvas, Image.merge("RGB", [keep] * 3))
-
-
-def _visible(placed: Sequence[_Placed], width: int, height: int) -> list[Instance]:
-    """Each object with the box of the pixels that no later object covers."""
-    owner: npt.NDArray[np.int32] = np.zeros((height, width), np.int32)
-    for number, item in enumerate(placed, start=1):
-        opaque = np.array(item.image.getchannel("A")) >= _OPAQUE
-        region = owner[item.y : item.y + item.image.height, item.x : item.x + item.image.width]
-        region[opaque] = number
-    seen = []
-    for number, item in enumerate(placed, start=1):
-        region = owner[item.y : item.y + item.image.height, item.x : item.x + item.image.width] == number
-        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-        if rows.size:
-            box = Box(
-                item.x + int(columns[0]),
-                item.y + int(rows[0]),
-                item.x + int(columns[-1]) + 1,
-                item.y + int(rows[-1]) + 1,
-            )
-            seen.append(Instance(item.cutout.label, box))
-    return seen

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from PIL import Image
 
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scene_sources import find_source, read_all_backgrounds, read_cutouts
-from layoutgen.data.scenes import Cutout, Scene, SceneComposer, SceneConfig
+from layoutgen.data.scenes import Scene, SceneComposer, SceneConfig
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.annotated_image import AnnotatedImage
 from layoutgen.domain.arrange import ask_for

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from layoutgen import Box
+from layoutgen import Box, Instance, Layout
+from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scene_recipe import SceneRecipe
-from layoutgen.data.scenes import Cutout, SceneComposer, SceneConfig, ground_name
+from layoutgen.data.scenes import SceneComposer, SceneConfig, ground_name
 from layoutgen.errors import InvalidFile, InvalidOption
 
 RED, GREEN = (255, 0, 0), (0, 200, 0)
@@ -70,6 +71,22 @@ def test_the_number_of_objects_is_in_range_and_the_caption_says_it() -> None:
     assert counts == set(range(3, 10))
     scene = composer(instances=(5, 5)).compose(0)
     assert scene.layout.prompt == "5 dogs on green ground"
+
+
+def test_a_layout_is_filled_with_cutouts_of_its_labels_and_the_nearest_shape() -> None:
+    wide = [disc("dog", (200, 40, 40), 60, 30)] * 24
+    tall = [disc("dog", (40, 40, 200), 30, 60)] * 24
+    asked = (Instance("dog", Box(8, 16, 48, 36)), Instance("dog", Box(80, 16, 96, 50)))
+    filler = SceneComposer(wide + tall, [Image.new("RGB", (100, 100), (90, 160, 80))], SceneConfig(shadow=0))
+    scene = filler.fill(Layout(128, 64, asked), 3)
+    assert scene.image.size == (128, 64) and scene.layout.prompt == "2 dogs on green ground"
+    for found, instance in zip(scene.layout.instances, asked, strict=True):
+        np.testing.assert_allclose(found.box.xyxy, instance.box.xyxy, atol=1)
+    pixels = np.asarray(scene.image).astype(int)
+    assert pixels[26, 28, 0] > 150 > pixels[26, 28, 2] and pixels[33, 88, 2] > 150 > pixels[33, 88, 0]
+    assert filler.fill(Layout(128, 64, asked), 3).image.tobytes() == scene.image.tobytes()
+    with pytest.raises(InvalidOption, match="no cut-outs of 'cat'"):
+        filler.fill(Layout(64, 64, (Instance("cat", Box(8, 8, 24, 24)),)), 0)
 
 
 def test_sizes_are_in_range() -> None:

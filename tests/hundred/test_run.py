@@ -5,12 +5,16 @@ import re
 
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks.hundred import run as running
 from benchmarks.hundred.__main__ import main
+from benchmarks.hundred.ceiling import Ceiling
 from benchmarks.hundred.layouts import PRESETS, Cell, Preset
 from benchmarks.hundred.painters import Painter, painters, regions_cost
 from benchmarks.hundred.run import CEILING, Run, run
+from layoutgen.data.scene_pasting import Cutout
+from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidOption
@@ -99,6 +103,19 @@ def test_the_ceiling_needs_its_data_and_says_so(painted, tmp_path):
         "there is no such file (name a folder with pets/ and coco/)"
         in (tmp_path / "out" / "RESULTS.md").read_text()
     )
+
+
+def test_the_ceiling_has_a_scene_for_every_arrangement_with_its_own_labels(tmp_path):
+    cutouts = [Cutout(label, Image.new("RGBA", (40, 50), (200, 60, 40, 255))) for label in ("cat", "dog")]
+    ceiling = Ceiling(SceneComposer(cutouts, [Image.new("RGB", (90, 90), (90, 160, 80))], SceneConfig()))
+    cells = (Cell(30, "several", "mixed"), Cell(30, "one", "rows", 1))
+    asked = {cell: cell.layout() for cell in cells}
+    for cell, layout in ceiling.compose(asked, tmp_path).items():
+        assert [one.label for one in layout.instances] == [one.label for one in asked[cell].instances]
+        for found, wanted in zip(layout.instances, asked[cell].instances, strict=True):
+            assert found.box.xyxy == pytest.approx(wanted.box.xyxy, abs=1)
+        with Image.open(tmp_path / f"{cell.name}.png") as image:
+            assert image.size == (layout.width, layout.height)
 
 
 def test_the_peers_paint_on_the_same_weights_and_their_evaluations_are_counted(toy):
