@@ -137,6 +137,8 @@ class AdversarialGradients(Gradients):
             judged = judged + judge_loss(shown_boxes, made_boxes, wrong_boxes)
         (judged * share).backward()  # type: ignore[no-untyped-call]
         self._learner.note(judged, shown, made, share)
+        if self._teacher is None:
+            return LossSums.of_loss(loss, len(batch.layouts))
         inside = inside_boxes(box_fractions(batch.layouts).to(error.device), *error.shape[1:]).any(1)
         return LossSums.of(loss.detach(), error.detach(), inside)
 

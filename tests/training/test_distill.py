@@ -112,6 +112,9 @@ def test_micro_batches_and_adapters(model: Path, prepared: Path, backbone: str, 
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert any(".to_q." in name for name in changed)
     assert not any("resnets" in name for name in changed)  # only the attention was adapted
+    (line, *_) = (tmp_path / "lora" / "metrics.jsonl").read_text().splitlines()
+    logged = json.loads(line)  # without a teacher there is nothing to be near to
+    assert logged["loss"] > 0 and logged["loss_inside"] is None and logged["loss_outside"] is None
 
 
 @pytest.mark.parametrize(
