@@ -14,6 +14,7 @@ from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
 from layoutgen.model_info import WEIGHT_FILES
 from layoutgen.model_kind import LORA, kind_of, kind_of_tensors
+from layoutgen.model_kind.original_layout import VAE
 
 _MOST_LAYERS = 12  # of the smallest text encoder of Stable Diffusion
 
@@ -131,6 +132,6 @@ def _check(option: str, path: Path, wanted: Sequence[str]) -> None:
 
 def _decoder(path: Path) -> dict[str, tuple[int, ...]]:
     """The tensors of an autoencoder in a file, also inside a checkpoint in the original layout."""
-    shapes, prefix = read_tensor_header(path).shapes, "first_stage_model."
-    inside = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+    shapes = read_tensor_header(path).shapes
+    inside = {name.removeprefix(VAE): shape for name, shape in shapes.items() if name.startswith(VAE)}
     return inside or dict(shapes)

@@ -20,7 +20,7 @@ from layoutgen.io.pickles import check_tensors_only, names_in_pickle
 from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
 from layoutgen.model_kind import ModelKind, Role, check_parts, kind_of, kind_of_tensors
-from layoutgen.model_kind.single_files import base_of_names
+from layoutgen.model_kind.original_layout import base_of_names
 from layoutgen.model_kind.sizes import V2_OF_NOISE, side_is_known, side_of_file, side_of_folder
 from layoutgen.model_words import known_words
 

@@ -14,22 +14,12 @@ from typing import Any
 from layoutgen.assets import CONFIGURATIONS
 from layoutgen.checkpoints.clip_vocabulary import CLIP_WORDS, write_clip_tokenizer
 from layoutgen.io.tensor_header import Shapes
+from layoutgen.model_kind.original_layout import TEXTS, UNET, VAE
 from layoutgen.model_kind.sizes import side_of_file, stated_prediction
 
 Configuration = dict[str, dict[str, Any]]
 """The json files of a diffusers folder, by component; `model_index` is that of the folder."""
 
-UNET, VAE = "model.diffusion_model.", "first_stage_model."
-"""How the names of the U-Net's tensors begin, and those of the autoencoder's."""
-TEXTS = {
-    "sd1": {"text_encoder": "cond_stage_model.transformer."},
-    "sd2": {"text_encoder": "cond_stage_model.model."},
-    "sdxl": {
-        "text_encoder": "conditioner.embedders.0.transformer.",
-        "text_encoder_2": "conditioner.embedders.1.model.",
-    },
-}
-"""Where the text encoders of each base model are; those of OpenCLIP end in `model`."""
 _PIXELS = 8  # a side of a latent of all these models
 _HEAD = 64  # channels of an attention head, of all models but v1
 

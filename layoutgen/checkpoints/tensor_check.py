@@ -9,10 +9,11 @@ import diffusers
 import torch
 import transformers
 
-from layoutgen.checkpoints.configuration import TEXTS, UNET, VAE, Configuration
+from layoutgen.checkpoints.configuration import Configuration
 from layoutgen.checkpoints.original_names import open_clip_name, unet_name, vae_name
 from layoutgen.errors import InvalidFile
 from layoutgen.io.tensor_header import Shapes, TensorHeader
+from layoutgen.model_kind.original_layout import TEXTS, UNET, VAE
 
 _CALLED = {"sd1": "Stable Diffusion v1", "sd2": "Stable Diffusion v2", "sdxl": "Stable Diffusion XL"}
 _WHOLE = "copy it again"

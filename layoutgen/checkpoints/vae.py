@@ -18,9 +18,9 @@ from layoutgen.checkpoints.single_file import header_of
 from layoutgen.checkpoints.weight_files import loading_options
 from layoutgen.errors import InvalidFile, InvalidOption
 from layoutgen.io.tensor_header import Shapes
-from layoutgen.model_kind.single_files import base_of_names
+from layoutgen.model_kind.original_layout import VAE, base_of_names
 
-_PREFIXES = ("", "first_stage_model.")
+_PREFIXES = ("", VAE)
 
 
 def open_vae(path: Path, own: Any) -> AutoencoderKL:

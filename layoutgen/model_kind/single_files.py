@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from layoutgen.io.tensor_header import Shapes
 from layoutgen.model_kind.kinds import INPUTS, LORA, UNKNOWN, ModelKind, Role
-
-FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
-"""Of the U-Net in the original key layout of Stable Diffusion."""
+from layoutgen.model_kind.original_layout import FIRST_CONVOLUTION, VAE, base_of_names
 
 _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (
@@ -35,12 +33,6 @@ _LORA_RELATIVES = {
     "dora_scale": "a DoRA in the keys of LyCORIS",
 }
 """What a file is in which some tensor's name holds this; diffusers reads none, or a part of it."""
-_BASES = {
-    "conditioner.embedders.1.model.": "sdxl",
-    "cond_stage_model.transformer.": "sd1",
-    "cond_stage_model.model.": "sd2",
-}
-"""Base models by how the names of their text encoders' tensors begin; the first that fits."""
 _EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
 
 
@@ -68,19 +60,9 @@ def _stable_diffusion(shapes: Shapes) -> ModelKind:
     base = base_of_names(shapes)
     if base is None:
         return ModelKind(Role.OTHER, "a U-Net without its text encoder")
-    if not any(key.startswith("first_stage_model.decoder.") for key in shapes):
+    if not any(key.startswith(f"{VAE}decoder.") for key in shapes):
         return ModelKind(Role.OTHER, "a checkpoint without its autoencoder")
     return ModelKind(Role.PAINTER, Role.PAINTER.value, base)
-
-
-def base_of_names(names: Iterable[str]) -> str | None:
-    """The base model of a file in the original layout whose tensors have these `names`: sd1, sd2 or sdxl.
-
-    None: it has no text encoder that is known.
-    """
-    listed = list(names)
-    found = (base for beginning, base in _BASES.items() if any(key.startswith(beginning) for key in listed))
-    return next(found, None)
 
 
 def _renamed(shapes: Shapes) -> str | None:
