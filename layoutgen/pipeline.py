@@ -115,8 +115,9 @@ class LayoutPipeline(DiffusionPipeline):
             return cls(**parts)
         check_painter(path, name)
         with as_invalid_file(path):
-            opened = super().from_pretrained(path, **loading_options(path) | options)
-        check_complete(path, opened.components)
+            options = loading_options(path) | options
+            opened = super().from_pretrained(path, **options)
+            check_complete(path, opened.components, options.get("variant"))
         return opened
 
     def add(self, additions: Additions) -> None:

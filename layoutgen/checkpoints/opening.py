@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from layoutgen.checkpoints.hub import downloaded
+from layoutgen.checkpoints.weight_files import names_read
 from layoutgen.errors import InvalidFile, LayoutgenError, first_line
-from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_info import find_model
 
 
@@ -26,27 +27,35 @@ def local_path(name: str) -> Path:
     return path if path.exists() else downloaded(name)
 
 
-def check_complete(folder: Path, components: Mapping[str, Any]) -> None:
+def check_complete(folder: Path, components: Mapping[str, Any], variant: str | None = None) -> None:
     """Refuse a model whose weights lack some tensors, and let its tokenizer cut texts as its encoder needs.
 
+    Args:
+        variant: of the weights, which was asked for.
+
     Raises:
-        InvalidFile: names a tensor, or says how many are missing.
+        InvalidFile: names a tensor.
     """
-    remedy = "copy the model again"
     for name, part in components.items():
         if not isinstance(part, nn.Module):
             continue
         missing = [key for key, value in part.named_parameters() if value.is_meta]
+        if not missing and isinstance(part, PreTrainedModel):
+            # transformers fills what is missing with random numbers.
+            held = {_plain(key) for key in names_read(folder / name, variant)}
+            missing = [key for key, _ in part.named_parameters() if _plain(key) not in held]
         if missing:
-            raise InvalidFile(folder / name, f"its weights lack {missing[0]}", remedy=remedy)
-        # transformers fills what is missing with random numbers.
-        files = list((folder / name).glob("*.safetensors"))
-        held, needed = sum(len(read_tensor_header(file).shapes) for file in files), len(part.state_dict())
-        if files and held < needed:
-            raise InvalidFile(folder / name, f"its weights lack {needed - held} tensors", remedy=remedy)
+            more = f" and {len(missing) - 1} more" if missing[1:] else ""
+            problem = f"its weights lack {missing[0]}{more}"
+            raise InvalidFile(folder / name, problem, remedy="copy the model again")
     positions = components["text_encoder"].config.max_position_embeddings
     if components["tokenizer"].model_max_length > positions:  # of no limit, in some folders
         components["tokenizer"].model_max_length = positions
+
+
+def _plain(name: str) -> str:
+    """The name of a tensor of CLIP, which newer versions of transformers write without ``text_model``."""
+    return name.removeprefix("text_model.")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from layoutgen.checkpoints.pickles import pickled_header
 from layoutgen.errors import InvalidFile
+from layoutgen.io.pickles import names_in_pickle
+from layoutgen.io.tensor_header import read_tensor_header
 
 _WEIGHTS = re.compile(
     r"(diffusion_pytorch_model|model|pytorch_model)(\.(?P<variant>\w+?))?(-\d+-of-\d+)?(\.(?P<old>\w+?))?"
@@ -43,6 +46,27 @@ def loading_options(folder: Path, component: str = "*") -> dict[str, Any]:
             problem = f"has its weights as {held[0]!r} only, and other parts of the model as {variant!r} only"
             raise InvalidFile(folder / name, problem, remedy=f"put its weights there as {variant!r}")
     return {"variant": variant} if variant else {}
+
+
+def names_read(component: Path, variant: str | None = None) -> frozenset[str]:
+    """The names of all tensors in the weights that are read of the folder `component` of a model.
+
+    Args:
+        variant: the one that is asked for, which the component need not have; None: the usual one.
+
+    Raises:
+        InvalidFile: one of the files is broken.
+    """
+    own = _weights([f"{component.name}/{path.name}" for path in component.iterdir()])
+    own = [one for one in own if one.variant == (variant or "")] or [one for one in own if not one.variant]
+    own = [one for one in own if one.safe] or own
+    return frozenset(name for one in own for name in _names(component.parent / one.name))
+
+
+def _names(path: Path) -> Iterable[str]:
+    if path.suffix == ".safetensors":
+        return read_tensor_header(path).shapes
+    return names_in_pickle(path) or pickled_header(path).shapes  # of an older format it has to be read
 
 
 def files_to_download(names: Iterable[str], components: Collection[str]) -> list[str]:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from layoutgen.cli import app
+from layoutgen.errors import InvalidFile
 from layoutgen.model_info import find_model
 from layoutgen.pipeline import LayoutPipeline
 from tests.toy import toy_pipeline
@@ -239,6 +240,50 @@ def test_the_same_weights_in_other_files(plain: Path, tmp_path: Path, edit: Edit
     opened, own = (LayoutPipeline.from_pretrained(folder).unet.state_dict() for folder in (model, plain))
     assert opened.keys() == own.keys()
     assert all(torch.equal(opened[name], own[name]) for name in own)
+
+
+TEXT = "text_encoder/model.safetensors"
+
+
+def half_beside(folder: Path) -> None:
+    """The text encoder in half precision beside its usual weights."""
+    weights = {name: value.half() for name, value in load_file(folder / TEXT).items()}
+    save_file(weights, folder / "text_encoder/model.fp16.safetensors", {"format": "pt"})
+
+
+def as_bin(folder: Path) -> None:
+    weights = load_file(folder / TEXT)
+    (folder / TEXT).unlink()
+    torch.save(weights, folder / "text_encoder/pytorch_model.bin")
+
+
+def as_old_bin(folder: Path) -> None:
+    as_bin(folder)
+    file = folder / "text_encoder/pytorch_model.bin"
+    torch.save(torch.load(file), file, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("form", [half_beside, as_bin, as_old_bin, None])
+def test_a_text_encoder_is_whole_or_refused(plain: Path, tmp_path: Path, form: Edit | None) -> None:
+    """A library would fill what is missing with random numbers, and the picture another each time."""
+    model = shutil.copytree(plain, tmp_path / "model")
+    weights = load_file(model / TEXT)
+    lost = next(name for name in weights if name.endswith("mlp.fc1.weight"))
+    if form is not None:
+        form(model)
+        LayoutPipeline.from_pretrained(model)
+        shutil.rmtree(model)
+        shutil.copytree(plain, model)
+    value = weights.pop(lost)
+    if form is None:  # there are as many
+        weights[f"{lost}_of_another"] = value
+    save_file(weights, model / TEXT, {"format": "pt"})
+    if form is half_beside:
+        save_file(weights | {lost: value}, model / "text_encoder/model.fp16.safetensors", {"format": "pt"})
+    elif form is not None:
+        form(model)
+    with pytest.raises(InvalidFile, match=r"text_encoder: its weights lack \S*mlp\.fc1\.weight \(copy"):
+        LayoutPipeline.from_pretrained(model)
 
 
 FILES = {
