@@ -32,11 +32,15 @@ _LONGEST = 300  # characters of another library's error
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's `error` says, in one line; its name if it says nothing."""
-    lines = str(error).strip().splitlines()
+    """What another library's `error` says, in one line; its name if it says nothing.
+
+    Where the first line only announces what comes, that is said, too.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    return lines[0] if len(lines[0]) <= _LONGEST else f"{lines[0][:_LONGEST]}..."  # some list all tensors
+    line = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."  # some list all tensors
 
 
 class InvalidLayout(LayoutgenError, ValueError):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
-from torch import nn
 
-from layoutgen.additions import Additions, Lora
+from layoutgen.additions import Additions
+from layoutgen.checkpoints.lora import add_lora
 from layoutgen.checkpoints.opening import as_invalid_file
-from layoutgen.checkpoints.pickles import load_pickle, load_weights
-from layoutgen.checkpoints.single_file import header_of
+from layoutgen.checkpoints.pickles import load_pickle
 from layoutgen.checkpoints.vae import open_vae
 from layoutgen.errors import InvalidOption
-from layoutgen.model_kind import LORA, kind_of_tensors
 
-_ADAPTER = "added"
 _REMEDY = "is it whole, and for this base model?"
 
 
@@ -37,7 +33,7 @@ def add_to(components: dict[str, Any], additions: Additions) -> dict[str, Any]:
         for file in additions.embedding:
             _add_embedding(theirs, Path(file).expanduser())
         for lora in additions.loras:
-            _add_lora(theirs, lora)
+            add_lora(theirs, lora)
     if additions.clip_skip is not None and not _is_xl(parts):  # which reads one layer and pools another
         _cut(parts["text_encoder"], additions.clip_skip - 1)
     return parts
@@ -89,32 +85,6 @@ def _add_pair(theirs: Any, word: str, vectors: Mapping[str, Any]) -> None:
             text_encoder=getattr(theirs, f"text_encoder{part}"),
             tokenizer=getattr(theirs, f"tokenizer{part}"),
         )
-
-
-def _add_lora(theirs: Any, lora: Lora) -> None:
-    """Add the adapters in a file to the weights that they belong to."""
-    with as_invalid_file(lora.path, _REMEDY):
-        kind = kind_of_tensors(header_of(lora.path).shapes)  # of a pickle nothing was known before
-        if kind != LORA:
-            raise InvalidOption(f"`lora` {lora.path} is {kind.what}: give a LoRA")
-        # A pickle may hold them inside of what a trainer saves. Diffusers takes a dictionary apart.
-        given: Any = str(lora.path) if lora.path.suffix == ".safetensors" else load_weights(lora.path)
-        state, *_ = theirs.lora_state_dict(copy.copy(given), unet_config=theirs.unet.config)
-        in_file = sum(".alpha" not in name for name in state)
-        theirs.load_lora_weights(given, adapter_name=_ADAPTER)
-        networks = (part for part in theirs.components.values() if isinstance(part, nn.Module))
-        added = sum(map(_adapter_tensors, networks))
-        if added < in_file:
-            raise InvalidOption(
-                f"`lora` {lora.path} is for another base model: only {added} of its {in_file} tensors "
-                "have a place in this one; take one of the same"
-            )
-        theirs.fuse_lora(lora_scale=lora.weight, adapter_names=[_ADAPTER])
-        theirs.unload_lora_weights()
-
-
-def _adapter_tensors(module: nn.Module) -> int:
-    return sum(f".{_ADAPTER}." in name and "lora_" in name for name, _ in module.named_parameters())
 
 
 def _cut(text_encoder: Any, layers: int) -> None:

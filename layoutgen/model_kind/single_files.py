@@ -31,15 +31,19 @@ _LORA_RELATIVES = {
     "lokr_w1": "a LoKr of LyCORIS",
     ".oft_": "an OFT",
     "dora_scale": "a DoRA in the keys of LyCORIS",
+    ".diff.": "a LyCORIS of whole layers",
+    ".w_norm.": "a LyCORIS of whole layers",
+    ".on_input.": "an (IA)3 of LyCORIS",
+    ".a1.weight.": "a GLoRA of LyCORIS",
 }
-"""What a file is in which some tensor's name holds this; diffusers reads none, or a part of it."""
+"""What a file is in which some name and a dot hold this; diffusers reads none, or a part of it."""
 _EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
 
 
 def kind_of_tensors(shapes: Shapes) -> ModelKind:
     """The kind of a file with tensors of these `shapes`."""
     for mark, what in _LORA_RELATIVES.items():
-        if any(mark in key for key in shapes):
+        if any(mark in f"{key}." for key in shapes):
             return ModelKind(Role.OTHER, f"{what}, which belongs to a model and is not read here")
     if any(mark in key for key in shapes for mark in _LORA_MARKS):
         return LORA

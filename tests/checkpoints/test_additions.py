@@ -217,7 +217,7 @@ def test_what_does_not_belong_to_the_model_is_one_line(forms: dict[str, Path], t
     save_file({"emb_params": torch.ones(2, 99)}, tmp_path / "wide.safetensors")
     save_file({"a": torch.ones(2), "b": torch.ones(3)}, tmp_path / "other.safetensors")
     refused = {
-        "for this base model?": {"lora": (str(tmp_path / "xl.safetensors"),)},
+        "is for another base model": {"lora": (str(tmp_path / "xl.safetensors"),)},
         "wide.safetensors: cannot be opened": {"embedding": (str(tmp_path / "wide.safetensors"),)},
         "is a textual inversion embedding": {"lora": (str(tmp_path / "wide.safetensors"),)},
         "is a model of an unknown kind": {"vae": str(tmp_path / "other.safetensors")},
