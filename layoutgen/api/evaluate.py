@@ -165,8 +165,7 @@ def evaluate(
         run.load_detector(source, ceiling, second)
         comparison = None
         if inputs.real:
-            watch.begin("opening the network that images are compared by")
-            comparison = ImageComparison(inputs.real, compared_by, as_path(inception), device)
+            comparison = ImageComparison(inputs.real, compared_by, as_path(inception), device, watch)
         found = run.detections(source, results, "detecting")
         report = evaluator.report(source, found)
         if ceiling is not None:

@@ -40,6 +40,7 @@ class ImageComparison:
 
     Raises:
         InvalidOption: the network `features` cannot be had.
+        InvalidFile: a real image cannot be read.
     """
 
     def __init__(
@@ -48,21 +49,21 @@ class ImageComparison:
         features: str,
         inception: Path | None,
         device: str | None,
+        watch: Progress,
     ) -> None:
         from layoutgen.features.distance import check_installed
         from layoutgen.features.embedding import load_embedding
 
-        self._features, self._photos = features, list(real)
+        self._features = features
         check_installed()
+        watch.begin("opening the network that images are compared by")
         self._network = load_embedding(features, inception, device)
-        self._real: ImageSet | None = None
+        self._real = self._embedded(list(real), "real images", watch)
 
     def quality(self, source: AnnotatedSource, watch: Progress, *, halves: bool = True) -> ImageQuality:
         """What the images of `source` are beside the real ones, and `halves` of these to each other."""
         from layoutgen.features.quality import compare
 
-        if self._real is None:
-            self._real = self._embedded(self._photos, "real images", watch)
         made = self._embedded([source.file_of(one) for one in source.images], "images beside them", watch)
         watch.begin("comparing with real images")
         return compare(made, self._real, self._features, halves=halves)

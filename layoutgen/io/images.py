@@ -122,7 +122,7 @@ def _scaled(values: npt.NDArray[np.float64], ranges: Sequence[float]) -> Image.I
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The images in `folder`, sorted by name.
+    """The images in `folder`, sorted by name, but hidden ones: macOS puts ``._photo.jpg`` into archives.
 
     Raises:
         InvalidFile: it is no folder, or holds fewer than two.
@@ -130,7 +130,8 @@ def find_photos(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InvalidFile(folder, "there is no such folder", remedy="name a folder of real images")
     suffixes = Image.registered_extensions()
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
+    found = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
     if len(found) < 2:
         raise InvalidFile(folder, f"holds {len(found)} images", remedy="a comparison needs at least two")
     return found

@@ -137,6 +137,20 @@ def test_fid_of_a_folder(run, scene, tmp_path, monkeypatch):
     assert quality["features"] == "inception"
 
 
+def test_a_broken_real_image_is_said_before_anything_is_searched(run, scene, tmp_path, monkeypatch):
+    from tests.features.conftest import Means, write_images
+
+    pytest.importorskip("torchmetrics")
+    monkeypatch.setattr("layoutgen.features.embedding.EfficientNetEmbedding", Means)
+    monkeypatch.setattr("layoutgen.api.evaluate._Run.detections", lambda *_: pytest.fail("it was searched"))
+    broken = write_images(tmp_path / "real", 3, 1)[2]
+    broken.write_bytes(broken.read_bytes()[:40])
+    result = run(*arguments(scene, "--real", tmp_path / "real", "-o", tmp_path / "out"))
+    assert result.exit_code == 2 and result.output.count("\n") == 1
+    assert f"{broken}: is not an image that can be read" in result.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_copied_images_are_told_in_the_table_the_json_and_the_page(run, scene, tmp_path, monkeypatch):
     from tests.features.conftest import Means, write_images
 

@@ -127,3 +127,10 @@ def test_folders_that_are_not_there(tmp_path):
     write_images(tmp_path / "one", 2, 0)[0].unlink()
     with pytest.raises(InvalidFile, match="holds 1 images"):
         find_photos(tmp_path / "one")
+
+
+def test_hidden_files_are_no_photos(tmp_path):
+    photos = write_images(tmp_path / "photos", 2, 0)
+    (tmp_path / "photos" / "._000.png").write_bytes(b"\0\5\x16\7Mac OS X")
+    write_images(tmp_path / "photos" / ".thumbnails", 2, 1)
+    assert find_photos(tmp_path / "photos") == photos
