@@ -12,7 +12,7 @@ import torch
 from benchmarks.hundred.layouts import LABELS, Cell
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Detection
 from layoutgen.domain.layout import Box, Layout
-from layoutgen.errors import InvalidFile, InvalidOption
+from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from layoutgen.evaluation.benchmark_protocols import Metrics
 from layoutgen.evaluation.evaluator import Evaluator
 from layoutgen.evaluation.scoring import Scores
@@ -20,6 +20,7 @@ from layoutgen.features.neighbours import nearest, thumbnails
 from layoutgen.formats.annotated_source import AnnotatedSource
 from layoutgen.io.files import read_json, write_json
 from layoutgen.io.images import read_photo
+from layoutgen.io.output_path import check_folder
 
 _ALL_LABELS = tuple(sorted({label for labels in LABELS.values() for label in labels}))
 _CATEGORIES = dict(enumerate(_ALL_LABELS, start=1))
@@ -47,11 +48,13 @@ def look(evaluator: Evaluator, folder: Path, cells: Sequence[Cell], kept: Path) 
     """Detect in the images in `folder`, of any tool, that are called as the `cells`; see :func:`look_at`.
 
     Raises:
-        InvalidFile: there is no such folder, no image of any cell, or one that cannot be read.
+        InvalidFile: there is no such folder, no image of any cell, two of one, or one that cannot be read.
+        InvalidOption: `kept` can be no folder.
     """
+    check_folder(kept)
     if not folder.is_dir():
         raise InvalidFile(folder, "there is no such folder", remedy="name the folder of the images")
-    if cells and not any(find_image(folder, cell) for cell in cells):
+    if cells and not [cell for cell in cells if find_image(folder, cell)]:  # all of them: two of one are told
         remedy = f"call them as the layouts, such as {cells[0].name}.png"
         raise InvalidFile(folder, "holds no image of any layout", remedy=remedy)
     return (look_at(evaluator, folder, cell, cell.layout(), kept) for cell in cells)
@@ -76,8 +79,16 @@ def look_at(evaluator: Evaluator, folder: Path, cell: Cell, layout: Layout, kept
 
 
 def find_image(folder: Path, cell: Cell) -> Path | None:
-    """The image of `cell` in `folder`, of any usual format; None: there is none."""
-    return next((path for suffix in _SUFFIXES if (path := folder / f"{cell.name}{suffix}").is_file()), None)
+    """The image of `cell` in `folder`, of any usual format; None: there is none.
+
+    Raises:
+        InvalidFile: there are several: any choice could be wrong.
+    """
+    names = {f"{cell.name}{ending}" for suffix in _SUFFIXES for ending in (suffix, suffix.upper())}
+    found = sorted({path.resolve(): path for name in names if (path := folder / name).is_file()}.values())
+    if len(found) > 1:
+        raise InvalidFile(found[0], f"there is {found[1].name}, too", remedy="keep one image of each layout")
+    return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +98,11 @@ class Score:
     Attributes:
         scores: one to one; an image that is missing shows nothing.
         missing: images that are not there.
-        repeats: images that are another one of the set again, whatever the layout.
         protocol: the figures of the published protocol that was asked for.
     """
 
     scores: Scores
     missing: int
-    repeats: int
     protocol: Metrics | None = None
 
 
@@ -111,22 +120,27 @@ def score(evaluator: Evaluator, looked: Sequence[Looked]) -> Score:
     return Score(
         evaluator.score(targets, _ALL_LABELS, found),
         sum(one.image is None for one in looked),
-        _repeats([one.small for one in looked if one.small is not None]),
         None if protocol is None else protocol.metrics(targets, found),
     )
 
 
-def _repeats(small: Sequence[torch.Tensor]) -> int:
-    """How many of the thumbnails are one before them again."""
-    every = torch.stack(list(small)) if small else torch.zeros(0, 1)
-    return sum(
-        float(nearest(every[number : number + 1], every[:number])[0]) <= _EQUAL
+def repeated(looked: Sequence[Looked]) -> frozenset[Cell]:
+    """The cells whose image is that of a cell before them again, whatever their layouts."""
+    there = [(one.cell, one.small) for one in looked if one.small is not None]
+    every = torch.stack([small for _, small in there]) if there else torch.zeros(0, 1)
+    return frozenset(
+        there[number][0]
         for number in range(1, len(every))
+        if float(nearest(every[number : number + 1], every[:number])[0]) <= _EQUAL
     )
 
 
 def _seen(evaluator: Evaluator, target: AnnotatedImage, image: Path, file: Path) -> tuple[Detection, ...]:
-    """What is seen in `image`, now or before."""
+    """What is seen in `image`, now or before; it is kept in `file`.
+
+    Raises:
+        OutputExists: `file` holds something else, such as the layout.
+    """
     options = evaluator.options
     how = {
         "image": hashlib.sha256(image.read_bytes()).hexdigest(),
@@ -136,6 +150,8 @@ def _seen(evaluator: Evaluator, target: AnnotatedImage, image: Path, file: Path)
     }
     if file.is_file():
         content = read_json(file)
+        if "detections" not in content:
+            raise OutputExists(f"{file} does not hold what was seen in an image; choose another folder")
         if {key: content.get(key) for key in how} == how:
             return tuple(Detection(one[0], Box(*one[1:5]), one[5]) for one in content["detections"])
     source = AnnotatedSource(image, image.parent, AnnotatedImages((target,), _CATEGORIES))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.hundred.layouts import ARRANGEMENTS, COUNTS, Cell
 from benchmarks.hundred.published import PUBLISHED
-from benchmarks.hundred.scorer import Looked, Score, score
+from benchmarks.hundred.scorer import Looked, Score, repeated, score
 from layoutgen.evaluation.evaluator import Evaluator
 
 _LISTED = 4  # cells that are named where more are left out for one reason
@@ -98,19 +98,21 @@ def _cells_table(evaluator: Evaluator, results: Mapping[str, Results], cells: Se
     groups = list(dict.fromkeys((c.count, c.labels, c.arrangement) for c in cells))
     rows = []
     for name, one in results.items():
+        repeats = repeated(one.looked)
         for count, labels, arrangement in groups:
             part = one.only(_of(cells, count=count, labels=labels, arrangement=arrangement))
             if part.looked:
-                rows.append((name, str(count), labels, arrangement, *_figures(evaluator, part)))
+                rows.append((name, str(count), labels, arrangement, *_figures(evaluator, part, repeats)))
     return _table("**Every cell**", heads, rows)
 
 
-def _figures(evaluator: Evaluator, results: Results) -> tuple[str, ...]:
+def _figures(evaluator: Evaluator, results: Results, repeats: frozenset[Cell]) -> tuple[str, ...]:
+    """Those of some cells; `repeats` are those, of all of the method, whose image is one before it again."""
     found = score(evaluator, results.looked)
     counts, costs = found.scores.counts, [results.costs.get(one.cell) for one in results.looked]
     known = [cost for cost in costs if cost is not None]
     return (
-        _images(found),
+        _images(found, sum(one.cell in repeats for one in results.looked)),
         _with_spread(found, "recall"),
         _with_spread(found, "precision"),
         "-" if counts.mean_iou is None else f"{counts.mean_iou:.3f}",
@@ -121,8 +123,8 @@ def _figures(evaluator: Evaluator, results: Results) -> tuple[str, ...]:
     )
 
 
-def _images(found: Score) -> str:
-    wrong = {"missing": found.missing, "repeated": found.repeats}
+def _images(found: Score, repeats: int) -> str:
+    wrong = {"missing": found.missing, "repeated": repeats}
     notes = [f"{count} {name}" for name, count in wrong.items() if count]
     return f"{len(found.scores.images)}" + (f" ({', '.join(notes)})" if notes else "")
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.hundred.scorer import look, score
-from layoutgen.errors import InvalidFile, InvalidOption
+from benchmarks.hundred.layouts import write_layouts
+from benchmarks.hundred.scorer import look, repeated, score
+from benchmarks.hundred.table import Results, report
+from layoutgen.errors import InvalidFile, InvalidOption, OutputExists
 from tests.hundred.conftest import CELLS, Blobs, draw
 
 OBJECTS = sum(cell.count for cell in CELLS)
@@ -17,7 +19,7 @@ def test_right_images_score_full_marks(drawn, scored):
     found = scored(drawn)
     counts = found.scores.counts
     assert (counts.targets, counts.detections, counts.matched) == (OBJECTS, OBJECTS, OBJECTS)
-    assert (found.missing, found.repeats, found.scores.perfect) == (0, 0, 1)
+    assert (found.missing, found.scores.perfect) == (0, 1)
 
 
 def test_images_of_noise_score_nothing(drawn, scored):
@@ -28,7 +30,6 @@ def test_images_of_noise_score_nothing(drawn, scored):
         Image.fromarray(pixels).save(drawn / f"{cell.name}.png")
     found = scored(drawn)
     assert found.scores.counts.matched == 0 and found.scores.counts.recall == 0
-    assert found.repeats == 0
 
 
 def test_another_label_in_every_box_is_no_match(drawn, scored):
@@ -46,18 +47,23 @@ def test_shuffled_images_are_no_match(drawn, scored):
         image.save(name)
     found = scored(drawn)
     assert found.scores.counts.recall < 0.25
-    assert (found.missing, found.repeats) == (0, 0)
+    assert found.missing == 0
 
 
-def test_one_image_for_every_layout_is_told(drawn, scored):
+def test_one_image_for_every_layout_is_told(drawn, tmp_path):
     first = drawn / f"{CELLS[1].name}.png"
     for cell in CELLS:
         if cell is not CELLS[1]:
             with Image.open(first) as image:
                 image.convert("RGB").save(drawn / f"{cell.name}.jpg", quality=95, subsampling=0)
             (drawn / f"{cell.name}.png").unlink()
-    found = scored(drawn)
-    assert found.repeats == len(CELLS) - 1
+    evaluator = Blobs()
+    looked = tuple(look(evaluator, drawn, CELLS, tmp_path / "kept"))
+    assert repeated(looked) == set(CELLS[1:])
+    # Each of these cells has one image: it repeats that of another cell, in another row.
+    text = report(evaluator, {"copied": Results(looked)}, CELLS)
+    assert text.count("| 1 (1 repeated) |") == len(CELLS) - 1
+    found = score(evaluator, looked)
     assert found.scores.counts.recall < 0.6  # the one that is right, and chance
 
 
@@ -103,6 +109,26 @@ def test_the_protocols_are_scored_beside(drawn, scored):
     figures = scored(drawn, Blobs("coco-position")).protocol
     assert figures["image_success"] == 3 / 4
     assert figures["instance_success"] == pytest.approx((OBJECTS - 3) / OBJECTS)
+
+
+def test_capital_suffixes_are_images_and_two_of_one_layout_are_refused(drawn, scored):
+    first = drawn / f"{CELLS[0].name}.png"
+    first.rename(first.with_suffix(".PNG"))
+    assert scored(drawn).missing == 0
+    with Image.open(first.with_suffix(".PNG")) as image:
+        image.save(first.with_suffix(".jpg"))
+    with pytest.raises(InvalidFile, match=r"there is .*, too \(keep one image of each layout\)"):
+        scored(drawn)
+
+
+def test_what_was_seen_never_replaces_a_layout(drawn, tmp_path):
+    write_layouts(tmp_path / "layouts", CELLS)
+    files = {path: path.read_bytes() for path in (tmp_path / "layouts").iterdir()}
+    with pytest.raises(OutputExists, match=r"0003_one_scattered_0.json does not hold what was seen"):
+        tuple(look(Blobs(), drawn, CELLS, tmp_path / "layouts"))
+    assert {path: path.read_bytes() for path in (tmp_path / "layouts").iterdir()} == files
+    with pytest.raises(InvalidOption, match="is a file; name a folder"):
+        look(Blobs(), drawn, CELLS, drawn / f"{CELLS[0].name}.png")
 
 
 def test_what_is_not_there_is_one_line(tmp_path):
