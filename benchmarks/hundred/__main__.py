@@ -8,6 +8,7 @@ python -m benchmarks.hundred score IMAGES                the images of any tool
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from benchmarks.hundred.painters import NAMES
 from benchmarks.hundred.run import Run, evaluator_for, find_preset, run
 from benchmarks.hundred.scorer import look
 from benchmarks.hundred.table import Results, report
+from layoutgen.io.files import saving
 from tests.benchmarks import painter_command
 
 
@@ -32,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--preset", choices=list(PRESETS), default="quick")
-    shared.add_argument("--seeds", type=int, help="of each kind of layout; default: the preset's")
+    shared.add_argument(
+        "--seeds", type=_positive, metavar="N", help="of each kind of layout; default: the preset's"
+    )
     looking = argparse.ArgumentParser(add_help=False)
     looking.add_argument("--detector", help="folder or hub id; default: the small one in the package")
     looking.add_argument("--device")
@@ -54,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _positive(text: str) -> int:
+    """The whole number in `text`, which must be 1 or more."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return int(text)
+
+
 def _run(chosen: argparse.Namespace) -> None:
     asked = Run(
         chosen.output,
@@ -67,12 +78,18 @@ def _run(chosen: argparse.Namespace) -> None:
         chosen.budget,
         chosen.most,
     )
-    for line in run(asked):
-        print(line, flush=True)
+    try:
+        with saving("the benchmark", asked.output):
+            for line in run(asked):
+                print(line, flush=True)
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on", file=sys.stderr)
+        sys.exit(130)
 
 
 def _layouts(chosen: argparse.Namespace) -> None:
-    write_layouts(chosen.output, find_preset(chosen.preset).cells(chosen.seeds))
+    with saving("the layouts", chosen.output):
+        write_layouts(chosen.output, find_preset(chosen.preset).cells(chosen.seeds))
 
 
 def _score(chosen: argparse.Namespace) -> None:
@@ -80,7 +97,8 @@ def _score(chosen: argparse.Namespace) -> None:
     evaluator = evaluator_for(chosen.preset, chosen.detector, chosen.device)
     with tempfile.TemporaryDirectory() as name:
         kept = chosen.keep or Path(name)
-        looked = tuple(look(evaluator, chosen.images, cells, kept))
+        with saving("what was seen", kept):
+            looked = tuple(look(evaluator, chosen.images, cells, kept))
     print(report(evaluator, {chosen.images.name: Results(looked)}, cells), end="")
 
 

@@ -15,9 +15,11 @@ from layoutgen.domain.arrange import How, arrange
 from layoutgen.domain.labels import count_phrase
 from layoutgen.domain.layout import Layout
 from layoutgen.domain.size_prior import SizePrior
-from layoutgen.errors import DoesNotFit
+from layoutgen.errors import DoesNotFit, OutputExists
 from layoutgen.formats.coco import write_coco
+from layoutgen.formats.coco_writing import ABOUT
 from layoutgen.formats.layout_file import layout_to_dict
+from layoutgen.io.output_path import check_folder
 
 COUNTS = (1, 3, 10, 30, 100, 300, 1000)
 LABELS: Mapping[str, tuple[str, ...]] = {"one": ("dog",), "several": ("cat", "dog")}
@@ -150,12 +152,20 @@ def write_layouts(folder: Path, cells: Sequence[Cell]) -> dict[Cell, Layout]:
     """Write the layouts to `folder`, for any tool: one layout file each, and all as COCO; returns them.
 
     An image of a layout has its name: ``0100_one_crowded_0.png``. The same cells give the same bytes.
+
+    Raises:
+        InvalidOption: `folder` can be no folder.
+        OutputExists: annotations are in it that layoutgen did not write.
     """
+    check_folder(folder)
+    annotations = folder / "annotations.coco.json"
+    if annotations.exists() and ABOUT.encode() not in annotations.read_bytes():
+        raise OutputExists(f"{annotations} was not written by layoutgen: choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     layouts = {cell: cell.layout() for cell in cells}
     for cell, layout in layouts.items():
         text = json.dumps(layout_to_dict(layout), indent=1) + "\n"
         (folder / f"{cell.name}.json").write_text(text, encoding="utf-8")
     images = [(f"{cell.name}.png", layout) for cell, layout in layouts.items()]
-    write_coco(folder / "annotations.coco.json", images)
+    write_coco(annotations, images)
     return layouts

@@ -15,10 +15,11 @@ from benchmarks.hundred.table import Cost, Results, report
 from layoutgen import __version__
 from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Layout
-from layoutgen.errors import InvalidOption, LayoutgenError
+from layoutgen.errors import InvalidOption, OutputExists
 from layoutgen.evaluation.benchmark_protocols import find_protocol
 from layoutgen.evaluation.evaluator import Evaluator, EvaluatorOptions
 from layoutgen.io.files import read_json, replacing, write_json
+from layoutgen.io.output_path import check_folder
 from layoutgen.model_info import find_model
 from layoutgen.sampling.run import load_pipeline
 from tests.benchmarks.painter_scenes import fingerprint
@@ -77,9 +78,15 @@ def evaluator_for(preset: str, detector: str | None, device: str | None) -> Eval
 
 
 def run(asked: Run) -> Iterator[str]:
-    """Run what is not there yet; yields what was done. The tables are written anew before every image."""
+    """Run what is not there yet; yields what was done. The tables are written anew before every image.
+
+    Raises:
+        LayoutgenError: model, detector or data cannot be had, or the folder holds something else.
+    """
+    check_folder(asked.output)
     evaluator = evaluator_for(asked.preset, asked.detector, asked.device)
-    ceiling, why = _ceiling(asked.data)
+    ceiling = None if asked.data is None else Ceiling.of(asked.data)
+    why = "" if ceiling else "no folder of real photos was given"
     info = find_model(asked.model)
     pipeline = load_pipeline(info.source, asked.device, "auto")
     _check_same(asked, {"weights": fingerprint(pipeline), "preset": asked.preset, "seeds": asked.seeds})
@@ -101,20 +108,12 @@ def run(asked: Run) -> Iterator[str]:
     yield f"{asked.output / TABLES}"
 
 
-def _ceiling(data: Path | None) -> tuple[Ceiling | None, str]:
-    """What composes real scenes, or why nothing does."""
-    if data is None:
-        return None, "no folder of real photos was given"
-    try:
-        return Ceiling.of(data), ""
-    except LayoutgenError as error:
-        return None, str(error)
-
-
 def _check_same(asked: Run, about: dict[str, object]) -> None:
-    """Refuse to go on in a folder of another run."""
-    file = asked.output / "run.json"
+    """Refuse to go on in a folder of another run, or to write over tables of no run."""
+    file, tables = asked.output / "run.json", asked.output / TABLES
     before = read_json(file) if file.is_file() else None
+    if before is None and tables.exists():
+        raise OutputExists(f"{tables} is of no run that {asked.output} holds: choose another folder")
     if before is not None and {key: before.get(key) for key in about} != about:
         raise InvalidOption(f"{asked.output} holds a run of other weights or cells: choose another folder")
     write_json(file, about | {"version": __version__})

@@ -13,6 +13,8 @@ from layoutgen.domain.layout import Box, Layout
 from layoutgen.formats.masks import encode_box
 from layoutgen.io.files import write_json
 
+ABOUT = "Layouts and the images layoutgen made of them"
+"""What a file of :func:`write_coco` says that it holds."""
 _FIRST_OWN_CATEGORY = 1001  # above COCO's and COCO-stuff's ids
 
 
@@ -99,7 +101,7 @@ def categories_of(labels: Iterable[str]) -> dict[int, str]:
 def _about(layouts: Sequence[Layout]) -> dict[str, Any]:
     prompts = list(dict.fromkeys(layout.prompt for layout in layouts if layout.prompt))
     return {
-        "description": "Layouts and the images layoutgen made of them",
+        "description": ABOUT,
         "version": __version__,
         "prompt": "; ".join(prompts[:3]) + ("; ..." if len(prompts) > 3 else ""),
     }

@@ -17,7 +17,7 @@ from layoutgen.data.scene_pasting import Cutout
 from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Box, Instance, Layout
-from layoutgen.errors import InvalidOption
+from layoutgen.errors import InvalidFile, InvalidOption
 from tests.hundred.conftest import Blobs, draw
 from tests.toy import toy_pipeline
 
@@ -97,12 +97,38 @@ def test_a_folder_of_another_run_is_refused(painted, tmp_path, toy):
         asked(tmp_path, methods=("best",))
 
 
-def test_the_ceiling_needs_its_data_and_says_so(painted, tmp_path):
-    list(run(asked(tmp_path / "out", most=1, data=tmp_path)))
-    assert (
-        "there is no such file (name a folder with pets/ and coco/)"
-        in (tmp_path / "out" / "RESULTS.md").read_text()
-    )
+def test_data_of_the_ceiling_that_are_not_there_are_refused_at_once(painted, tmp_path):
+    with pytest.raises(InvalidFile, match=r"there is no such file \(name a folder with pets/ and coco/\)"):
+        list(run(asked(tmp_path / "out", most=1, data=tmp_path)))
+    assert not painted and not (tmp_path / "out").exists()
+
+
+def test_nothing_of_somebody_else_is_written_over(painted, tmp_path, capsys):
+    for name, command in {"RESULTS.md": "run", "annotations.coco.json": "layouts"}.items():
+        folder = tmp_path / command
+        folder.mkdir()
+        (folder / name).write_text("{}")
+        with pytest.raises(SystemExit, match=rf"error: .*{name} .*choose another folder"):
+            main([command, str(folder)])
+        assert [path.name for path in folder.iterdir()] == [name]
+        assert (folder / name).read_text() == "{}"
+        with pytest.raises(SystemExit, match=r"error: .*is a file; name a folder"):
+            main([command, str(folder / name)])
+        with pytest.raises(SystemExit):
+            main([command, str(tmp_path / "new"), "--seeds", "0"])
+        assert "must be 1 or more, not 0" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    def stopped(_):
+        yield "img2img"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.hundred.__main__.run", stopped)
+    with pytest.raises(SystemExit) as stop:
+        main(["run", str(tmp_path)])
+    assert stop.value.code == 130
+    assert capsys.readouterr() == ("img2img\n", "interrupted: the same command goes on\n")
 
 
 def test_the_ceiling_has_a_scene_for_every_arrangement_with_its_own_labels(tmp_path):
