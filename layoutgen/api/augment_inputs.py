@@ -13,7 +13,7 @@ from layoutgen.api.inputs import read_inputs
 from layoutgen.augmentation.attempts import MISSING
 from layoutgen.augmentation.captions import with_captions
 from layoutgen.detection.names import check_detector, check_known, labels_of_detector
-from layoutgen.domain.labels import closest
+from layoutgen.domain.labels import check_categories, closest
 from layoutgen.domain.layout import Layout
 from layoutgen.errors import InvalidFile, InvalidOption, Problems, UnknownLabel
 from layoutgen.formats.annotated_source import AnnotatedSource
@@ -152,9 +152,8 @@ def _chosen(labels: Sequence[str], unknown: Sequence[str], category: Sequence[st
     """The labels that are painted."""
     if not labels:
         raise InvalidOption(f"{path} has no object: there is nothing to draw layouts like")
+    check_categories(category, labels)
     for label in category:
-        if label not in labels:
-            raise InvalidOption(f"`category` {label}: {path} has no such object")
         if label in unknown:
             raise UnknownLabel(f"`category` {label}: the model does not know it; pass a `model` that does")
     found = set(category or labels) - set(unknown)

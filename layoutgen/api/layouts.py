@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.api.inputs import PathLike, as_path, as_paths, read_inputs, read_options
+from layoutgen.domain.labels import check_categories
 from layoutgen.errors import InvalidOption, OutputExists, Problems
 from layoutgen.progress import Progress, progress_of
 
@@ -148,15 +149,14 @@ def _read(paths: Sequence[Path], labels: tuple[str, ...], reading: ReadOptions, 
     """The layouts of `paths` that have an object, of `labels` alone, if there are any."""
     watch.begin("reading annotations")
     data = read_inputs(paths, reading).data
-    unknown = sorted(set(labels) - {one.label for image in data.images for one in image.instances})
-    if unknown:
-        raise InvalidOption(f"`category` {unknown[0]}: {paths[-1]} has no such object")
+    known = {one.label for image in data.images for one in image.instances}
+    if not known:
+        raise InvalidOption(f"{paths[-1]} has no object: there is nothing to draw layouts like")
+    check_categories(labels, known)
     kept = [image.layout for image in data.images]
     if labels:
         kept = [one.with_instances(tuple(i for i in one.instances if i.label in labels)) for one in kept]
     kept = [one for one in kept if one.instances]
-    if not kept:
-        raise InvalidOption(f"{paths[-1]} has no object: there is nothing to draw layouts like")
     return _Read(tuple(kept), tuple(data.dropped), tuple(data.mended))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from layoutgen.domain.annotated_image import AnnotatedImage, AnnotatedImages, Mask
-from layoutgen.domain.labels import closest
+from layoutgen.domain.labels import check_categories
 from layoutgen.domain.layout import Instance
 from layoutgen.errors import InvalidOption
 from layoutgen.formats.coco import NO_AREA
@@ -78,12 +78,7 @@ class Selection:
         Raises:
             InvalidOption: names it and the nearest one.
         """
-        known = sorted({label for image in data.images for label in image.labels})
-        for name in self.labels:
-            if name not in known:
-                near = closest(name, known)
-                advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(known)}"
-                raise InvalidOption(f"`category` {name}: no annotation has this category; {advice}")
+        check_categories(self.labels, {label for image in data.images for label in image.labels})
 
     def apply(self, image: AnnotatedImage) -> Selected:
         """The objects of `image` to keep, cut to the image, and how many are dropped and why."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from layoutgen.domain.inflection import inflect_engine
+from layoutgen.errors import InvalidOption
 
 _NAMES = """
 1 person 2 bicycle 3 car 4 motorcycle 5 airplane 6 bus 7 train 8 truck 9 boat 10 traffic light 11 fire hydrant
@@ -137,7 +138,7 @@ def _looks_plural(word: str) -> bool:
     return bool(inflect_engine().singular_noun(word))
 
 
-_NAMED = 5  # unknown labels that are named
+_NAMED = 5  # labels of many that are named
 
 
 def named_unknown(unknown: Sequence[str], hint: Callable[[str], str]) -> str:
@@ -149,3 +150,17 @@ def named_unknown(unknown: Sequence[str], hint: Callable[[str], str]) -> str:
 def did_you_mean(near: str | None) -> str:
     """The question whether a label `near` to one that is unknown was meant; "" where there is none."""
     return "" if near is None else f" (did you mean {near!r}?)"
+
+
+def check_categories(asked: Sequence[str], known: Collection[str]) -> None:
+    """Refuse a category that is `asked` for where no object is of it.
+
+    Raises:
+        InvalidOption: names it, and the nearest one of those that are `known`, or some of them.
+    """
+    for name in asked:
+        if name not in known:
+            near, some = closest(name, known), sorted(known)
+            more = f" and {len(some) - _NAMED:,} more" if len(some) > _NAMED else ""
+            advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(some[:_NAMED])}{more}"
+            raise InvalidOption(f"`category` {name}: no annotation has this category; {advice}")

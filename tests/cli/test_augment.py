@@ -163,7 +163,7 @@ def test_nothing_is_written_by_a_dry_run_or_a_refusal(run, refused, data, tmp_pa
         (["--missing", "some"], "--missing must be one of objects, images, keep"),
         (["--batch-size", 0], "--batch-size must be auto or a number of windows from 1"),
         (["--category", "zebra"], "--category zebra: the model does not know it"),
-        (["--category", "fox"], "--category fox: "),
+        (["--category", "dgo"], "--category dgo: no annotation has this category; did you mean 'dog'?"),
         (["--no-check", "--detector", "x/y"], "--detector has no effect"),
         (["--to", "pdf"], "pdf is no format that can be written"),
     ):

@@ -81,7 +81,8 @@ def test_only_the_categories_that_are_named_are_drawn(run, refused, source, tmp_
     run("layouts", source, "-o", file, "-n", 10, "--category", "cat", "-q", code=0)
     assert set(read_model(file).wide) == {"cat"}
     assert {one.label for request in read_layouts(file) for one in request.layout.instances} == {"cat"}
-    assert "--category fox: " in refused("layouts", source, "-o", tmp_path / "x.json", "--category", "fox")
+    line = refused("layouts", source, "-o", tmp_path / "x.json", "--category", "cta")
+    assert "--category cta: no annotation has this category; did you mean 'cat'?" in line
     assert "holds a model of all" in refused("layouts", file, "-o", tmp_path / "x.json", "--category", "cat")
 
 
