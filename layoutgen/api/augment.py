@@ -63,8 +63,8 @@ def augment(
     balance: float = 0.0,
     check: bool = True,
     detector: str | None = None,
-    rounds: int = 2,
-    missing: str = "objects",
+    rounds: int | None = None,
+    missing: str | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     dtype: str = "auto",
@@ -94,9 +94,9 @@ def augment(
         objects, size, balance: see :class:`~layoutgen.layout_model.sampling.Shift`.
         check: look for what was painted; without it everything is annotated as it was asked for.
         detector: folder or hub id of a model of transformers; None: the small one in the package (cat, dog).
-        rounds: how often images that miss an object are painted again.
-        missing: what becomes of objects that are never found: "objects": they are not annotated; "images":
-            their image is left out; "keep": they are annotated.
+        rounds: how often images that miss an object are painted again; None: twice.
+        missing: what becomes of objects that are never found: "objects", or None: they are not annotated;
+            "images": their image is left out; "keep": they are annotated.
         seed: the same seed gives the same set.
         device: cpu, cuda, cuda:1; None: cuda if there is one.
         dry_run: say what would be painted, and write nothing.
@@ -109,11 +109,14 @@ def augment(
         LayoutgenError: what cannot be done, by its kinds; it is said before a model is loaded.
     """
     folder = Path(output)
+    looking = {"detector": detector, "rounds": rounds, "missing": missing}
+    idle = [name for name, value in looking.items() if value is not None and not check]
+    rounds, missing = 2 if rounds is None else rounds, "objects" if missing is None else missing
     wanted = Wanted(
         factor, count, painted_only, model, method, steps, tuple(category or ()), (objects, size, balance),
         check, detector, rounds, missing, seed, batch_size, dtype, device,
     )  # fmt: skip
-    check_options(wanted, to)
+    check_options(wanted, to, idle)
     target = format_named(to)
     of_formats = (name for known in FORMATS for name in known.writes)
     names = sorted({ORIGINS, target.image_folder, *of_formats} - {""})

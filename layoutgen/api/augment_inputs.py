@@ -79,8 +79,11 @@ class AugmentPlan:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def check_options(wanted: Wanted, to: str) -> None:
+def check_options(wanted: Wanted, to: str, idle: Sequence[str]) -> None:
     """Refuse what makes no sense, before anything is read; all of it at once.
+
+    Args:
+        idle: options that were given and have no effect, since nothing is checked.
 
     Raises:
         LayoutgenError: names the options.
@@ -94,8 +97,7 @@ def check_options(wanted: Wanted, to: str) -> None:
     wrong.check(wanted.seed >= 0, f"`seed` must be 0 or more, not {wanted.seed}")
     right = wanted.missing in MISSING
     wrong.check(right, f"`missing` must be one of {', '.join(MISSING)}, not {wanted.missing}")
-    right = wanted.check or wanted.detector is None
-    wrong.check(right, "`detector` has no effect without `check`")
+    wrong.found += [f"`{name}` has no effect without `check`" for name in idle]
     for check in (
         partial(Shift, *wanted.shift),
         partial(format_named, to),

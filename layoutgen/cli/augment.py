@@ -91,24 +91,26 @@ def augment(
         ),
     ] = None,
     rounds: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             metavar="N",
             rich_help_panel=_CHECK,
+            show_default="2",
             help="Paint images that miss an object again, N times.",
         ),
-    ] = 2,
+    ] = None,
     missing: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="objects|images|keep",
             rich_help_panel=_CHECK,
+            show_default="objects",
             help="Of objects that are never found: they are not annotated, their images are left out, or "
             "they are annotated all the same.",
             autocompletion=completion.one_of("objects", "images", "keep"),
         ),
-    ] = "objects",
+    ] = None,
     seed: Seed = 0,
     batch_size: BatchSize = "auto",
     dtype: Dtype = "auto",

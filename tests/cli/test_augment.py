@@ -165,6 +165,8 @@ def test_nothing_is_written_by_a_dry_run_or_a_refusal(run, refused, data, tmp_pa
         (["--category", "zebra"], "--category zebra: the model does not know it"),
         (["--category", "dgo"], "--category dgo: no annotation has this category; did you mean 'dog'?"),
         (["--no-check", "--detector", "x/y"], "--detector has no effect"),
+        (["--no-check", "--rounds", 2], "--rounds has no effect without --check"),
+        (["--no-check", "--missing", "objects"], "--missing has no effect without --check"),
         (["--to", "pdf"], "pdf is no format that can be written"),
     ):
         assert line in refused("augment", *data, "-o", out, *options)
