@@ -136,7 +136,7 @@ Scheduler = Annotated[
         metavar="NAME",
         show_default=DEFAULTS.scheduler,
         rich_help_panel=_QUALITY,
-        help=f"{', '.join(SCHEDULERS)}, or model: its own.",
+        help=f"{', '.join(SCHEDULERS)}, or model: its own; lcm and tcd are for LoRAs of few steps.",
         autocompletion=completion.schedulers,
     ),
 ]
