@@ -48,6 +48,18 @@ OTHERS = {
     "without vae": {
         "model_index.json": {k: v for k, v in index("StableDiffusionPipeline").items() if k != "vae"}
     },
+    "a latent consistency model": {
+        "model_index.json": index("StableDiffusionPipeline"),
+        "unet/config.json": {"in_channels": 4, "out_channels": 4, "time_cond_proj_dim": 256},
+    },
+    "a latent consistency model, whose U-Net is told the guidance": {
+        "model_index.json": index(
+            "StableDiffusionXLPipeline",
+            text_encoder_2=["transformers", "X"],
+            tokenizer_2=["transformers", "X"],
+        ),
+        "unet/config.json": {"in_channels": 4, "time_cond_proj_dim": 256},
+    },
     "a ControlNet alone": {"config.json": {"_class_name": "ControlNetModel"}},
     "a U-Net alone": {"config.json": {"_class_name": "UNet2DConditionModel"}},
     "a LoRA, which belongs to a model": {"pytorch_lora_weights.safetensors": {}},

@@ -36,7 +36,7 @@ _PIPELINES = {
     "ZImage": "a Z-Image model",
     "Kandinsky": "a Kandinsky model",
     "StableCascade": "a Stable Cascade model",
-    "LatentConsistency": "a latent consistency model",
+    "LatentConsistency": "a latent consistency model, whose U-Net is told the guidance",
 }
 """Pipelines of diffusers by the beginning of their class name, and what they are called."""
 _OURS, _XL = "LayoutPipeline", "StableDiffusionXLPipeline"
@@ -91,15 +91,24 @@ def _pipeline_kind(folder: Path) -> ModelKind:
         return ModelKind(Role.OTHER, f"a {name} whose {foreign}")
     config = folder / "unet" / "config.json"
     unet = read_json(config) if config.is_file() else {}
-    channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
-    told_layouts = _told_layouts(index)
-    if latents == 4 and channels in INPUTS and not told_layouts:
-        return ModelKind(Role.OTHER, INPUTS[channels])
-    if channels != latents and not told_layouts:
-        return ModelKind(Role.OTHER, f"a {name} whose U-Net reads {channels} channels")
-    if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
-        return ModelKind(Role.OTHER, f"a {name} whose U-Net reads more than text")
+    other = _foreign_unet(unet, told_layouts=_told_layouts(index))
+    if other is not None:
+        return ModelKind(Role.OTHER, other.replace("{}", name))
     return ModelKind(Role.PAINTER, Role.PAINTER.value)
+
+
+def _foreign_unet(unet: dict[str, Any], *, told_layouts: bool) -> str | None:
+    """What a model ({}: its class) is whose `unet` has such a configuration; None: one to paint with."""
+    channels, latents = unet.get("in_channels", 4), unet.get("out_channels", 4)
+    if latents == 4 and channels in INPUTS and not told_layouts:
+        return INPUTS[channels]
+    if channels != latents and not told_layouts:
+        return f"a {{}} whose U-Net reads {channels} channels"
+    if unet.get("time_cond_proj_dim") is not None:
+        return _PIPELINES["LatentConsistency"]
+    if unet.get("addition_embed_type") is not None or unet.get("class_embed_type") is not None:
+        return "a {} whose U-Net reads more than text"
+    return None
 
 
 def _told_layouts(index: dict[str, Any]) -> bool:
@@ -123,7 +132,10 @@ def _xl_kind(folder: Path, index: dict[str, Any]) -> ModelKind:
         if index.get(part) in (None, [None, None]):
             return ModelKind(Role.OTHER, f"{what} without {part}")
     config = folder / "unet" / "config.json"
-    channels = read_json(config).get("in_channels", 4) if config.is_file() else 4
+    unet = read_json(config) if config.is_file() else {}
+    channels = unet.get("in_channels", 4)
+    if unet.get("time_cond_proj_dim") is not None:
+        return ModelKind(Role.OTHER, _PIPELINES["LatentConsistency"])
     if channels != 4 and not _told_layouts(index):
         return ModelKind(Role.OTHER, INPUTS.get(channels, f"{what} whose U-Net reads {channels} channels"))
     return ModelKind(Role.PAINTER, Role.PAINTER.value, "sdxl")

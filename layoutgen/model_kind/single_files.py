@@ -22,6 +22,7 @@ _OTHERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("a PixArt model", lambda key: "adaln_single." in key),
     ("a Stable Diffusion XL refiner", lambda key: key.startswith("conditioner.embedders.0.model.")),
     ("a Playground v2.5 model", lambda key: key == "edm_mean"),
+    ("a CosXL model, of other noise levels than Stable Diffusion", lambda key: key.startswith("edm_vpred.")),
 )
 """What a file is in which some tensor has such a name; the first that fits."""
 _LORA_MARKS = ("lora_up", "lora_down", "lora_A", "lora_B", "lora.up", "lora.down")

@@ -299,6 +299,11 @@ FILES = {
         "model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (2,)
     },
     "a Stable Diffusion XL refiner": {"conditioner.embedders.0.model.text_projection": (2, 2)},
+    "a CosXL model": {
+        "model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3),
+        "conditioner.embedders.1.model.text_projection": (2, 2),
+        "edm_vpred.sigma_max": (1,),
+    },
     "a LoRA, which belongs to a model": {"lora_unet_x.lora_down.weight": (2, 2)},
     "a textual inversion embedding": {"emb_params": (2, 768)},
     "an autoencoder alone": {"decoder.mid.block_1.conv1.weight": (2, 2, 3, 3), "encoder.conv_in.bias": (2,)},
