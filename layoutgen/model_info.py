@@ -142,7 +142,9 @@ def _of_single_file(path: Path, name: str) -> ModelInfo:
 def _of_base(path: Path, base: str, metadata: Mapping[str, str]) -> ModelInfo:
     """Of the single file of `base` at `path`, whose header holds the `metadata`."""
     known = side_is_known(base, metadata)
-    return ModelInfo(str(path), window=side_of_file(base, metadata), base=base, window_known=known)
+    window = side_of_file(base, metadata)
+    # It has no layout encoder: nothing of ours is in one file.
+    return ModelInfo(str(path), window=window, training=LayoutTraining(), base=base, window_known=known)
 
 
 def check_painter(folder: Path, name: str, *, parts: bool = True) -> ModelKind:

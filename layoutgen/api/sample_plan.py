@@ -68,7 +68,8 @@ def make_plan(
         info = find_model(given["model"] if given["model"] is not None else painted[0].get("model"))
     settings = _settings(methods, given, painted, info.sampling if info else {}, wrong)
     with wrong.noted():
-        only_guided = {"negative_prompt": negative_prompt, "guidance_rescale": given["guidance_rescale"]}
+        names = ("guidance_rescale", "background_guidance")
+        only_guided = {"negative_prompt": negative_prompt} | {name: given[name] for name in names}
         check_guided(only_guided, settings)
     with wrong.noted():
         (settings[0].additions if settings else _additions(given)).check()

@@ -57,12 +57,20 @@ def check_guided(given: Mapping[str, Any], settings: Sequence[SampleSettings]) -
     Raises:
         InvalidOption: names the first of them.
     """
-    off = next((one for one in settings if one.guidance <= 1), None)
+    off = next((why for one in settings if (why := _unguided(one)) is not None), None)
     for name, value in given.items():
         if value and off is not None:
-            raise InvalidOption(
-                f"`{name}` has no effect at a `guidance` of {off.guidance:g}: raise it above 1"
-            )
+            raise InvalidOption(f"`{name}` has no effect at a {off}")
+
+
+def _unguided(settings: SampleSettings) -> str | None:
+    """Why nothing is guided with these `settings`, and what to do; None: something is."""
+    first, last = settings.guidance_interval
+    if settings.guidance <= 1:
+        return f"`guidance` of {settings.guidance:g}: raise it above 1"
+    if last <= first:
+        return f"`guidance_interval` of {first:g} {last:g}, which has no steps: widen it"
+    return None
 
 
 def _common(painted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

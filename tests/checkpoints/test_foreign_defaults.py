@@ -84,3 +84,19 @@ def test_a_pickle_says_its_base_by_the_names_in_it(
     torch.save({"state_dict": {encoder: torch.zeros(2)}}, tmp_path / "model.ckpt")
     found = find_model(str(tmp_path / "model.ckpt"))
     assert (found.base, found.window) == (base, window)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--method", "regional", "--strength", "0.5"), "--strength is for --method img2img on a checkpoint"),
+        (("--method", "img2img", "--strength", "1.5"), "--strength must be above 0 and at most 1, not 1.5"),
+        (("--method", "text2img", "--encoding", "box"), "no trained box tokens: pass --encoding text"),
+    ],
+)
+def test_what_no_single_file_can_do_is_refused_before_it_is_opened(
+    tmp_path: Path, planned, options: tuple[str, ...], said: str
+) -> None:
+    file = weights(tmp_path / "xl.safetensors", XL)  # which could not be opened
+    with pytest.raises(AssertionError, match=said):
+        planned("--model", file, *options)

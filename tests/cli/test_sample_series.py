@@ -118,3 +118,12 @@ def test_a_negative_prompt_arrives_or_is_refused(run, refused, tmp_path: Path) -
     assert (stored.prompt, stored.negative_prompt) == ("a dog on green ground", "sand")
     options = ("--negative-prompt", "sand", "--guidance", 1, "-o", tmp_path / "no", *SMALL)
     assert "no effect at a --guidance of 1" in refused("sample", "-n", 1, "dog", *options)
+
+
+@pytest.mark.parametrize("option", [("--negative-prompt", "sand"), ("--background-guidance", 3)])
+def test_what_only_guidance_reads_is_refused_without_guided_steps(
+    refused, tmp_path: Path, option: tuple[object, ...]
+) -> None:
+    options = (*option, "--guidance-interval", 0.5, 0.5, "-o", tmp_path / "no", *SMALL)
+    said = refused("sample", "-n", 1, "dog", *options)
+    assert f"{option[0]} has no effect at a --guidance-interval of 0.5 0.5, which has no steps: widen" in said
