@@ -9,7 +9,7 @@ from pathlib import Path
 
 from layoutgen.errors import InvalidFile, InvalidOption, Problems
 from layoutgen.io.files import read_json
-from layoutgen.io.pickles import check_tensors_only
+from layoutgen.io.pickles import check_tensors_only, names_in_pickle
 from layoutgen.io.tensor_header import read_tensor_header
 from layoutgen.model_files import check_model_files
 from layoutgen.model_info import WEIGHT_FILES
@@ -95,6 +95,22 @@ class Additions:
 
 
 NOTHING_ADDED = Additions()
+
+
+def words_of_embedding(path: Path) -> frozenset[str]:
+    """What a prompt may call the textual inversion in the file at `path`: its file's name, or its own token.
+
+    Of a pickle that is not looked into: all texts in it that it may be.
+    """
+    safe = path.suffix == WEIGHT_FILES[0]
+    names = frozenset(read_tensor_header(path).shapes) if safe else names_in_pickle(path)
+    if not names or names & {"emb_params", "clip_l", "clip_g", "string_to_param"}:
+        return frozenset((path.stem,))
+    # Beside tokens a pickle has classes ("torch Size") and words of its format.
+    others = ("storage", "cpu")
+    return frozenset(
+        name for name in names if " " not in name and not name.isdecimal() and name not in others
+    )
 
 
 def vae_folder(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def _is_xl(parts: dict[str, Any]) -> bool:
 def _add_embedding(theirs: Any, path: Path) -> None:
     """Give the text encoders the words in the file at `path`."""
     with as_invalid_file(path, _REMEDY):
-        vectors = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
+        vectors: Any = load_file(path) if path.suffix == ".safetensors" else load_pickle(path)
         pair = {"clip_l", "clip_g"} <= vectors.keys()
         if pair != (getattr(theirs, "text_encoder_2", None) is not None):
             one, other = ("XL", "this is v1 or v2") if pair else ("v1 or v2", "this is XL")
@@ -67,24 +66,38 @@ def _add_embedding(theirs: Any, path: Path) -> None:
                 f"`embedding` {path} is for Stable Diffusion {one}, and {other}: leave it out"
             )
         if pair:
-            _add_pair(theirs, path.stem, vectors)
+            for key, part in (("clip_l", ""), ("clip_g", "_2")):
+                _add_word(theirs, path, path.stem, vectors[key], part)
             return
         if len(vectors) != 1 and "string_to_param" not in vectors:
             raise InvalidOption(f"`embedding` {path} is no textual inversion embedding: give one")
         # A file of diffusers holds its token; that of other tools goes by the file's name.
-        own = len(vectors) == 1 and not vectors.keys() & {"emb_params", "clip_l", "clip_g"}
-        theirs.load_textual_inversion(vectors, token=None if own else path.stem)
+        own = len(vectors) == 1 and not vectors.keys() & {"emb_params", "string_to_param", "clip_l", "clip_g"}
+        word, held = next(iter(vectors.items())) if own else (path.stem, next(iter(vectors.values())))
+        if "string_to_param" in vectors:
+            held = vectors["string_to_param"]["*"]
+        _add_word(theirs, path, str(word), held)
 
 
-def _add_pair(theirs: Any, word: str, vectors: Mapping[str, Any]) -> None:
-    """Give each text encoder of Stable Diffusion XL its own `vectors` of `word`."""
-    for key, part in (("clip_l", ""), ("clip_g", "_2")):
-        theirs.load_textual_inversion(
-            vectors[key],
-            token=word,
-            text_encoder=getattr(theirs, f"text_encoder{part}"),
-            tokenizer=getattr(theirs, f"tokenizer{part}"),
+def _add_word(theirs: Any, path: Path, word: str, vectors: Any, part: str = "") -> None:
+    """Give a text encoder the `vectors` of `word`, from the file at `path`.
+
+    Args:
+        part: "" for the first text encoder, "_2" for the second one.
+    """
+    encoder, tokenizer = getattr(theirs, f"text_encoder{part}"), getattr(theirs, f"tokenizer{part}")
+    width = encoder.get_input_embeddings().weight.shape[-1]
+    if vectors.shape[-1] != width:
+        raise InvalidOption(
+            f"`embedding` {path} is for another base model: its vectors have {vectors.shape[-1]} numbers, "
+            f"and this one's {width}; take one of the same"
         )
+    if word in tokenizer.get_vocab():
+        raise InvalidOption(
+            f"`embedding` {path} goes by {word!r}, which the model knows already: give it once, under a file "
+            "name that is no part of a common word"
+        )
+    theirs.load_textual_inversion(vectors, token=word, text_encoder=encoder, tokenizer=tokenizer)
 
 
 def _cut(text_encoder: Any, layers: int) -> None:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
+from layoutgen.additions import words_of_embedding
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.denoising.zoom import zoom_for
 from layoutgen.domain.labels import count_phrase
@@ -37,6 +39,7 @@ def concerns(named: Sequence[Named], info: ModelInfo, settings: SampleSettings) 
         *_overlaps(filled),
         *_words(named, info),
         *_numbers(named),
+        *_unnamed_embeddings(named, settings),
     )
 
 
@@ -172,3 +175,16 @@ def _numbers(named: Sequence[Named]) -> Iterator[str]:
     if wrong:
         more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
         yield f"the prompt says {wrong[0]}{more}: what is painted follows the boxes, say the same in both"
+
+
+def _unnamed_embeddings(named: Sequence[Named], settings: SampleSettings) -> Iterator[str]:
+    parts = (text for _, layout in named for text in (layout.prompt, layout.negative_prompt, *layout.labels))
+    said = "\n".join(dict.fromkeys(parts)).lower()
+    for file in settings.embedding:
+        words = words_of_embedding(Path(file).expanduser())
+        if not any(word.lower() in said for word in words):
+            called = " or ".join(sorted(words))
+            yield (
+                f"no prompt says {called}, so that the embedding {Path(file).name} has no effect: write "
+                "that word into `prompt` or `negative_prompt`"
+            )

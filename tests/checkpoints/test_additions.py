@@ -215,10 +215,14 @@ def test_what_does_not_belong_to_the_model_is_one_line(forms: dict[str, Path], t
     }
     save_file(alien, tmp_path / "xl.safetensors")
     save_file({"emb_params": torch.ones(2, 99)}, tmp_path / "wide.safetensors")
+    torch.save({"string_to_param": {"*": torch.ones(2, 64)}}, tmp_path / "twice.pt")
     save_file({"a": torch.ones(2), "b": torch.ones(3)}, tmp_path / "other.safetensors")
     refused = {
         "is for another base model": {"lora": (str(tmp_path / "xl.safetensors"),)},
-        "wide.safetensors: cannot be opened": {"embedding": (str(tmp_path / "wide.safetensors"),)},
+        "its vectors have 99 numbers, and this one's 64": {
+            "embedding": (str(tmp_path / "wide.safetensors"),)
+        },
+        "goes by 'twice', which the model knows already": {"embedding": (str(tmp_path / "twice.pt"),) * 2},
         "is a textual inversion embedding": {"lora": (str(tmp_path / "wide.safetensors"),)},
         "is a model of an unknown kind": {"vae": str(tmp_path / "other.safetensors")},
         "there is no such file": {"lora": ("gone.safetensors:0.5",)},

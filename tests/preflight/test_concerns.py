@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from layoutgen.denoising.settings import SampleSettings
 from layoutgen.domain.canvas import canvas_side
@@ -138,3 +141,22 @@ def test_words_of_several_prompts_are_said_once() -> None:
     one = layout((0, 0, 40, 48), prompt="a dog at dusk")
     (sentence,) = concerns([("a", one), ("b", replace(one, prompt="dog at dawn"))], SMALL, SampleSettings())
     assert sentence.startswith("the model has never read at, dusk, dawn and will not show")
+
+
+@pytest.mark.parametrize("kind", ["of other tools", "of A1111", "of diffusers", "of diffusers, a pickle"])
+def test_an_embedding_that_no_prompt_names_is_said(tmp_path: Path, kind: str) -> None:
+    vectors, word = torch.ones(1, 8), "<cat-toy>" if "diffusers" in kind else "MyDog"
+    file = tmp_path / ("MyDog.safetensors" if kind in ("of other tools", "of diffusers") else "MyDog.pt")
+    held: dict[str, Any] = {"emb_params": vectors} if word == "MyDog" else {word: vectors}
+    if kind == "of A1111":
+        held = {"string_to_param": {"*": vectors}, "name": "other"}
+    save_file(held, file) if file.suffix == ".safetensors" else torch.save(held, file)
+    settings = SampleSettings(embedding=(str(file),))
+    info = ModelInfo("sd")
+
+    def of(prompt: str, negative: str = "") -> tuple[str, ...]:
+        return concerns([("x", Layout(512, 512, (), prompt, negative))], info, settings)
+
+    (sentence,) = of("a dog", "cat toy")
+    assert f"no prompt says {word}, so that the embedding {file.name} has no effect" in sentence
+    assert of(f"a {word.lower()}") == of("a dog", word) == ()
