@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from layoutgen.denoising.multidiffusion import windows_for
@@ -21,6 +21,8 @@ _REGION_BATCH = 8  # regions through the U-Net at once
 
 def plain(ours: LayoutPipeline, *, whole: bool) -> Paint:
     """diffusers' own pipeline, without layout: the `whole` canvas at once, or its windows, decoded as one."""
+    from diffusers import StableDiffusionPipeline  # loading it warns of torchvision, even where nobody paints
+
     parts = {
         k: v for k, v in ours.components.items() if v is not None and k not in ("layout_encoder", "unet")
     }

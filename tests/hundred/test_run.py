@@ -18,6 +18,7 @@ from layoutgen.data.scenes import SceneComposer, SceneConfig
 from layoutgen.denoising.evaluations import counting
 from layoutgen.domain.layout import Box, Instance, Layout
 from layoutgen.errors import InvalidFile, InvalidOption
+from tests.benchmarks import peers
 from tests.hundred.conftest import Blobs, draw
 from tests.toy import toy_pipeline
 
@@ -117,6 +118,10 @@ def test_nothing_of_somebody_else_is_written_over(painted, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main([command, str(tmp_path / "new"), "--seeds", "0"])
         assert "must be 1 or more, not 0" in capsys.readouterr().err
+
+
+def test_a_pipeline_whose_loading_warns_of_torchvision_is_loaded_only_where_it_paints() -> None:
+    assert not [name for name in vars(peers) if name.startswith("StableDiffusion")]
 
 
 def test_an_interrupted_run_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
