@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from layoutgen.api.augment_inputs import Wanted, check_options, plan_of
 from layoutgen.api.augment_painting import paint_rounds
-from layoutgen.api.inputs import PathLike, as_paths, read_options
+from layoutgen.api.inputs import PathLike, as_name, as_paths, read_options
 from layoutgen.augmentation.rounds import Outcome, outcome_of
 from layoutgen.augmentation.training_set import ORIGINS, painted_part, real_part, write_training_set
 from layoutgen.formats.registry import FORMATS, format_named
@@ -54,7 +54,7 @@ def augment(
     count: int | None = None,
     to: str = "coco",
     painted_only: bool = False,
-    model: str | None = None,
+    model: PathLike | None = None,
     method: str | None = None,
     steps: int | None = None,
     category: Sequence[str] | None = None,
@@ -113,8 +113,8 @@ def augment(
     idle = [name for name, value in looking.items() if value is not None and not check]
     rounds, missing = 2 if rounds is None else rounds, "objects" if missing is None else missing
     wanted = Wanted(
-        factor, count, painted_only, model, method, steps, tuple(category or ()), (objects, size, balance),
-        check, detector, rounds, missing, seed, batch_size, dtype, device,
+        factor, count, painted_only, as_name(model), method, steps, tuple(category or ()),
+        (objects, size, balance), check, detector, rounds, missing, seed, batch_size, dtype, device,
     )  # fmt: skip
     check_options(wanted, to, idle)
     target = format_named(to)

@@ -28,6 +28,18 @@ def as_paths(paths: PathLike | Sequence[PathLike]) -> list[Path]:
     return [Path(path) for path in paths]
 
 
+def as_name(source: PathLike | None) -> str | None:
+    """A file, a folder or a hub id as it is written."""
+    return None if source is None else os.fspath(source)
+
+
+def as_names(sources: PathLike | Sequence[PathLike] | None) -> tuple[str, ...]:
+    """`sources` as they are written, of which there may be one alone."""
+    if sources is None or isinstance(sources, (str, os.PathLike)):
+        sources = [] if sources is None else [sources]
+    return tuple(os.fspath(source) for source in sources)
+
+
 def read_options(strict: bool, units: str, *, masks: bool = False, run_lengths: bool = True) -> ReadOptions:
     """How the options say that annotations are read; masks, where wanted, as run lengths or as they are.
 

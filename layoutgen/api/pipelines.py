@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layoutgen.additions import Additions
+from layoutgen.api.inputs import PathLike, as_name, as_names
 from layoutgen.hub import check_hub_model
 from layoutgen.imports import importing
 from layoutgen.model_info import find_model
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def load_pipeline(
-    model: str | None = None,
+    model: PathLike | None = None,
     *,
-    vae: str | None = None,
-    lora: Sequence[str] = (),
-    embedding: Sequence[str] = (),
+    vae: PathLike | None = None,
+    lora: PathLike | Sequence[PathLike] = (),
+    embedding: PathLike | Sequence[PathLike] = (),
     clip_skip: int | None = None,
     device: str | None = None,
     dtype: str = "auto",
@@ -42,8 +43,8 @@ def load_pipeline(
         InvalidOption, InvalidFile: there is no such model or device, or it is broken.
     """
     check_device_names(device, dtype)
-    info = find_model(model)
-    additions = Additions(vae, tuple(lora), tuple(embedding), clip_skip)
+    info = find_model(as_name(model))
+    additions = Additions(as_name(vae), as_names(lora), as_names(embedding), clip_skip)
     additions.check()
     check_hub_model(info.source, "model")
     with importing():

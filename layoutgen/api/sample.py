@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from layoutgen.api.inputs import PathLike, read_options
+from layoutgen.api.inputs import PathLike, as_name, as_names, read_options
 from layoutgen.api.sample_images import Series
 from layoutgen.api.sample_inputs import Requests, as_quantities, listed, output_name, read_requests
 from layoutgen.api.sample_plan import Plan, make_plan
@@ -64,10 +64,10 @@ def sample(
     number: Mapping[str, int] | Sequence[tuple[int, str]] = (),
     *,
     output: PathLike | None = None,
-    model: str | None = None,
-    vae: str | None = None,
-    lora: Sequence[str] | None = None,
-    embedding: Sequence[str] | None = None,
+    model: PathLike | None = None,
+    vae: PathLike | None = None,
+    lora: PathLike | Sequence[PathLike] | None = None,
+    embedding: PathLike | Sequence[PathLike] | None = None,
     clip_skip: int | None = None,
     method: str | Sequence[str] | None = None,
     encoding: str | None = None,
@@ -139,10 +139,10 @@ def sample(
     """
     files, quantities = listed(layouts), as_quantities(number)
     given: dict[str, Any] = {
-        "model": model,
-        "vae": vae,
-        "lora": lora,
-        "embedding": embedding,
+        "model": as_name(model),
+        "vae": as_name(vae),
+        "lora": None if lora is None else as_names(lora),
+        "embedding": None if embedding is None else as_names(embedding),
         "clip_skip": clip_skip,
         "encoding": encoding,
         "scheduler": scheduler,

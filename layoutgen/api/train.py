@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layoutgen.additions import Additions
-from layoutgen.api.inputs import PathLike, as_path
+from layoutgen.api.inputs import PathLike, as_name, as_names, as_path
 from layoutgen.errors import InvalidOption, Problems
 from layoutgen.imports import importing
 from layoutgen.progress import Progress, progress_of
@@ -43,10 +43,10 @@ def train(
     data: PathLike | None,
     output: PathLike,
     *,
-    model: str | None = None,
-    vae: str | None = None,
-    lora: Sequence[str] = (),
-    embedding: Sequence[str] = (),
+    model: PathLike | None = None,
+    vae: PathLike | None = None,
+    lora: PathLike | Sequence[PathLike] = (),
+    embedding: PathLike | Sequence[PathLike] = (),
     clip_skip: int | None = None,
     from_scratch: bool | PathLike = False,
     config: PathLike | None = None,
@@ -152,9 +152,9 @@ def train(
         settings["methods"] = (methods,)
     if validation is not None:
         settings["validation"] = str(validation)
-    added = Additions(vae, tuple(lora), tuple(embedding), clip_skip)
+    added = Additions(as_name(vae), as_names(lora), as_names(embedding), clip_skip)
     shape = None if from_scratch is False else "" if from_scratch is True else str(from_scratch)
-    options = RunConfig(as_path(data), model, settings=settings, additions=added)
+    options = RunConfig(as_path(data), as_name(model), settings=settings, additions=added)
     request = read_training(options, Path(output), as_path(config), shape, max_minutes, device)
     with progress_of(progress) as watch:
         return _run(request, max_minutes, device, watch, dry_run=dry_run)

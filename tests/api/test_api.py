@@ -21,6 +21,7 @@ from layoutgen import Box, Instance, Layout
 from layoutgen.additions import Additions
 from layoutgen.cli import app, console, prepare
 from layoutgen.denoising.settings import GivenSettings, SampleSettings
+from layoutgen.errors import InvalidFile, LayoutgenError
 from layoutgen.formats.png import read_png
 from layoutgen.pipeline import LayoutPipeline
 from layoutgen.progress import LayoutgenWarning, Progress
@@ -222,6 +223,22 @@ def test_a_pipeline_is_loaded_and_paints_without_a_word(capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
     with pytest.raises(layoutgen.LayoutgenError, match="an object has its own"):
         pipeline(DOG, pipeline.method("text2img"), encoding="box")
+
+
+def test_files_may_be_paths_and_one_alone_needs_no_list(tmp_path: Path) -> None:
+    lora = tmp_path / "gone.safetensors"
+    given: list[Any] = [lora, str(lora), [lora], [str(lora)]]
+    for one in given:
+        with pytest.raises(
+            InvalidFile, match=r"gone\.safetensors: there is no such file \(check the path of `lora`"
+        ):
+            layoutgen.load_pipeline(lora=one)
+        with pytest.raises(LayoutgenError, match=r"gone\.safetensors: there is no such file"):
+            layoutgen.sample(number={"dogs": 1}, output=tmp_path / "out", lora=one)
+    with pytest.raises(InvalidFile, match="no such file"):
+        layoutgen.load_pipeline(vae=tmp_path / "vae.safetensors")
+    with pytest.raises(LayoutgenError, match="nothing"):
+        layoutgen.load_pipeline(tmp_path / "nothing")
 
 
 def test_importing_the_package_loads_little() -> None:
