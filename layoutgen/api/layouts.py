@@ -86,8 +86,8 @@ def layouts(
     shift, reading = Shift(objects, size, balance), read_options(strict, units)
     _check(paths, file, count, seed, overwrite=overwrite)
     with progress_of(progress) as watch:
-        fitted = _fitted(paths, labels, reading, watch)
         held_out = as_path(compare)
+        fitted = _fitted(paths, labels, reading, watch, of_data=held_out is not None)
         others = None if held_out is None else _read([held_out], labels, reading, watch).layouts
         run = sample_layouts(fitted.model, count, seed, shift)
         drawn = tuple(watch.track("layouts", run, count))
@@ -130,14 +130,23 @@ def _check(paths: Sequence[Path], file: Path, count: int, seed: int, *, overwrit
     wrong.say()
 
 
-def _fitted(paths: Sequence[Path], labels: tuple[str, ...], reading: ReadOptions, watch: Progress) -> _Fitted:
-    """The model of the data at `paths`, or the one in the file that they are."""
+def _fitted(
+    paths: Sequence[Path], labels: tuple[str, ...], reading: ReadOptions, watch: Progress, *, of_data: bool
+) -> _Fitted:
+    """The model of the data at `paths`, or the one in the file that they are.
+
+    Args:
+        of_data: there is other data, too, which `reading` is of.
+    """
     from layoutgen.layout_model.fitting import fit
     from layoutgen.layout_model.wire import holds_model, read_model
 
     if len(paths) == 1 and holds_model(paths[0]):
         if labels:
             raise InvalidOption(f"`category` is of data, and {paths[0]} holds a model of all its labels")
+        for name, given in (("strict", reading.strict), ("units", reading.fraction)):
+            if given and not of_data:
+                raise InvalidOption(f"`{name}` is of data, and {paths[0]} holds a model: leave it out")
         watch.begin("reading the layout model")
         return _Fitted(read_model(paths[0]))
     read = _read(paths, labels, reading, watch)

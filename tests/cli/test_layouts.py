@@ -83,7 +83,11 @@ def test_only_the_categories_that_are_named_are_drawn(run, refused, source, tmp_
     assert {one.label for request in read_layouts(file) for one in request.layout.instances} == {"cat"}
     line = refused("layouts", source, "-o", tmp_path / "x.json", "--category", "cta")
     assert "--category cta: no annotation has this category; did you mean 'cat'?" in line
-    assert "holds a model of all" in refused("layouts", file, "-o", tmp_path / "x.json", "--category", "cat")
+    again = ("layouts", file, "-o", tmp_path / "x.json")
+    assert "holds a model of all" in refused(*again, "--category", "cat")
+    for option in (("--strict",), ("--units", "fraction")):
+        assert f"{option[0]} is of data, and {file} holds a model: leave it out" in refused(*again, *option)
+    run(*again, "--strict", "--compare", source, "-n", 2, "-q", code=0)  # it is of these
 
 
 def test_nothing_is_overwritten_and_what_makes_no_sense_is_refused(run, refused, source, tmp_path) -> None:
