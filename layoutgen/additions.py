@@ -15,7 +15,10 @@ from layoutgen.model_files import check_model_files
 from layoutgen.model_info import WEIGHT_FILES
 from layoutgen.model_kind import LORA, kind_of, kind_of_tensors
 from layoutgen.model_kind.original_layout import VAE
+from layoutgen.model_kind.single_files import EMBEDDING_KEYS
 
+UNNAMED_EMBEDDING = EMBEDDING_KEYS | {"string_to_param"}
+"""Keys of textual inversions that go by their file's name; the key of any other one is its token."""
 _MOST_LAYERS = 12  # of the smallest text encoder of Stable Diffusion
 
 
@@ -104,7 +107,7 @@ def words_of_embedding(path: Path) -> frozenset[str]:
     """
     safe = path.suffix == WEIGHT_FILES[0]
     names = frozenset(read_tensor_header(path).shapes) if safe else names_in_pickle(path)
-    if not names or names & {"emb_params", "clip_l", "clip_g", "string_to_param"}:
+    if not names or names & UNNAMED_EMBEDDING:
         return frozenset((path.stem,))
     # Beside tokens a pickle has classes ("torch Size") and words of its format.
     others = ("storage", "cpu")

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from layoutgen.additions import Additions
+from layoutgen.additions import UNNAMED_EMBEDDING, Additions
 from layoutgen.checkpoints.lora import add_lora
 from layoutgen.checkpoints.opening import as_invalid_file
 from layoutgen.checkpoints.pickles import load_pickle
@@ -72,7 +72,7 @@ def _add_embedding(theirs: Any, path: Path) -> None:
         if len(vectors) != 1 and "string_to_param" not in vectors:
             raise InvalidOption(f"`embedding` {path} is no textual inversion embedding: give one")
         # A file of diffusers holds its token; that of other tools goes by the file's name.
-        own = len(vectors) == 1 and not vectors.keys() & {"emb_params", "string_to_param", "clip_l", "clip_g"}
+        own = len(vectors) == 1 and not vectors.keys() & UNNAMED_EMBEDDING
         word, held = next(iter(vectors.items())) if own else (path.stem, next(iter(vectors.values())))
         if "string_to_param" in vectors:
             held = vectors["string_to_param"]["*"]

@@ -24,9 +24,8 @@ def base_of_names(names: Iterable[str]) -> str | None:
     None: it has no text encoder that is known.
     """
     listed = list(names)
-    found = (base for base, texts in TEXTS.items() if _has_any(listed, [*texts.values()][-1]))
-    return next(found, None)
-
-
-def _has_any(names: Iterable[str], prefix: str) -> bool:
-    return any(name.startswith(prefix) for name in names)
+    for base, texts in TEXTS.items():
+        last = [*texts.values()][-1]  # that of XL which no other base has
+        if any(name.startswith(last) for name in listed):
+            return base
+    return None

@@ -38,7 +38,8 @@ _LORA_RELATIVES = {
     ".a1.weight.": "a GLoRA of LyCORIS",
 }
 """What a file is in which some name and a dot hold this; diffusers reads none, or a part of it."""
-_EMBEDDINGS = ("emb_params", "clip_l", "clip_g")
+EMBEDDING_KEYS = frozenset(("emb_params", "clip_l", "clip_g"))
+"""What vectors of a textual inversion are called that has no token of its own."""
 
 
 def kind_of_tensors(shapes: Shapes) -> ModelKind:
@@ -82,7 +83,7 @@ def _renamed(shapes: Shapes) -> str | None:
 
 def _network(shapes: Shapes) -> str | None:
     """What a file is that holds one network; None: unknown."""
-    if len(shapes) <= 2 and any(key in shapes for key in _EMBEDDINGS):
+    if len(shapes) <= 2 and EMBEDDING_KEYS & shapes.keys():
         return "a textual inversion embedding, which belongs to a model"
     if len(shapes) == 1 and len(next(iter(shapes.values()))) <= 2:
         return "a textual inversion embedding, which belongs to a model"
